@@ -1,0 +1,1 @@
+"""May this message have effect? Pure checks in an ordered list."""

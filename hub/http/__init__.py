@@ -1,0 +1,1 @@
+"""The aiohttp shell: bytes arrive, a service decides, a signed answer leaves."""

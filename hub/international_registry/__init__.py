@@ -1,0 +1,1 @@
+"""Units, accounts, authorizations, actions and the ledger; imports nothing of ours."""

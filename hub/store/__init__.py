@@ -1,0 +1,1 @@
+"""SQL and nothing else: functions of an open connection, which never commit."""

@@ -1,0 +1,1 @@
+"""The words both ends share: catalogue, frozen messages, JSON and XML codecs, schemas."""

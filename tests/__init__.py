@@ -1,0 +1,1 @@
+"""The tests: this package mirrors the source, one test module a module."""
