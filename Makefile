@@ -41,7 +41,7 @@ check: setup  ## Formatting, lint, types, import rules and house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(CODE)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -q tests/test_house_rules.py
 
 bench: setup  ## Run the benchmarks; ONLY=name runs one
