@@ -1,0 +1,149 @@
+"""What can be wrong with a key or a signature, each fault with a word that never changes.
+
+1. The `reason` of an error is for machines: a caller maps it to its own response code.
+2. The detail is for the operator at the other end: one sentence, never key material.
+3. A fault of the bytes (`MalformedJwsError`), of the key (`KeyNotTrustedError` and its kinds) and
+   of the mathematics (`SignatureInvalidError`) are different types: whose fault it is differs.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = [
+    "JwsFault",
+    "KeyExpiredError",
+    "KeyFileError",
+    "KeyNotTrustedError",
+    "KeyNotYetValidError",
+    "KeyOfAnotherParticipantError",
+    "KeyRevokedError",
+    "KeyUnknownError",
+    "KeysError",
+    "MalformedDocumentError",
+    "MalformedJwsError",
+    "MalformedKeyError",
+    "PossessionInvalidError",
+    "SignatureInvalidError",
+    "SignerError",
+    "SuiteNotAcceptedError",
+    "TrustStoreError",
+]
+
+
+class JwsFault(StrEnum):
+    """The closed list of ways in which bytes fail to be one of our signed objects."""
+
+    TOO_LARGE = "jws-too-large"
+    NOT_ASCII = "jws-not-ascii"
+    NOT_JSON = "jws-not-json"
+    WRONG_MEMBERS = "jws-wrong-members"
+    SIGNATURE_COUNT = "jws-signature-count"
+    NOT_BASE64URL = "jws-not-base64url"
+    HEADER_INVALID = "jws-header-invalid"
+    TYP_UNEXPECTED = "jws-typ-unexpected"
+    ALGORITHM_NOT_ALLOWED = "jws-algorithm-not-allowed"
+    KEY_ID_INVALID = "jws-key-id-invalid"
+    KEY_REPEATED = "jws-key-repeated"
+
+
+class KeysError(Exception):
+    """Anything this package refuses. Carries a stable `reason` and a sentence of detail."""
+
+    reason: str = "keys-error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class MalformedJwsError(KeysError):
+    """The bytes are not a signed object of the form of `docs/adr/0002`; nothing was verified."""
+
+    def __init__(self, fault: JwsFault, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = fault.value
+
+
+class SignatureInvalidError(KeysError):
+    """The signature does not match the bytes that arrived, or not with this key's algorithm."""
+
+    reason = "signature-invalid"
+
+
+class SuiteNotAcceptedError(KeysError):
+    """The signatures are right, but not of a suite this participant must sign with."""
+
+    reason = "suite-not-accepted"
+
+
+class KeyNotTrustedError(KeysError):
+    """No key may speak for this participant at this time under this key id."""
+
+    reason = "key-not-trusted"
+
+
+class KeyUnknownError(KeyNotTrustedError):
+    """The key id is not registered."""
+
+    reason = "key-unknown"
+
+
+class KeyOfAnotherParticipantError(KeyNotTrustedError):
+    """The key is registered, but speaks for somebody else."""
+
+    reason = "key-of-another-participant"
+
+
+class KeyNotYetValidError(KeyNotTrustedError):
+    """The key's window has not begun."""
+
+    reason = "key-not-yet-valid"
+
+
+class KeyExpiredError(KeyNotTrustedError):
+    """The key's window has ended."""
+
+    reason = "key-expired"
+
+
+class KeyRevokedError(KeyNotTrustedError):
+    """The key was revoked at or before the time asked about."""
+
+    reason = "key-revoked"
+
+
+class TrustStoreError(KeysError):
+    """The records offered cannot form one trust store: our own data contradict themselves."""
+
+    reason = "trust-store-inconsistent"
+
+
+class MalformedKeyError(KeysError):
+    """The bytes are not a public key this exchange allows, in its one DER encoding."""
+
+    reason = "key-malformed"
+
+
+class MalformedDocumentError(KeysError):
+    """A public key document has wrong members, values or a key id that does not fit its key."""
+
+    reason = "key-document-malformed"
+
+
+class PossessionInvalidError(KeysError):
+    """A key document is not signed by the key it describes."""
+
+    reason = "possession-invalid"
+
+
+class SignerError(KeysError):
+    """A private key cannot be opened or used: the URI, the passphrase, the file or the token."""
+
+    reason = "signer-unavailable"
+
+
+class KeyFileError(SignerError):
+    """A key file is missing, readable by others, not encrypted, or already there."""
+
+    reason = "key-file-refused"
