@@ -9,21 +9,21 @@ STAMP  := $(VENV)/.installed
 CODE   := $(wildcard hub connectors message_schemas reconciliation keys bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format lock clean python-version
+.PHONY: help setup demo test check bench format lock clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-python-version:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "ITMO Hub needs Python 3.11 or newer, but '$(PYTHON)' is" \
-	    "$$($(PYTHON) --version 2>&1 || true)." >&2; \
-	  echo "Name another one: make setup PYTHON=python3.12" >&2; exit 1; }
-
 setup: $(STAMP)  ## Make .venv with the locked libraries; instant when nothing changed
 
-# Every library is checked against its hash, then the project itself is linked in.
-$(STAMP): requirements.lock pyproject.toml | python-version
+# The interpreter is looked at before it makes the virtualenv; then every library is checked against
+# its hash, and the project itself is linked in.
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python \
+	  || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "ITMO Hub needs Python 3.11 or newer, but '$(PYTHON)' is:" \
+	    "$$($(PYTHON) --version 2>&1 || true)" >&2; \
+	  echo "Name another one: make setup PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --require-hashes --requirement requirements.lock

@@ -5,6 +5,7 @@ The seed is drawn once, or given with ``--hypothesis-seed``. Hypothesis and the 
 """
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,14 +24,27 @@ settings.load_profile("house")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed before Hypothesis reads its options; workers inherit it."""
+    """Choose the seed before Hypothesis reads its options; a worker takes its controller's."""
     if config.option.hypothesis_seed is None:
-        config.option.hypothesis_seed = str(random.SystemRandom().getrandbits(SEED_BITS))
+        drawn = str(random.SystemRandom().getrandbits(SEED_BITS))
+        config.option.hypothesis_seed = getattr(config, "workerinput", {}).get("run_seed", drawn)
+
+
+@pytest.hookimpl(optionalhook=True)  # known only where pytest-xdist is installed
+def pytest_configure_node(node: Any) -> None:
+    """Hand the seed to a worker process (a ``WorkerController``; pytest-xdist has no types)."""
+    node.workerinput["run_seed"] = node.config.option.hypothesis_seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Print the seed, as the option that repeats it."""
     return f"seed: --hypothesis-seed={config.option.hypothesis_seed}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """Print the seed again where something failed: a quiet run (``-q``) shows no header."""
+    if exitstatus != pytest.ExitCode.OK:
+        terminalreporter.write_line(pytest_report_header(terminalreporter.config))
 
 
 @pytest.fixture
