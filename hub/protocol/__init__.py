@@ -1,1 +1,4 @@
-"""The exchange between two ends, as values: it does not know which end it is."""
+"""The exchange itself, without I/O: envelopes, answers, states, schedules, limits.
+
+Both ends use it: nothing here knows whether it runs in the hub or beside a Party registry.
+"""

@@ -1,0 +1,178 @@
+"""Open what a peer posted: size, then signature over the exact bytes, then header and messages.
+
+1. The size limit, before anything is parsed.
+2. The signed form (``keys.jws``): which keys claim to have signed.
+3. The claimed keys must belong to one participant, be valid at ``now`` and match the bytes.
+4. The payload is strict JSON and an envelope; its sender is the participant whose keys signed it.
+5. Each message is judged by its schema and typed. A message that fails does not spoil its
+   neighbours: it carries its faults and will be refused in the receipt.
+
+A ``PeerError`` from steps 1 to 4 means: no receipt, nothing stored.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from hub.protocol.errors import PeerError
+from hub.protocol.limits import Limits
+from hub.protocol.response_codes import ResponseCode
+from keys import errors as key_errors
+from keys.jws import open_signed, verify
+from keys.trust import TrustStore
+from message_schemas import catalogue, json_codec, validation
+from message_schemas.envelopes import Envelope, Message
+
+PROTOCOL: Final = "itmo-exchange/1"
+ENVELOPE_TYP: Final = "itmo-envelope+jws"
+RECEIPT_TYP: Final = "itmo-receipt+jws"
+DELIVERY_TYP: Final = "itmo-delivery+jws"
+PARTICIPANTS_TYP: Final = "itmo-participants+jws"
+MEDIA_TYPE: Final = "application/jose+json"
+
+_KEY_FAULTS: Final[dict[type[key_errors.KeysError], ResponseCode]] = {
+    key_errors.KeyUnknownError: ResponseCode.KEY_UNKNOWN,
+    key_errors.KeyNotYetValidError: ResponseCode.KEY_NOT_YET_VALID,
+    key_errors.KeyExpiredError: ResponseCode.KEY_EXPIRED,
+    key_errors.KeyRevokedError: ResponseCode.KEY_REVOKED,
+    key_errors.KeyOfAnotherParticipantError: ResponseCode.KEY_OF_ANOTHER_PARTICIPANT,
+    key_errors.SuiteNotAcceptedError: ResponseCode.SIGNATURE_SUITE_NOT_ALLOWED,
+    key_errors.SignatureInvalidError: ResponseCode.SIGNATURE_INVALID,
+    key_errors.MalformedJwsError: ResponseCode.ENVELOPE_MALFORMED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why one message cannot be typed: a code, a sentence and a JSON pointer into its body."""
+
+    code: ResponseCode
+    detail: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMessage:
+    """One message of an envelope: its typed ``body``, or the ``faults`` that prevent one."""
+
+    message: Message
+    body: object | None
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEnvelope:
+    """A verified envelope. ``raw`` are the exact bytes and ``sha256`` their digest."""
+
+    raw: bytes
+    sha256: str
+    envelope: Envelope
+    key_ids: tuple[str, ...]
+    messages: tuple[OpenMessage, ...]
+
+    @property
+    def read_only(self) -> bool:
+        """Tell whether no message of it can have an effect."""
+        return all(is_read_only(item.message.type) for item in self.messages)
+
+
+def is_read_only(message_type: str) -> bool:
+    """Tell whether a message type only asks; an unknown type counts as one that records."""
+    known = catalogue.MESSAGE_TYPES.get(message_type)
+    return known is not None and known.read_only
+
+
+def digest(raw: bytes) -> str:
+    """Return the SHA-256 of exact bytes, lower-case hexadecimal."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def open_envelope(raw: bytes, trust: TrustStore, limits: Limits, now: datetime) -> OpenEnvelope:
+    """Verify and read one posted envelope as of ``now``. Raises PeerError."""
+    if len(raw) > limits.envelope_bytes_max:
+        raise PeerError(
+            ResponseCode.ENVELOPE_TOO_LARGE,
+            f"{len(raw)} bytes; the limit is {limits.envelope_bytes_max}",
+        )
+    payload, key_ids, signer = _verified_payload(raw, trust, now)
+    envelope = read_envelope(payload, limits)
+    if envelope.sender != signer:
+        raise PeerError(
+            ResponseCode.KEY_OF_ANOTHER_PARTICIPANT,
+            f"the envelope says it is from {envelope.sender}, its keys are those of {signer}",
+        )
+    messages = tuple(type_message(message) for message in envelope.messages)
+    return OpenEnvelope(raw, digest(raw), envelope, key_ids, messages)
+
+
+def _verified_payload(
+    raw: bytes, trust: TrustStore, now: datetime
+) -> tuple[bytes, tuple[str, ...], str]:
+    """Return the payload, the keys that signed it and whose they are."""
+    try:
+        unverified = open_signed(raw, ENVELOPE_TYP)
+        known = trust.get(unverified.key_ids[0])
+        if known is None:
+            raise key_errors.KeyUnknownError(
+                f"the key {unverified.key_ids[0][:64]!r} is not registered"
+            )
+        verified = verify(unverified, trust, known.participant, now)
+    except key_errors.KeysError as error:
+        code = next(
+            (code for kind, code in _KEY_FAULTS.items() if isinstance(error, kind)),
+            ResponseCode.SIGNATURE_INVALID,
+        )
+        raise PeerError(code, error.detail) from error
+    return verified.payload, verified.key_ids, known.participant
+
+
+def read_envelope(payload: bytes, limits: Limits) -> Envelope:
+    """Return the envelope a verified payload holds. Raises PeerError (1013, 1020)."""
+    try:
+        document = json_codec.parse_strict(payload, depth_max=limits.json_depth_max)
+    except json_codec.JsonRefusedError as error:
+        raise PeerError(ResponseCode.PAYLOAD_NOT_AN_ENVELOPE, str(error)) from error
+    if isinstance(document, dict) and document.get("protocol", PROTOCOL) != PROTOCOL:
+        raise PeerError(
+            ResponseCode.PROTOCOL_NOT_SUPPORTED,
+            f"protocol {str(document['protocol'])[:40]!r}; this hub speaks {PROTOCOL}",
+        )
+    problems = validation.envelope_errors(document)
+    if problems:
+        listed = "; ".join(f"{problem.path or '/'}: {problem.text}" for problem in problems[:5])
+        raise PeerError(ResponseCode.PAYLOAD_NOT_AN_ENVELOPE, listed)
+    envelope = json_codec.decode_envelope(document)
+    if len(envelope.messages) > limits.messages_per_envelope_max:
+        raise PeerError(
+            ResponseCode.PAYLOAD_NOT_AN_ENVELOPE,
+            f"{len(envelope.messages)} messages; the limit is {limits.messages_per_envelope_max}",
+        )
+    return envelope
+
+
+def type_message(message: Message) -> OpenMessage:
+    """Judge a message by its schema and type its body; never raises."""
+    known = catalogue.MESSAGE_TYPES.get(message.type)
+    if known is None:
+        fault = Fault(
+            ResponseCode.MESSAGE_TYPE_UNKNOWN, f"no message type {message.type[:60]!r}", ""
+        )
+        return OpenMessage(message, None, (fault,))
+    if message.version != known.version:
+        detail = f"{message.type} version {message.version}; this hub knows {known.version}"
+        fault = Fault(ResponseCode.MESSAGE_VERSION_NOT_SUPPORTED, detail, "")
+        return OpenMessage(message, None, (fault,))
+    problems = validation.schema_errors(message.type, message.version, message.body)
+    if problems:
+        faults = tuple(
+            Fault(ResponseCode.SCHEMA_VIOLATED, problem.text, problem.path)
+            for problem in problems[:20]
+        )
+        return OpenMessage(message, None, faults)
+    try:
+        body = json_codec.decode_body(message.type, message.version, message.body)
+    except json_codec.IdentifierInconsistentError as error:
+        fault = Fault(ResponseCode.IDENTIFIER_INCONSISTENT, str(error), error.path)
+        return OpenMessage(message, None, (fault,))
+    return OpenMessage(message, body, ())

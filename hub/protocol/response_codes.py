@@ -1,0 +1,156 @@
+"""The closed list of answers: one stable number and name for every reason to refuse or warn.
+
+Numbers are grouped by stage, in the order in which the stages run (protocol.md, "Checks"):
+1xxx envelope, 2xxx participant, 3xxx schema, 4xxx sequence and state, 5xxx units and accounts,
+6xxx authorization, 7xxx Article 6 rules, 8xxx policy. A number is never reused. Texts, remedies
+and paragraphs are data: ``hub/checks/rulebook/<date>.json``, served at ``/v1/rulebook``.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class Stage(StrEnum):
+    """The stages of the check catalogue, in the order in which they run."""
+
+    ENVELOPE = "envelope"
+    PARTICIPANT = "participant"
+    SCHEMA = "schema"
+    SEQUENCE = "sequence"
+    UNITS = "units"
+    AUTHORIZATION = "authorization"
+    ARTICLE6 = "article6"
+    POLICY = "policy"
+
+
+class ResponseCode(IntEnum):
+    """Why a message was refused or warned about; ``OK`` when it was not."""
+
+    OK = 0
+    # 1xxx: the envelope itself
+    ENVELOPE_MALFORMED = 1001
+    ENVELOPE_TOO_LARGE = 1002
+    MEDIA_TYPE_NOT_SUPPORTED = 1003
+    SIGNATURE_INVALID = 1004
+    KEY_UNKNOWN = 1005
+    KEY_NOT_YET_VALID = 1006
+    KEY_EXPIRED = 1007
+    KEY_REVOKED = 1008
+    KEY_OF_ANOTHER_PARTICIPANT = 1009
+    SIGNATURE_SUITE_NOT_ALLOWED = 1010
+    SENDER_UNKNOWN = 1011
+    ENVELOPE_ID_REUSED = 1012
+    PROTOCOL_NOT_SUPPORTED = 1013
+    SENT_AT_IN_FUTURE = 1014
+    SENT_AT_TOO_OLD = 1015
+    MESSAGE_ID_REPEATED = 1016
+    ENVELOPE_MIXED = 1017
+    HUB_OVERLOADED = 1018
+    HUB_UNAVAILABLE = 1019
+    PAYLOAD_NOT_AN_ENVELOPE = 1020
+    # 2xxx: who may say this to whom, now
+    RECIPIENT_UNKNOWN = 2001
+    RECIPIENT_NOT_FOR_TYPE = 2002
+    SENDER_NOT_ACTIVE = 2003
+    RECIPIENT_NOT_ACTIVE = 2004
+    SENDER_ROLE_NOT_ALLOWED = 2005
+    SENDER_SUSPENDED = 2006
+    RECIPIENT_SUSPENDED = 2007
+    PAIR_SUSPENDED = 2008
+    MESSAGE_TYPE_SUSPENDED = 2009
+    HUB_SUSPENDED = 2010
+    SENDER_IS_RECIPIENT = 2011
+    # 3xxx: the message's own content
+    MESSAGE_TYPE_UNKNOWN = 3001
+    MESSAGE_VERSION_NOT_SUPPORTED = 3002
+    SCHEMA_VIOLATED = 3003
+    CODE_NOT_IN_LIST = 3004
+    BLOCKS_OVERLAP_IN_MESSAGE = 3005
+    QUANTITY_NOT_SUM = 3006
+    IDENTIFIER_INCONSISTENT = 3007
+    SERIAL_RANGE_REVERSED = 3008
+    ID_PREFIX_NOT_SENDER = 3009
+    QUANTITY_NOT_RANGE = 3010
+    CONDITIONAL_FIELD_MISSING = 3011
+    ACCOUNTS_EQUAL = 3012
+    # 4xxx: sequence and state
+    TRANSFER_UNKNOWN = 4001
+    TRANSFER_EXISTS_WITH_DIFFERENT_FIELD = 4002
+    INPUT_NOT_ALLOWED_IN_STATE = 4003
+    NOT_PARTY_TO_TRANSFER = 4004
+    PREVIOUS_DIGEST_DIFFERS = 4005
+    TRANSFER_EXPIRED = 4006
+    RESPOND_BY_OUT_OF_RANGE = 4007
+    SEQUENCE_NOT_DELIVERED = 4008
+    DELIVERY_DIGEST_DIFFERS = 4009
+    RECORD_VERSION_NOT_NEXT = 4010
+    RECORD_EXISTS_WITH_DIFFERENT_FIELD = 4011
+    KEY_CHANGE_REFUSED = 4012
+    CURSOR_INVALID = 4013
+    TRANSFER_MODE_DIFFERS = 4014
+    # 50xx: units
+    BLOCK_UNKNOWN = 5001
+    BLOCK_NOT_HELD = 5002
+    ATTRIBUTES_DIFFER = 5003
+    BLOCK_RESERVED = 5004
+    BLOCK_FROZEN = 5005
+    BLOCK_TERMINAL = 5006
+    BLOCK_HELD_ELSEWHERE = 5007
+    LEDGER_BLOCKS_TOO_MANY = 5008
+    NOT_ORIGINATING_REGISTRY = 5009
+    UNDERLYING_UNIT_ALREADY_REGISTERED = 5010
+    # 51xx: accounts
+    ACCOUNT_UNKNOWN = 5101
+    ACCOUNT_NOT_OPEN = 5102
+    ACCOUNT_TYPE_NOT_ALLOWED = 5103
+    ACCOUNT_OTHER_COOPERATIVE_APPROACH = 5104
+    ACCOUNT_SUSPENDED = 5105
+    ACCOUNT_METRIC_DIFFERS = 5106
+    ACCOUNT_OTHER_PARTY = 5107
+    BLOCK_NOT_IN_ACCOUNT = 5108
+    # 6xxx: authorization
+    COOPERATIVE_APPROACH_UNKNOWN = 6001
+    COOPERATIVE_APPROACH_NOT_ACTIVE = 6002
+    PARTY_NOT_IN_COOPERATIVE_APPROACH = 6003
+    AUTHORIZATION_UNKNOWN = 6004
+    AUTHORIZATION_NOT_IN_FORCE = 6005
+    AUTHORIZATION_VERSION_SUPERSEDED = 6006
+    AUTHORIZATION_OF_OTHER_COOPERATIVE_APPROACH = 6007
+    AUTHORIZATION_OF_OTHER_PARTY = 6008
+    PURPOSE_NOT_AUTHORIZED = 6009
+    PARTY_NOT_AUTHORIZED = 6010
+    ENTITY_NOT_AUTHORIZED = 6011
+    VINTAGE_NOT_AUTHORIZED = 6012
+    SECTOR_NOT_AUTHORIZED = 6013
+    ACTIVITY_TYPE_NOT_AUTHORIZED = 6014
+    METRIC_NOT_AUTHORIZED = 6015
+    AUTHORIZED_QUANTITY_EXCEEDED = 6016
+    AUTHORIZATION_CHANGE_AFTER_FIRST_TRANSFER = 6017
+    AUTHORIZING_PARTY_NOT_SENDER = 6018
+    FIRST_TRANSFER_DEFINITION_DIFFERS = 6019
+    # 7xxx: Article 6 rules
+    FIRST_TRANSFER_EXPECTED = 7001
+    ALREADY_FIRST_TRANSFERRED = 7002
+    VINTAGE_BEFORE_2021 = 7003
+    VINTAGE_IN_FUTURE = 7004
+    OUTSIDE_NDC_PERIOD = 7005
+    A64_UNIT_NOT_AUTHORIZED = 7006
+    ISSUANCE_SHARES_INCOMPLETE = 7007
+    ISSUANCE_UNKNOWN = 7008
+    OIMP_DEADLINE_NEAR = 7009
+    USING_PARTY_NOT_SENDER = 7010
+    NON_GHG_CONVERSION_MISSING = 7011
+    GWP_NOT_STATED = 7012
+    SHARE_EXCEEDS_ISSUANCE = 7013
+    # 8xxx: policy of the hub's operator
+    QUANTITY_LIMIT_EXCEEDED = 8001
+    VELOCITY_LIMIT_EXCEEDED = 8002
+    ONWARD_TRANSFER_DELAY = 8003
+
+    @property
+    def stage(self) -> Stage:
+        """Return the stage the code belongs to (``OK`` belongs to none: raises ValueError)."""
+        stages = dict(zip("12345678", Stage, strict=True))
+        try:
+            return stages[str(int(self))[0]]
+        except KeyError:
+            raise ValueError(f"{self.name} belongs to no stage") from None

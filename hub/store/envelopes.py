@@ -1,0 +1,134 @@
+"""Envelopes as they came, with the receipts they were given."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, tuple_
+
+from hub.store.tables import act, envelope
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What a repeated envelope is compared with and answered by."""
+
+    sha256: str
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeRow:
+    """One envelope to record. ``body`` and ``receipt`` are exact bytes."""
+
+    log_index: int
+    sender: str
+    envelope_id: str
+    sha256: str
+    recipient: str
+    received_at: datetime
+    key_ids: str
+    body: bytes
+    receipt: bytes
+
+
+def find_answers(
+    connection: Connection, ids: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], StoredAnswer]:
+    """Return the stored answers of those (sender, envelope id) pairs that were seen before."""
+    if not ids:
+        return {}
+    rows = connection.execute(
+        select(envelope.c.sender, envelope.c.envelope_id, envelope.c.sha256, envelope.c.receipt)
+        .where(tuple_(envelope.c.sender, envelope.c.envelope_id).in_(list(ids)))
+    )
+    return {(row[0], row[1]): StoredAnswer(row[2], bytes(row[3])) for row in rows}
+
+
+def add(connection: Connection, rows: Sequence[EnvelopeRow]) -> None:
+    """Record envelopes with their receipts."""
+    connection.execute(
+        insert(envelope),
+        [
+            {
+                "log_index": row.log_index,
+                "sender": row.sender,
+                "envelope_id": row.envelope_id,
+                "sha256": row.sha256,
+                "recipient": row.recipient,
+                "received_at": row.received_at,
+                "key_ids": row.key_ids,
+                "body": row.body,
+                "receipt": row.receipt,
+            }
+            for row in rows
+        ],
+    )
+
+
+def bodies(connection: Connection, log_indices: Collection[int]) -> Mapping[int, bytes]:
+    """Return the exact bytes of the envelopes recorded at ``log_indices``."""
+    if not log_indices:
+        return {}
+    rows = connection.execute(
+        select(envelope.c.log_index, envelope.c.body).where(
+            envelope.c.log_index.in_(sorted(log_indices))
+        )
+    )
+    return {row[0]: bytes(row[1]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEnvelope:
+    """One recorded envelope as a timeline shows it."""
+
+    log_index: int
+    sender: str
+    recipient: str
+    envelope_id: str
+    sha256: str
+    received_at: datetime
+    body: bytes
+    receipt: bytes
+
+
+def at(connection: Connection, log_index: int) -> LoggedEnvelope | None:
+    """Return the envelope recorded at ``log_index``, or None if that entry is an act."""
+    row = connection.execute(
+        select(
+            envelope.c.log_index,
+            envelope.c.sender,
+            envelope.c.recipient,
+            envelope.c.envelope_id,
+            envelope.c.sha256,
+            envelope.c.received_at,
+            envelope.c.body,
+            envelope.c.receipt,
+        ).where(envelope.c.log_index == log_index)
+    ).one_or_none()
+    return None if row is None else LoggedEnvelope(*row)
+
+
+def add_act(
+    connection: Connection,
+    *,
+    log_index: int,
+    at: datetime,
+    kind: str,
+    actor: str,
+    subject: str,
+    reason: str,
+    detail: str,
+) -> None:
+    """Record what the hub or an administrator did by itself, in the same order as envelopes."""
+    connection.execute(
+        insert(act).values(
+            log_index=log_index,
+            at=at,
+            kind=kind,
+            actor=actor,
+            subject=subject,
+            reason=reason,
+            detail=detail,
+        )
+    )

@@ -1,0 +1,308 @@
+"""The central ledger's blocks and journal: loaded as a window, recorded as its changes.
+
+Series and attribute sets are interned (``interning``): a block row carries two small numbers
+instead of twelve columns. Loading finds, for each range asked for, the blocks that overlap it by
+two index probes, whatever the size of the ledger.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+
+from hub.international_registry.ledger import LedgerChanges
+from hub.international_registry.postings import Posting, PostingKind
+from hub.international_registry.units import (
+    BlockStatus,
+    FirstTransferEvent,
+    LedgerBlock,
+    Range,
+)
+from hub.store.interning import Interning
+from hub.store.tables import posting, unit_block
+
+_COLUMNS = (
+    "block_id",
+    "series_id",
+    "first_serial",
+    "last_serial",
+    "attributes_id",
+    "registry",
+    "account",
+    "status",
+    "first_transfer",
+    "reserved_by",
+    "introduced_by",
+    "hold",
+    "underlying_first",
+    "underlying_last",
+)
+_SELECT = select(*(unit_block.c[name] for name in _COLUMNS))
+
+_REQUESTS_SQLITE = """
+WITH request AS (
+    SELECT json_extract(value, '$[0]') AS series_id, json_extract(value, '$[1]') AS first,
+           json_extract(value, '$[2]') AS last
+    FROM json_each(:requests)
+)"""
+_REQUESTS_POSTGRES = """
+WITH request AS (
+    SELECT * FROM unnest(
+        CAST(:series_ids AS bigint[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[])
+    ) AS r(series_id, first, last)
+)"""
+# The block that starts at or before the range is found by max(); those inside follow it.
+_START = """COALESCE((SELECT max(s.first_serial) FROM unit_block s
+    WHERE s.series_id = request.series_id AND s.first_serial <= request.first), request.first)"""
+_OVERLAPPING = f"""
+SELECT {", ".join("b." + name for name in _COLUMNS)}
+FROM request JOIN unit_block b ON b.series_id = request.series_id
+    AND b.first_serial >= {_START}
+    AND b.first_serial <= request.last AND b.last_serial >= request.first"""
+_CROWD = f"""
+SELECT request.series_id, request.first, request.last,
+    (SELECT count(*) FROM (SELECT 1 FROM unit_block b WHERE b.series_id = request.series_id
+        AND b.first_serial >= {_START}
+        AND b.first_serial <= request.last LIMIT :limit) few) AS crowd
+FROM request"""  # noqa: S608  # no value is interpolated, only our own fragments
+
+
+def load_overlapping(
+    connection: Connection, interning: Interning, ranges: Collection[Range], *, blocks_max: int
+) -> tuple[list[LedgerBlock], frozenset[Range]]:
+    """Return the blocks that overlap ``ranges``, and the ranges with more than ``blocks_max``.
+
+    A range of n serials overlaps at most n blocks, so only wide ranges are counted first: a peer
+    that names 10^18 serials costs one bounded index scan, not the whole ledger.
+    """
+    wanted = {
+        (series_id, asked.first, asked.last): asked
+        for asked in ranges
+        if (series_id := interning.find_series(connection, asked.series)) is not None
+    }
+    wide = [key for key, asked in wanted.items() if asked.quantity > blocks_max]
+    crowded = frozenset(
+        wanted[row[0], row[1], row[2]]
+        for row in _query(connection, _CROWD, wide, limit=blocks_max + 1)
+        if row[3] > blocks_max
+    )
+    keys = [key for key, asked in wanted.items() if asked not in crowded]
+    blocks = {
+        row[0]: _block(row, interning, connection) for row in _query(connection, _OVERLAPPING, keys)
+    }
+    return list(blocks.values()), crowded
+
+
+def _query(
+    connection: Connection, body: str, keys: Sequence[tuple[int, int, int]], **more: int
+) -> list[Any]:
+    """Run ``body`` over a list of (series id, first, last) requests."""
+    if not keys:
+        return []
+    if connection.dialect.name == "sqlite":
+        return list(
+            connection.execute(
+                text(_REQUESTS_SQLITE + body), {"requests": json.dumps(keys), **more}
+            )
+        )
+    parameters = {
+        "series_ids": [key[0] for key in keys],
+        "firsts": [key[1] for key in keys],
+        "lasts": [key[2] for key in keys],
+    }
+    return list(connection.execute(text(_REQUESTS_POSTGRES + body), {**parameters, **more}))
+
+
+def load_reserved(
+    connection: Connection, interning: Interning, transfer_ids: Collection[str]
+) -> list[LedgerBlock]:
+    """Return the blocks reserved by the given transfers."""
+    if not transfer_ids:
+        return []
+    rows = connection.execute(_SELECT.where(unit_block.c.reserved_by.in_(sorted(transfer_ids))))
+    return [_block(row, interning, connection) for row in rows]
+
+
+def load_held(
+    connection: Connection, interning: Interning, reference: str
+) -> list[LedgerBlock]:
+    """Return the blocks on hold (frozen or suspended) under ``reference``."""
+    rows = connection.execute(_SELECT.where(unit_block.c.hold == reference))
+    return [_block(row, interning, connection) for row in rows]
+
+
+def load_underlying(
+    connection: Connection, interning: Interning, first_units: Collection[str]
+) -> list[LedgerBlock]:
+    """Return the blocks whose underlying unit range starts with one of ``first_units``."""
+    if not first_units:
+        return []
+    rows = connection.execute(_SELECT.where(unit_block.c.underlying_first.in_(sorted(first_units))))
+    return [_block(row, interning, connection) for row in rows]
+
+
+def _block(row: Sequence[Any], interning: Interning, connection: Connection) -> LedgerBlock:
+    """Return a row as the ledger's own value."""
+    return LedgerBlock(
+        block_id=row[0],
+        series=interning.series(connection, row[1]),
+        first=row[2],
+        last=row[3],
+        attributes=interning.attributes(connection, row[4]),
+        registry=row[5],
+        account=row[6],
+        status=BlockStatus(row[7]),
+        first_transfer=None if row[8] is None else FirstTransferEvent(row[8]),
+        reserved_by=row[9],
+        introduced_by=row[10],
+        hold=row[11],
+        underlying_first=row[12],
+        underlying_last=row[13],
+    )
+
+
+def _values(block: LedgerBlock, interning: Interning, connection: Connection) -> dict[str, Any]:
+    """Return a block as the values of its row."""
+    return {
+        "block_id": block.block_id,
+        "series_id": interning.series_id(connection, block.series),
+        "first_serial": block.first,
+        "last_serial": block.last,
+        "attributes_id": interning.attributes_id(connection, block.attributes),
+        "registry": block.registry,
+        "account": block.account,
+        "status": block.status,
+        "first_transfer": block.first_transfer,
+        "reserved_by": block.reserved_by,
+        "introduced_by": block.introduced_by,
+        "hold": block.hold,
+        "underlying_first": block.underlying_first,
+        "underlying_last": block.underlying_last,
+    }
+
+
+_UPDATE = (
+    update(unit_block)
+    .where(unit_block.c.block_id == bindparam("b_block_id"))
+    .values(
+        {
+            name: bindparam(f"b_{name}")
+            for name in _COLUMNS
+            if name not in ("block_id", "series_id", "attributes_id")
+        }
+    )
+)
+
+
+def record(
+    connection: Connection, interning: Interning, changes: LedgerChanges, log_indices: Sequence[int]
+) -> None:
+    """Write a window's changes; ``log_indices`` gives each posting its entry, in order."""
+    if changes.deleted_ids:
+        connection.execute(
+            delete(unit_block).where(unit_block.c.block_id.in_(sorted(changes.deleted_ids)))
+        )
+    if changes.updated:
+        connection.execute(
+            _UPDATE,
+            [
+                {f"b_{name}": value for name, value in _values(block, interning, connection).items()}
+                for block in changes.updated
+            ],
+        )
+    if changes.inserted:
+        connection.execute(
+            insert(unit_block),
+            [_values(block, interning, connection) for block in changes.inserted],
+        )
+    if changes.postings:
+        connection.execute(
+            insert(posting),
+            list(_posting_values(connection, interning, changes.postings, log_indices)),
+        )
+
+
+def _posting_values(
+    connection: Connection,
+    interning: Interning,
+    postings: Iterable[Posting],
+    log_indices: Sequence[int],
+) -> Iterator[dict[str, Any]]:
+    """Number postings within their log entry and return their rows."""
+    ordinal, previous = 0, None
+    for entry, log_index in zip(postings, log_indices, strict=True):
+        ordinal = ordinal + 1 if log_index == previous else 0
+        previous = log_index
+        yield {
+            "log_index": log_index,
+            "ordinal": ordinal,
+            "kind": entry.kind,
+            "series_id": interning.series_id(connection, entry.series),
+            "first_serial": entry.first,
+            "last_serial": entry.last,
+            "attributes_id": interning.attributes_id(connection, entry.attributes),
+            "from_registry": entry.from_registry,
+            "from_account": entry.from_account,
+            "to_registry": entry.to_registry,
+            "to_account": entry.to_account,
+            "reference": entry.reference,
+            "first_transfer": entry.first_transfer,
+            "status": entry.status,
+            "underlying_first": entry.underlying_first,
+            "underlying_last": entry.underlying_last,
+        }
+
+
+def all_blocks(connection: Connection, interning: Interning) -> Iterator[LedgerBlock]:
+    """Stream every block, by series and serial (for the proof of the whole ledger)."""
+    rows = connection.execution_options(yield_per=5_000).execute(
+        _SELECT.order_by(unit_block.c.series_id, unit_block.c.first_serial)
+    )
+    for row in rows:
+        yield _block(row, interning, connection)
+
+
+def all_postings(connection: Connection, interning: Interning) -> Iterator[tuple[int, Posting]]:
+    """Stream the journal of each series in turn, in the order it was written."""
+    rows = connection.execution_options(yield_per=5_000).execute(
+        select(
+            posting.c.log_index,
+            posting.c.kind,
+            posting.c.series_id,
+            posting.c.first_serial,
+            posting.c.last_serial,
+            posting.c.attributes_id,
+            posting.c.from_registry,
+            posting.c.from_account,
+            posting.c.to_registry,
+            posting.c.to_account,
+            posting.c.reference,
+            posting.c.first_transfer,
+            posting.c.status,
+            posting.c.underlying_first,
+            posting.c.underlying_last,
+        ).order_by(posting.c.series_id, posting.c.log_index, posting.c.ordinal)
+    )
+    for row in rows:
+        yield row[0], _posting(row, interning, connection)
+
+
+def _posting(row: Sequence[Any], interning: Interning, connection: Connection) -> Posting:
+    """Return a journal row as the ledger's own value."""
+    return Posting(
+        kind=PostingKind(row[1]),
+        series=interning.series(connection, row[2]),
+        first=row[3],
+        last=row[4],
+        attributes=interning.attributes(connection, row[5]),
+        from_registry=row[6],
+        from_account=row[7],
+        to_registry=row[8],
+        to_account=row[9],
+        reference=row[10],
+        first_transfer=None if row[11] is None else FirstTransferEvent(row[11]),
+        status=None if row[12] is None else BlockStatus(row[12]),
+        underlying_first=row[13],
+        underlying_last=row[14],
+    )

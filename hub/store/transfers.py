@@ -1,0 +1,158 @@
+"""Transfers in every state, and the natural ids of other acts that were taken once."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+
+from hub.checks.facts import TransferRecord
+from hub.protocol.transfer_states import TransferState
+from hub.store.tables import acted, transfer
+
+_NAMES = tuple(field.name for field in fields(TransferRecord))
+_SELECT = select(*(transfer.c[name] for name in _NAMES))
+_STATE = _NAMES.index("state")
+
+
+def _record(row: Sequence[object]) -> TransferRecord:
+    """Return a row as the value that the checks see."""
+    values = list(row)
+    values[_STATE] = TransferState(values[_STATE])
+    return TransferRecord(*values)  # type: ignore[arg-type]  # columns are in the fields' order
+
+
+def load(connection: Connection, ids: Collection[str]) -> dict[str, TransferRecord]:
+    """Return the transfers among ``ids`` that exist."""
+    if not ids:
+        return {}
+    rows = connection.execute(_SELECT.where(transfer.c.transfer_id.in_(sorted(ids))))
+    return {row[0]: _record(row) for row in rows}
+
+
+def add(connection: Connection, rows: Collection[TransferRecord]) -> None:
+    """Insert new transfers."""
+    connection.execute(
+        insert(transfer), [{name: getattr(row, name) for name in _NAMES} for row in rows]
+    )
+
+
+_CLOSE = (
+    update(transfer)
+    .where(transfer.c.transfer_id == bindparam("b_id"), transfer.c.state == "proposed")
+    .values(
+        state=bindparam("b_state"),
+        closed_log_index=bindparam("b_log_index"),
+        closed_at=bindparam("b_at"),
+    )
+)
+
+
+def close(connection: Connection, rows: Collection[TransferRecord]) -> None:
+    """Write the final state of transfers that were in flight."""
+    result = connection.execute(
+        _CLOSE,
+        [
+            {
+                "b_id": row.transfer_id,
+                "b_state": row.state,
+                "b_log_index": row.closed_log_index,
+                "b_at": row.closed_at,
+            }
+            for row in rows
+        ],
+    )
+    assert result.rowcount in (len(rows), -1), "a transfer to close was not in flight"
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Return the ids of up to ``limit`` in-flight transfers past their deadline, oldest first."""
+    rows = connection.execute(
+        select(transfer.c.transfer_id)
+        .where(transfer.c.state == "proposed", transfer.c.respond_by <= now)
+        .order_by(transfer.c.respond_by, transfer.c.transfer_id)
+        .limit(limit)
+    )
+    return [row[0] for row in rows]
+
+
+def search(
+    connection: Connection,
+    *,
+    participant: str | None = None,
+    state: str | None = None,
+    limit: int = 100,
+) -> list[TransferRecord]:
+    """Return the newest transfers, of one participant or in one state if asked."""
+    query = _SELECT.order_by(transfer.c.proposed_log_index.desc(), transfer.c.transfer_id)
+    if participant is not None:
+        query = query.where(
+            or_(transfer.c.initiator == participant, transfer.c.acquirer == participant)
+        )
+    if state is not None:
+        query = query.where(transfer.c.state == state)
+    return [_record(row) for row in connection.execute(query.limit(limit))]
+
+
+def count_by_state(connection: Connection) -> dict[str, int]:
+    """Return how many transfers are in each state."""
+    rows = connection.execute(
+        select(transfer.c.state, func.count()).group_by(transfer.c.state)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def moved_since(connection: Connection, initiator: str, since: datetime) -> int:
+    """Return the units ``initiator`` proposed since ``since`` and still in flight or completed."""
+    total = connection.execute(
+        select(func.coalesce(func.sum(transfer.c.quantity), 0)).where(
+            transfer.c.initiator == initiator,
+            transfer.c.proposed_at >= since,
+            transfer.c.state.in_(["proposed", "completed"]),
+        )
+    ).scalar_one()
+    return int(total)
+
+
+@dataclass(frozen=True, slots=True)
+class ActedRow:
+    """A use, cancellation, note or first transfer that was taken: its id stands for ever."""
+
+    action_id: str
+    type: str
+    content_sha256: str
+    log_index: int
+    result: str
+
+
+def load_acted(connection: Connection, ids: Collection[str]) -> dict[str, ActedRow]:
+    """Return those of ``ids`` that were taken before."""
+    if not ids:
+        return {}
+    rows = connection.execute(
+        select(
+            acted.c.action_id,
+            acted.c.type,
+            acted.c.content_sha256,
+            acted.c.log_index,
+            acted.c.result,
+        ).where(acted.c.action_id.in_(sorted(ids)))
+    )
+    return {row[0]: ActedRow(*row) for row in rows}
+
+
+def add_acted(connection: Connection, rows: Sequence[ActedRow]) -> None:
+    """Take natural ids for ever."""
+    connection.execute(
+        insert(acted),
+        [
+            {
+                "action_id": row.action_id,
+                "type": row.type,
+                "content_sha256": row.content_sha256,
+                "log_index": row.log_index,
+                "result": row.result,
+            }
+            for row in rows
+        ],
+    )
