@@ -95,7 +95,7 @@ class BlockEditor:
         self, before: LedgerBlock, after: LedgerBlock, act: tuple[PostingKind, str]
     ) -> LedgerBlock:
         """Put a block in another state and return it."""
-        self.index.replace((before,), (after,))
+        self.index.change(before, after)
         self._touched.add(after.block_id)
         kind, reference = act
         self._postings.append(postings.alteration(kind, before, after, reference))

@@ -84,7 +84,7 @@ class BlockIndex:
         return self._ordered(self._held.get(reference))
 
     def replace(self, old: Sequence[LedgerBlock], new: Sequence[LedgerBlock]) -> None:
-        """Put ``new`` where the neighbouring blocks ``old`` are: split, change, join.
+        """Put ``new`` where the neighbouring blocks ``old`` are: split or join.
 
         Raises LedgerInvariantError unless both have the same serials, units conserved.
         """
@@ -96,6 +96,23 @@ class BlockIndex:
         ):
             raise LedgerInvariantError(f"units not conserved at {old[0].range}")
         self._splice(old, new)
+
+    def change(self, before: LedgerBlock, after: LedgerBlock) -> None:
+        """Put one block in another state; LedgerInvariantError if id or serials differ."""
+        if (before.block_id, before.first, before.last, before.series) != (
+            after.block_id,
+            after.first,
+            after.last,
+            after.series,
+        ):
+            raise LedgerInvariantError(f"{before.range} is not changed but replaced")
+        lane = self._lanes[before.series]
+        at = bisect_left(lane.firsts, before.first)
+        if lane.blocks[at] is not before:
+            raise LedgerInvariantError(f"{before.range} is not what the ledger has there")
+        lane.blocks[at] = after
+        self._forget(before)
+        self._note(after)
 
     def insert(self, block: LedgerBlock) -> None:
         """Add a block where no block is; LedgerInvariantError if one is."""
