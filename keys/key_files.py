@@ -53,18 +53,24 @@ def read_secret_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from error
-    # The open file is asked, not the name: the name may change in between.
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise KeyFileError(f"{path} is not a plain file")
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            mode = stat.S_IMODE(status.st_mode)
-            raise KeyFileError(f"{path} has mode {mode:04o}: others may read it; chmod 600 it")
-        content = file.read(_SECRET_FILE_BYTES_MAX + 1)
+    try:
+        _check_private(os.fstat(descriptor), path)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(_SECRET_FILE_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > _SECRET_FILE_BYTES_MAX:
         raise KeyFileError(f"{path} is larger than {_SECRET_FILE_BYTES_MAX} bytes")
     return content
+
+
+def _check_private(status: os.stat_result, path: Path) -> None:
+    # The status is of the open file, not of the name: the name may change in between.
+    if not stat.S_ISREG(status.st_mode):
+        raise KeyFileError(f"{path} is not a plain file")
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        mode = stat.S_IMODE(status.st_mode)
+        raise KeyFileError(f"{path} has mode {mode:04o}: others may read it; chmod 600 it")
 
 
 def is_encrypted(text: bytes) -> bool:
