@@ -30,7 +30,10 @@ __all__ = [
     "to_document",
 ]
 
-_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
+# The hour is bounded here: later versions of Python read 24:00 as the next day.
+_TIME: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z"
+)
 _DOCUMENT_BYTES_MAX: Final = 16 * 1024
 
 

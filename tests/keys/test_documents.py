@@ -57,6 +57,13 @@ def test_times_are_written_in_utc(time: datetime, hours: int) -> None:
     assert parse_time(format_time(time)) == time
 
 
+@pytest.mark.parametrize("digits", range(1, 7))
+def test_a_second_may_have_up_to_six_decimals(digits: int) -> None:
+    """Each count of digits is read, and as the same fraction."""
+    fraction = "5" + "0" * (digits - 1)
+    assert parse_time(f"2027-03-01T12:00:00.{fraction}Z").microsecond == 500_000
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -69,6 +76,7 @@ def test_times_are_written_in_utc(time: datetime, hours: int) -> None:
         "2027-13-01T12:00:00Z",
         "2027-02-29T12:00:00Z",
         "2027-03-01T12:00:60Z",
+        "2027-03-01T24:00:00Z",
         "2027-03-01T12:00:00.Z",
         "2027-03-01T12:00:00.0000000Z",
         "2027-03-01T12:00:00Z\n",
