@@ -1,0 +1,1 @@
+"""Tests of the core of the international registry, one module a module."""

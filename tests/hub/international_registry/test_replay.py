@@ -1,0 +1,119 @@
+"""Tests of the journal's replay: what may follow what."""
+
+from dataclasses import replace
+
+import pytest
+
+from hub.international_registry.postings import Posting, PostingKind
+from hub.international_registry.replay import RULES, JournalError, SeriesReplay
+from hub.international_registry.units import BlockStatus, FirstTransferEvent
+from tests.hub.international_registry.samples import (
+    ATTRIBUTES,
+    INTERNATIONAL,
+    OTHER_ATTRIBUTES,
+    SERIES,
+)
+
+INTRODUCED = Posting(
+    PostingKind.INTRODUCED,
+    SERIES,
+    1,
+    10,
+    ATTRIBUTES,
+    None,
+    None,
+    "GHA01",
+    None,
+    "GHA01-1",
+    status=BlockStatus.AUTHORIZED,
+)
+RESERVED = Posting(
+    PostingKind.RESERVED, SERIES, 1, 10, ATTRIBUTES, "GHA01", None, "GHA01", None, "GHA01-1"
+)
+MOVED = replace(RESERVED, kind=PostingKind.MOVED, to_registry="CHE01", first_transfer=INTERNATIONAL)
+AT_CHE = replace(RESERVED, from_registry="CHE01", to_registry="CHE01", reference="CHE01-1")
+USED = replace(AT_CHE, kind=PostingKind.USED)
+HELD = replace(AT_CHE, kind=PostingKind.HELD, reference="case-1")
+FLAGGED = replace(
+    RESERVED,
+    kind=PostingKind.FIRST_TRANSFERRED,
+    first_transfer=FirstTransferEvent.AUTHORIZATION,
+)
+
+
+def played(*postings: Posting) -> SeriesReplay:
+    """Return a replay of the postings."""
+    replay = SeriesReplay()
+    for posting in postings:
+        replay.apply(posting)
+    return replay
+
+
+def test_every_kind_of_posting_has_a_rule() -> None:
+    """Introduction starts from nothing; every other kind is in the table."""
+    assert set(RULES) == set(PostingKind) - {PostingKind.INTRODUCED}
+
+
+def test_a_transfer_is_played_to_its_end() -> None:
+    """The units arrive as the window left them."""
+    replay = played(INTRODUCED, RESERVED, MOVED)
+    (span,) = replay
+    assert (span.first, span.last) == (1, 10)
+    assert (span.standing.registry, span.standing.status) == ("CHE01", BlockStatus.ITMO)
+    assert span.standing.first_transfer is INTERNATIONAL
+    assert replay.balance == 10
+
+
+def test_a_withdrawal_leaves_nothing() -> None:
+    """Units and balance are as before the introduction."""
+    withdrawn = replace(RESERVED, kind=PostingKind.WITHDRAWN, to_registry=None)
+    replay = played(INTRODUCED, RESERVED, withdrawn)
+    assert list(replay) == []
+    assert replay.balance == 0
+
+
+@pytest.mark.parametrize(
+    ("history", "posting", "reason"),
+    [
+        ([INTRODUCED], replace(INTRODUCED, first=10, last=12), "in the ledger"),
+        ([], replace(INTRODUCED, status=None), "without a holder or a status"),
+        ([], RESERVED, "serial 1 is not in the ledger"),
+        ([INTRODUCED], replace(RESERVED, last=11), "serial 11 is not in the ledger"),
+        (
+            [INTRODUCED, replace(INTRODUCED, first=15, last=20)],
+            replace(RESERVED, last=20),
+            "serial 11 is not in the ledger",
+        ),
+        ([INTRODUCED], replace(RESERVED, from_registry="THA01"), "held by GHA01"),
+        ([INTRODUCED], replace(RESERVED, attributes=OTHER_ATTRIBUTES), "other attributes"),
+        ([INTRODUCED], replace(RESERVED, to_registry=None), "without a holder"),
+        ([INTRODUCED, RESERVED], RESERVED, "units free"),
+        ([INTRODUCED], MOVED, "reserved by the reference"),
+        ([INTRODUCED, RESERVED], replace(MOVED, reference="GHA01-2"), "reserved by the reference"),
+        (
+            [INTRODUCED, RESERVED],
+            replace(RESERVED, kind=PostingKind.RELEASED),
+            "reserved, not introduced",
+        ),
+        ([INTRODUCED, RESERVED, MOVED, USED], AT_CHE, "units free"),
+        ([INTRODUCED, RESERVED, MOVED, USED], USED, "units free"),
+        ([INTRODUCED, RESERVED, MOVED, HELD], AT_CHE, "units free"),
+        ([INTRODUCED, RESERVED, MOVED, HELD], HELD, "not held"),
+        (
+            [INTRODUCED, RESERVED, MOVED],
+            replace(HELD, kind=PostingKind.UNHELD),
+            "held by the reference",
+        ),
+        ([INTRODUCED, FLAGGED], FLAGGED, "not first transferred"),
+        ([INTRODUCED, FLAGGED, RESERVED], MOVED, "first transferred before"),
+    ],
+)
+def test_a_posting_that_cannot_follow_is_refused(
+    history: list[Posting], posting: Posting, reason: str
+) -> None:
+    """With the reason, and with the units left as they were."""
+    replay = played(*history)
+    before = list(replay)
+    with pytest.raises(JournalError, match=reason):
+        replay.apply(posting)
+    assert list(replay) == before
