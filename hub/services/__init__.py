@@ -1,1 +1,6 @@
-"""The use cases: one file, one transaction over a batch of messages."""
+"""The use cases: one file is one thing the hub does, in one transaction.
+
+``receive_envelopes`` takes a batch from bytes to receipts; ``handlers`` hold what each message type
+does to the batch; ``deliver`` sends what was recorded; ``expire_transfers`` sweeps; ``answer_queries``
+serves what only asks; ``administer`` is what an operator may do.
+"""

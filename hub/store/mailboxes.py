@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from hub.store.tables import delivery, envelope, mailbox, mailbox_item
 
@@ -81,6 +81,16 @@ def load(connection: Connection, recipients: Collection[str]) -> dict[str, Mailb
     """Return the mailboxes of ``recipients`` that exist."""
     rows = connection.execute(_MAILBOX.where(mailbox.c.recipient.in_(sorted(recipients))))
     return {row[0]: Mailbox(*row) for row in rows}
+
+
+def lock(connection: Connection, recipients: Collection[str]) -> list[Mailbox]:
+    """Return the mailboxes of ``recipients``, by code, held until the transaction ends."""
+    rows = connection.execute(
+        _MAILBOX.where(mailbox.c.recipient.in_(sorted(recipients)))
+        .order_by(mailbox.c.recipient)
+        .with_for_update()
+    )
+    return [Mailbox(*row) for row in rows]
 
 
 def load_all(connection: Connection) -> list[Mailbox]:
@@ -176,6 +186,14 @@ def delivery_after(connection: Connection, recipient: str, sequence: int) -> Del
         .limit(1)
     ).one_or_none()
     return None if row is None else Delivery(*row)
+
+
+def last_delivered(connection: Connection, recipient: str) -> int:
+    """Return the last item of the last stored delivery; 0 before the first."""
+    last = connection.execute(
+        select(func.max(delivery.c.last_sequence)).where(delivery.c.recipient == recipient)
+    ).scalar_one()
+    return int(last or 0)
 
 
 def find_deliveries(

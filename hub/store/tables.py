@@ -280,7 +280,6 @@ acted = Table(
     # natural ids of actions and first transfers already taken: the second one is a duplicate
     Column("action_id", String(30), primary_key=True),
     Column("type", String(40), nullable=False),
-    Column("content_sha256", String(64), nullable=False),
     Column("log_index", BigInteger, nullable=False),
     Column("result", Text, nullable=False),
 )

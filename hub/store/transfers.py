@@ -120,7 +120,6 @@ class ActedRow:
 
     action_id: str
     type: str
-    content_sha256: str
     log_index: int
     result: str
 
@@ -133,7 +132,6 @@ def load_acted(connection: Connection, ids: Collection[str]) -> dict[str, ActedR
         select(
             acted.c.action_id,
             acted.c.type,
-            acted.c.content_sha256,
             acted.c.log_index,
             acted.c.result,
         ).where(acted.c.action_id.in_(sorted(ids)))
@@ -149,7 +147,6 @@ def add_acted(connection: Connection, rows: Sequence[ActedRow]) -> None:
             {
                 "action_id": row.action_id,
                 "type": row.type,
-                "content_sha256": row.content_sha256,
                 "log_index": row.log_index,
                 "result": row.result,
             }

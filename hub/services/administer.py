@@ -1,0 +1,199 @@
+"""What an operator may do: participants, keys, accounts, suspensions, looking around.
+
+Each act is a transaction of its own under the head's lock, takes a log index like an envelope, and
+says who did it and why. It works beside a running hub: the hub sees the changed version at its next
+commit.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hub.international_registry.accounts import ACCOUNT_TYPES, Account
+from hub.services import reference_data
+from hub.services.reference_data import ReferenceData
+from hub.store import envelopes, mailboxes, reference
+from hub.store import head as heads
+from hub.store.database import Database
+from hub.store.head import Head
+from hub.store.reference import ParticipantRow, SuspensionRow
+from keys.algorithms import SUITES
+from keys.key_ids import is_participant
+from keys.public_keys import KeyRecord
+
+KINDS = ("party_registry", "mechanism_registry", "international_registry", "hub")
+TRANSITIONS = {
+    "activate": ({"registered", "suspended"}, "active"),
+    "suspend": ({"active", "registered"}, "suspended"),
+    "close": ({"registered", "active", "suspended"}, "closed"),
+}
+SUSPENSION_LEVELS = ("account", "message_type", "participant", "pair", "hub")
+
+
+class AdministrationError(Exception):
+    """An act that cannot be done; the message says why and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who acts, when, and why."""
+
+    actor: str
+    reason: str
+    at: datetime
+
+
+class Administration:
+    """The operator's use cases on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def _acting(
+        self, act: Act, kind: str, subject: str, *, trust: bool = False, **detail: Any
+    ) -> Iterator[tuple[Connection, ReferenceData]]:
+        """Do one act: lock, let the caller change things, record who and why, move the head."""
+        with self._database.writing() as connection:
+            head = heads.lock(connection)
+            yield connection, reference_data.load(connection, head)
+            envelopes.add_act(
+                connection,
+                log_index=head.log_index + 1,
+                at=act.at,
+                kind=kind,
+                actor=act.actor,
+                subject=subject,
+                reason=act.reason,
+                detail=json.dumps(detail, sort_keys=True),
+            )
+            after = Head(
+                head.log_index + 1,
+                head.next_block_id,
+                head.trust_version + trust,
+                head.reference_version + 1,
+            )
+            heads.advance(connection, head, after)
+
+    def add_participant(
+        self, row: ParticipantRow, keys: list[KeyRecord], act: Act
+    ) -> None:
+        """Register a participant with its first keys; it is not active yet."""
+        _check_participant(row, keys)
+        with self._acting(
+            act, "participant.add", row.code, trust=True, keys=[key.key_id for key in keys]
+        ) as (connection, data):
+            if row.code in data.rows:
+                raise AdministrationError(f"{row.code} is registered already")
+            reference.add_participant(connection, row)
+            mailboxes.open_mailbox(connection, row.code)
+            for key in keys:
+                reference.add_key(connection, key)
+
+    def add_key(self, key: KeyRecord, act: Act) -> None:
+        """Register a key out of band: the emergency path when a participant lost its old ones."""
+        with self._acting(act, "key.add", key.key_id, trust=True) as (connection, data):
+            if key.participant not in data.rows:
+                raise AdministrationError(f"{key.participant} is not a participant")
+            if data.trust.get(key.key_id) is not None:
+                raise AdministrationError(f"{key.key_id} is registered already")
+            reference.add_key(connection, key)
+
+    def revoke_key(self, key_id: str, act: Act) -> None:
+        """Revoke a key at once."""
+        with self._acting(act, "key.revoke", key_id, trust=True) as (connection, data):
+            if data.trust.get(key_id) is None:
+                raise AdministrationError(f"no key {key_id} is registered")
+            reference.revoke_key(connection, key_id, act.at)
+
+    def change_state(self, code: str, verb: str, act: Act) -> str:
+        """Activate, suspend or close a participant; return its new state."""
+        allowed, after = TRANSITIONS[verb]
+        with self._acting(act, f"participant.{verb}", code) as (connection, data):
+            row = data.rows.get(code)
+            if row is None:
+                raise AdministrationError(f"{code} is not a participant")
+            if row.state not in allowed:
+                raise AdministrationError(f"{code} is {row.state}; it cannot {verb} from there")
+            reference.set_participant_state(connection, code, after)
+        return after
+
+    def set_delivery(self, code: str, mode: str, endpoint: str | None, act: Act) -> None:
+        """Set how a participant receives its deliveries."""
+        with self._acting(act, "participant.delivery", code, mode=mode) as (connection, data):
+            if code not in data.rows:
+                raise AdministrationError(f"{code} is not a participant")
+            if mode == "push" and endpoint is None:
+                raise AdministrationError("push needs an endpoint")
+            reference.set_delivery(connection, code, mode=mode, endpoint=endpoint)
+
+    def open_account(self, account: Account, act: Act) -> None:
+        """Open an account of the international registry."""
+        if account.type not in ACCOUNT_TYPES:
+            known = ", ".join(map(str, sorted(ACCOUNT_TYPES)))
+            raise AdministrationError(f"account type {account.type} is not one of {known}")
+        with self._acting(act, "account.open", f"{account.registry}/{account.account_id}") as (
+            connection,
+            data,
+        ):
+            if (account.registry, account.account_id) in data.accounts:
+                raise AdministrationError(f"account {account.account_id} exists already")
+            reference.add_account(connection, account, act.at)
+
+    def set_account_status(self, registry: str, account_id: str, status: str, act: Act) -> None:
+        """Change an account's status."""
+        with self._acting(act, f"account.{status}", f"{registry}/{account_id}") as (
+            connection,
+            _,
+        ):
+            if not reference.set_account_status(connection, registry, account_id, status):
+                raise AdministrationError(f"no account {account_id} at {registry}")
+
+    def place_suspension(self, level: str, subject: str, act: Act) -> None:
+        """Suspend an account, a message type, a participant, a pair or the hub."""
+        _check_suspension(level, subject)
+        with self._acting(act, "suspension.place", f"{level}:{subject}") as (connection, data):
+            if (level, subject) in data.suspensions:
+                raise AdministrationError(f"{level} {subject} is suspended already")
+            reference.place_suspension(
+                connection, SuspensionRow(level, subject, act.at, act.reason, None)
+            )
+
+    def lift_suspension(self, level: str, subject: str, act: Act) -> None:
+        """Lift a suspension."""
+        with self._acting(act, "suspension.lift", f"{level}:{subject}") as (connection, _):
+            if reference.lift_suspension(connection, level, subject, act.at) == 0:
+                raise AdministrationError(f"{level} {subject} is not suspended")
+
+    def try_now(self, code: str) -> None:
+        """End a recipient's back-off, so that its next delivery goes out at once."""
+        with self._database.writing() as connection:
+            mailboxes.note_sign_of_life(connection, [code])
+
+
+def _check_participant(row: ParticipantRow, keys: list[KeyRecord]) -> None:
+    """Raise AdministrationError if a participant cannot be registered like this."""
+    if not is_participant(row.code):
+        raise AdministrationError(f"{row.code!r} is not three capitals and two digits")
+    if row.kind not in KINDS:
+        raise AdministrationError(f"kind {row.kind!r} is not one of {', '.join(KINDS)}")
+    if row.delivery_mode == "push" and row.endpoint is None:
+        raise AdministrationError("a participant that takes pushes needs an endpoint")
+    if not set(row.suites) <= SUITES:
+        raise AdministrationError(f"suites {row.suites} are not among {sorted(SUITES)}")
+    for key in keys:
+        if key.participant != row.code:
+            raise AdministrationError(f"key {key.key_id} is one of {key.participant}")
+
+
+def _check_suspension(level: str, subject: str) -> None:
+    """Raise AdministrationError if nothing can be suspended under this level and subject."""
+    if level not in SUSPENSION_LEVELS:
+        raise AdministrationError(f"level {level!r} is not one of {', '.join(SUSPENSION_LEVELS)}")
+    if level == "pair" and sorted(subject.split("/")) != subject.split("/"):
+        raise AdministrationError("a pair is two codes in alphabetical order: CHE01/THA01")

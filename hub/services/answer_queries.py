@@ -1,0 +1,230 @@
+"""Answer messages that only ask: never recorded, answered anew each time, signed like a receipt.
+
+Who may see what: a registry sees its own holdings and the international registry's accounts of its
+Party, the transfers it takes part in, and the history of units it held or its Party first
+transferred (4/CMA.6 para 49; 6/CMA.6 para 17: pull and view).
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any, cast
+
+from hub.checks.decision import examine
+from hub.checks.facts import Facts, MessageContext
+from hub.international_registry.ledger import LedgerWindow
+from hub.protocol.envelopes import OpenEnvelope, OpenMessage
+from hub.protocol.limits import Limits
+from hub.protocol.response_codes import ResponseCode
+from hub.services import outcomes
+from hub.services.deliver import DeliveryMaker
+from hub.services.handlers.transfers import status_of
+from hub.services.load_facts import HubIdentity
+from hub.services.receive_envelopes import EnvelopeReceiver
+from hub.store import head as heads
+from hub.store import mailboxes, transfers, views
+from hub.store.database import Database
+from message_schemas import timestamps
+from message_schemas.envelopes import Outcome
+
+
+class CursorInvalidError(ValueError):
+    """The cursor is not one that an answer gave out."""
+
+
+def _cursor(text: str | None, parts: int) -> tuple[int, ...]:
+    """Return the whole numbers of a cursor; zeros to begin with."""
+    if text is None:
+        return (0,) * parts
+    found = text.split("-")
+    if len(found) != parts or not all(re.fullmatch(r"[0-9]{1,18}", part) for part in found):
+        raise CursorInvalidError(f"{text[:40]!r} is not a cursor of this query")
+    return tuple(map(int, found))
+
+
+class Questions:
+    """The use case: one read-only envelope in, one signed answer out."""
+
+    def __init__(
+        self,
+        database: Database,
+        receiver: EnvelopeReceiver,
+        maker: DeliveryMaker,
+        *,
+        identity: HubIdentity,
+        limits: Limits,
+        clock: Callable[[], Any],
+        run_blocking: Callable[..., Awaitable[Any]],
+        wait_for_news: Callable[[str, float], Awaitable[None]],
+    ) -> None:
+        self._database = database
+        self._receiver = receiver
+        self._maker = maker
+        self._identity = identity
+        self._limits = limits
+        self._clock = clock
+        self._run_blocking = run_blocking
+        self._wait_for_news = wait_for_news
+
+    async def answer(self, item: OpenEnvelope) -> bytes:
+        """Return the signed answer to a read-only envelope."""
+        found = [await self._answer(item, message) for message in item.messages]
+        return await asyncio.to_thread(
+            self._receiver.seal_receipt, item, found, log_index=None, now=self._clock()
+        )
+
+    async def _answer(self, item: OpenEnvelope, message: OpenMessage) -> Outcome:
+        said, now = message.message, self._clock()
+        if message.body is None:
+            return outcomes.refused_for_faults(said.message_id, message.faults)
+        skew = timedelta(seconds=self._limits.clock_skew_seconds_max)
+        sent_at = timestamps.parse(item.envelope.sent_at)
+        if abs(sent_at - now) > skew:
+            code = (
+                ResponseCode.SENT_AT_IN_FUTURE
+                if sent_at > now
+                else ResponseCode.SENT_AT_TOO_OLD
+            )
+            detail = f"sent_at {item.envelope.sent_at}, received {timestamps.render(now)}"
+            return outcomes.refused_for(said.message_id, code, detail)
+        if said.type == "mailbox.fetch":
+            await self._await_item(item.envelope.sender, message.body)
+            # A new delivery may have to be stored: with the other writers, in their turn.
+            return cast(Outcome, await self._run_blocking(self._look, item, message))
+        return await asyncio.to_thread(self._look, item, message)
+
+    async def _await_item(self, sender: str, body: Any) -> None:
+        """Wait, as long as the participant likes, until there is something after its last item."""
+        waiting = await asyncio.to_thread(self._last_sequence, sender)
+        if waiting <= body.after_sequence and body.wait_seconds > 0:
+            await self._wait_for_news(
+                sender, min(body.wait_seconds, self._limits.fetch_wait_seconds_max)
+            )
+
+    def _last_sequence(self, sender: str) -> int:
+        with self._database.reading() as connection:
+            found = mailboxes.load(connection, [sender])
+        return found[sender].last_sequence if sender in found else 0
+
+    def _look(self, item: OpenEnvelope, message: OpenMessage) -> Outcome:
+        """Check who asks, then read the answer."""
+        said = message.message
+        context = MessageContext(
+            sender=item.envelope.sender,
+            recipient=item.envelope.recipient,
+            message_id=said.message_id,
+            type=said.type,
+            version=said.version,
+            body=message.body,
+            log_index=0,
+            position=0,
+            envelope_sha256=item.sha256,
+            received_at=self._clock(),
+        )
+        facts = self._facts(context)
+        drafts = examine(context, facts)
+        if any(outcomes.stops(draft) for draft in drafts):
+            return outcomes.refused(said.message_id, drafts)
+        try:
+            result = _READERS[said.type](self, context, facts)
+        except CursorInvalidError as error:
+            return outcomes.refused_for(
+                said.message_id, ResponseCode.CURSOR_INVALID, str(error)
+            )
+        return outcomes.accepted(said.message_id, result, drafts)
+
+    def _facts(self, context: MessageContext) -> Facts:
+        body: Any = context.body
+        with self._database.reading() as connection:
+            data = self._receiver.refresh(connection, heads.read(connection))
+            transfer_id = getattr(body, "transfer_id", None)
+            known = {} if transfer_id is None else transfers.load(connection, [transfer_id])
+        return Facts(
+            now=context.received_at,
+            window=LedgerWindow((), 1),
+            hub=self._identity.hub,
+            international_registry=self._identity.international_registry,
+            mechanism_registry=self._identity.mechanism_registry,
+            policy=self._identity.policy,
+            participants=data.participants,
+            suspensions=data.suspensions,
+            accounts=data.accounts,
+            transfers=known,
+        )
+
+    def _transfer_status(self, context: MessageContext, facts: Facts) -> dict[str, Any]:
+        body: Any = context.body
+        return status_of(facts.transfers[body.transfer_id])
+
+    def _mailbox(self, context: MessageContext, facts: Facts) -> dict[str, Any]:
+        del facts
+        body: Any = context.body
+        delivery, waiting = self._maker.fetch(
+            self._database, context.sender, body.after_sequence, self._clock()
+        )
+        return {
+            "delivery": None if delivery is None else delivery.body.decode(),
+            "waiting": waiting,
+        }
+
+    def _holdings(self, context: MessageContext, facts: Facts) -> dict[str, Any]:
+        body: Any = context.body
+        party = facts.participants[context.sender].party
+        limit = min(body.items_max, self._limits.query_rows_max)
+        names = ("registry", "cooperative_approach", "vintage", "status")
+        with self._database.reading() as connection:
+            as_of = heads.read(connection).log_index
+            rows = views.holdings(
+                connection,
+                visible=views.visible_to(
+                    context.sender, party, facts.international_registry
+                ),
+                filters={name: getattr(body, name) for name in names},
+                after_block_id=_cursor(body.cursor, 1)[0],
+                limit=limit,
+            )
+        shown = [{**asdict(row), "quantity": row.quantity} for row in rows]
+        for row in shown:
+            del row["block_id"]
+        result: dict[str, Any] = {"as_of_log_index": as_of, "items": shown}
+        if len(rows) == limit:
+            result["cursor"] = str(rows[-1].block_id)
+        return result
+
+    def _history(self, context: MessageContext, facts: Facts) -> dict[str, Any]:
+        body: Any = context.body
+        party = facts.participants[context.sender].party
+        if body.transfer_id is not None:
+            condition = views.of_reference(body.transfer_id)
+        else:
+            asked = body.range
+            key = (
+                asked.cooperative_approach,
+                asked.originating_registry,
+                asked.first_transferring_party,
+                asked.vintage,
+            )
+            condition = views.of_serials(
+                key, asked.first_serial, asked.last_serial, context.sender, party
+            )
+        limit = min(body.items_max, self._limits.query_rows_max)
+        after = _cursor(body.cursor, 2)
+        with self._database.reading() as connection:
+            as_of = heads.read(connection).log_index
+            rows = views.history(
+                connection, condition=condition, after=(after[0], after[1]), limit=limit
+            )
+        result: dict[str, Any] = {"as_of_log_index": as_of, "items": [asdict(row) for row in rows]}
+        if len(rows) == limit:
+            result["cursor"] = f"{rows[-1].log_index}-{rows[-1].ordinal}"
+        return result
+
+
+_READERS: dict[str, Callable[[Questions, MessageContext, Facts], dict[str, Any]]] = {
+    "transfer.status": Questions._transfer_status,
+    "mailbox.fetch": Questions._mailbox,
+    "holdings.query": Questions._holdings,
+    "history.query": Questions._history,
+}

@@ -1,0 +1,175 @@
+"""Push deliveries: one in flight per recipient, in order, again and again until acknowledged.
+
+Only the leading hub process of a database pushes. It learns of new items at once from its own
+intake, and by looking every quarter of a second from that of other processes. The answer to a push
+is a signed envelope with the acknowledgement: it goes through the same door as any other.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from hub.protocol.errors import HubError
+from hub.protocol.retry_schedule import RetrySchedule
+from hub.services import deliver
+from hub.services.deliver import DeliveryMaker
+from hub.store.database import Database, DatabaseUnavailableError
+from hub.store.mailboxes import Delivery
+from hub.store.reference import ParticipantRow
+
+log = structlog.get_logger(__name__)
+
+
+class PushFailedError(Exception):
+    """The recipient did not take the delivery: no connection, no 200, or no usable answer."""
+
+
+class Post(Protocol):
+    """Posts a delivery to a participant's endpoint; returns the answer's body."""
+
+    def __call__(self, endpoint: str, body: bytes) -> Awaitable[bytes]:
+        """Raise PushFailedError unless the answer is a 200 within the time allowed."""
+
+
+class Courier:
+    """Watches the mailboxes of participants that take pushes."""
+
+    def __init__(
+        self,
+        database: Database,
+        maker: DeliveryMaker,
+        *,
+        schedule: RetrySchedule,
+        participants: Callable[[], dict[str, ParticipantRow]],
+        submit: Callable[[bytes], Awaitable[bytes]],
+        post: Post,
+        is_leader: Callable[[], bool],
+        clock: Callable[[], datetime],
+        poll_seconds: float,
+        run_blocking: Callable[..., Awaitable[object]],
+    ) -> None:
+        self._database = database
+        self._maker = maker
+        self._schedule = schedule
+        self._participants = participants
+        self._submit = submit
+        self._post = post
+        self._is_leader = is_leader
+        self._clock = clock
+        self._poll_seconds = poll_seconds
+        self._run_blocking = run_blocking
+        self._ready: set[str] = set()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._random = random.Random()  # noqa: S311 - jitter, not a secret
+
+    def start(self) -> None:
+        """Begin watching."""
+        self._tasks = [
+            asyncio.create_task(self._run(), name="courier"),
+            asyncio.create_task(self._look_around(), name="courier-poll"),
+        ]
+
+    async def close(self) -> None:
+        """Stop; whatever is in flight is sent again after the next start."""
+        tasks = [*self._tasks, *self._busy.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def has_news(self, recipients: Collection[str]) -> None:
+        """Learn that these recipients have new items, or showed a sign of life."""
+        if recipients:
+            self._ready.update(recipients)
+            self._wake.set()
+
+    async def _look_around(self) -> None:
+        """Find what other processes recorded and whose waiting time is over."""
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            if not self._is_leader():
+                continue
+            try:
+                due = await asyncio.to_thread(
+                    deliver.due_recipients, self._database, self._clock()
+                )
+            except DatabaseUnavailableError as error:
+                log.warning("database unavailable", detail=str(error))
+            else:
+                self.has_news([code for code in due if code not in self._busy])
+
+    async def _run(self) -> None:
+        """Prepare deliveries for all recipients that are ready, and send each on its own."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            wanted = {code for code in self._ready if code not in self._busy}
+            self._ready -= wanted
+            pushed = [code for code in sorted(wanted) if self._takes_pushes(code)]
+            if not pushed or not self._is_leader():
+                continue
+            try:
+                prepared = await self._run_blocking(
+                    self._maker.prepare, self._database, pushed, self._clock()
+                )
+            except DatabaseUnavailableError as error:
+                log.warning("database unavailable", detail=str(error))
+                continue
+            assert isinstance(prepared, list)
+            for delivery in prepared:
+                self._send(delivery)
+
+    def _takes_pushes(self, code: str) -> bool:
+        row = self._participants().get(code)
+        return row is not None and row.delivery_mode == "push" and row.endpoint is not None
+
+    def _send(self, delivery: Delivery) -> None:
+        """Send one delivery in a task of its own."""
+        task = asyncio.create_task(self._push(delivery), name=f"push {delivery.recipient}")
+        self._busy[delivery.recipient] = task
+        task.add_done_callback(lambda _: self._done(delivery.recipient))
+
+    def _done(self, recipient: str) -> None:
+        self._busy.pop(recipient, None)
+        if recipient in self._ready:
+            self._wake.set()
+
+    async def _push(self, delivery: Delivery) -> None:
+        """Post a delivery and take its acknowledgement through the door."""
+        recipient = delivery.recipient
+        endpoint = self._participants()[recipient].endpoint
+        assert endpoint is not None
+        try:
+            answer = await self._post(endpoint, delivery.body)
+            await self._submit(answer)
+            await self._require_acknowledged(delivery)
+        except (PushFailedError, HubError) as error:
+            until = await self._run_blocking(self._note_failure, recipient, str(error))
+            log.warning("delivery failed", recipient=recipient, detail=str(error), again_at=until)
+        else:
+            self._ready.add(recipient)  # there may be more
+
+    def _note_failure(self, recipient: str, error: str) -> datetime:
+        return deliver.note_failure(
+            self._database,
+            recipient,
+            error=error,
+            schedule=self._schedule,
+            jitter=self._random.random(),
+            now=self._clock(),
+        )
+
+    async def _require_acknowledged(self, delivery: Delivery) -> None:
+        """Raise PushFailedError unless the answer acknowledged this delivery."""
+        acknowledged = await asyncio.to_thread(
+            deliver.acknowledged_sequence, self._database, delivery.recipient
+        )
+        if acknowledged < delivery.last_sequence:
+            raise PushFailedError(
+                f"the answer did not acknowledge items up to {delivery.last_sequence}"
+            )

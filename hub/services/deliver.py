@@ -1,0 +1,171 @@
+"""Make the next delivery of each recipient: stored before it is sent, the same bytes until answered.
+
+1. Asked to resend: the stored delivery that holds the item asked for, unchanged.
+2. A stored delivery not yet acknowledged: the same bytes again.
+3. Otherwise the items after the last stored delivery, up to the limits, sealed and stored now.
+
+One transaction serves all recipients that are ready. The mailbox rows are locked, so that two hub
+processes never cut a recipient's items into different deliveries.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from hub.protocol.envelopes import DELIVERY_TYP, PROTOCOL, digest
+from hub.protocol.limits import Limits
+from hub.protocol.retry_schedule import RetrySchedule
+from hub.store import mailboxes
+from hub.store.database import Database
+from hub.store.mailboxes import Delivery, Mailbox, MailboxItem
+from keys.jws import sign
+from keys.signer import Signer
+from message_schemas import timestamps
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryMaker:
+    """What it takes to make deliveries."""
+
+    hub: str
+    limits: Limits
+    signers: Sequence[Signer]
+
+    def prepare(
+        self, database: Database, recipients: Collection[str], now: datetime
+    ) -> list[Delivery]:
+        """Return the delivery to send next to each of ``recipients`` that has one."""
+        ready: list[Delivery] = []
+        with database.writing() as connection:
+            for mailbox in mailboxes.lock(connection, recipients):
+                delivery = self._next(connection, mailbox, mailbox.acknowledged_sequence, now)
+                if delivery is not None:
+                    ready.append(delivery)
+        return ready
+
+    def fetch(
+        self, database: Database, recipient: str, after: int, now: datetime
+    ) -> tuple[Delivery | None, int]:
+        """Return the delivery with the item after ``after``, and how many items follow it."""
+        with database.writing() as connection:
+            locked = mailboxes.lock(connection, [recipient])
+            if not locked:
+                return None, 0
+            mailbox = locked[0]
+            delivery = self._stored_or_new(connection, mailbox, after, now)
+        last = mailbox.last_sequence
+        return delivery, last - (delivery.last_sequence if delivery else min(after, last))
+
+    def _next(
+        self, connection: Connection, mailbox: Mailbox, after: int, now: datetime
+    ) -> Delivery | None:
+        """Return what is to be pushed next, honouring a request to send again."""
+        if mailbox.resend_from is None:
+            return self._stored_or_new(connection, mailbox, after, now)
+        again = mailboxes.delivery_after(connection, mailbox.recipient, mailbox.resend_from - 1)
+        if again is None or again.acknowledged_at is None:
+            mailboxes.request_resend(connection, mailbox.recipient, None)
+            return self._stored_or_new(connection, mailbox, after, now)
+        mailboxes.request_resend(connection, mailbox.recipient, again.last_sequence + 1)
+        return again
+
+    def _stored_or_new(
+        self, connection: Connection, mailbox: Mailbox, after: int, now: datetime
+    ) -> Delivery | None:
+        if mailbox.last_sequence <= after:
+            return None
+        stored = mailboxes.delivery_after(connection, mailbox.recipient, after)
+        if stored is not None:
+            return stored
+        # What was stored ends before ``after`` + 1: the next delivery starts where it ended.
+        start = mailboxes.last_delivered(connection, mailbox.recipient)
+        items = mailboxes.items_after(
+            connection, mailbox.recipient, start, self.limits.delivery_items_max
+        )
+        delivery = self.seal(mailbox.recipient, _within(items, self.limits.delivery_bytes_max), now)
+        mailboxes.add_delivery(connection, delivery)
+        return delivery
+
+    def seal(
+        self, recipient: str, items: Sequence[tuple[MailboxItem, bytes | None]], now: datetime
+    ) -> Delivery:
+        """Return a signed delivery of the given items."""
+        first, last = items[0][0].sequence, items[-1][0].sequence
+        payload = {
+            "protocol": PROTOCOL,
+            "sender": self.hub,
+            "recipient": recipient,
+            "first_sequence": first,
+            "last_sequence": last,
+            "created_at": timestamps.render(now),
+            "items": [_item(item, envelope) for item, envelope in items],
+        }
+        body = sign(msgspec.json.encode(payload), DELIVERY_TYP, self.signers)
+        return Delivery(recipient, first, last, digest(body), now, None, body)
+
+
+def _item(item: MailboxItem, envelope: bytes | None) -> dict[str, Any]:
+    """Return one item as the wire shows it; verdicts and notices are stored as JSON."""
+    shown: dict[str, Any] = {
+        "sequence": item.sequence,
+        "log_index": item.log_index,
+        "recorded_at": timestamps.render(item.recorded_at),
+    }
+    if envelope is not None:
+        shown["envelope"] = envelope.decode()
+        shown["verdicts"] = msgspec.Raw((item.verdicts or "[]").encode())
+    if item.notices is not None:
+        shown["notices"] = msgspec.Raw(item.notices.encode())
+    return shown
+
+
+def _within(
+    items: Sequence[tuple[MailboxItem, bytes | None]], bytes_max: int
+) -> Sequence[tuple[MailboxItem, bytes | None]]:
+    """Return as many items as fit ``bytes_max``, at least one."""
+    size = 0
+    for count, (item, envelope) in enumerate(items):
+        size += len(envelope or b"") + len(item.verdicts or "") + len(item.notices or "")
+        if count and size > bytes_max:
+            return items[:count]
+    return items
+
+
+def note_failure(
+    database: Database,
+    recipient: str,
+    *,
+    error: str,
+    schedule: RetrySchedule,
+    jitter: float,
+    now: datetime,
+) -> datetime:
+    """Remember a failed attempt; return when the next one is due."""
+    with database.writing() as connection:
+        (mailbox,) = mailboxes.lock(connection, [recipient])
+        count = mailbox.failure_count + 1
+        until = now + schedule.wait(count, jitter)
+        mailboxes.note_failure(
+            connection, recipient, failure_count=count, error=error[:500], until=until
+        )
+    return until
+
+
+def due_recipients(database: Database, now: datetime) -> list[str]:
+    """Return the recipients with something to send that may be tried now."""
+    with database.reading() as connection:
+        return [
+            mailbox.recipient
+            for mailbox in mailboxes.waiting(connection)
+            if mailbox.next_attempt_at is None or mailbox.next_attempt_at <= now
+        ]
+
+
+def acknowledged_sequence(database: Database, recipient: str) -> int:
+    """Return up to which item a recipient acknowledged."""
+    with database.reading() as connection:
+        return mailboxes.load(connection, [recipient])[recipient].acknowledged_sequence

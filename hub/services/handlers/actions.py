@@ -1,0 +1,129 @@
+"""Use and cancellation: the ends of a unit's life, visible everywhere at once.
+
+A use towards an NDC or for OIMP, and any cancellation, is final (2/CMA.3 a.21(e)). Where it is
+also a first transfer (2/CMA.3 a.2(b); 4/CMA.6 para 17) the first transferring Party's registry is
+told, since it must adjust (4/CMA.6 para 13).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from hub.checks.facts import MessageContext
+from hub.international_registry import first_transfer
+from hub.international_registry.units import FirstTransferEvent, LedgerBlock, Range
+from hub.services import outcomes
+from hub.services.batch_work import BatchWork
+from hub.services.handlers.judging import judged
+from hub.services.handlers.units import definition_of, range_of, wire_ranges
+from message_schemas.envelopes import Outcome
+
+
+def handle_use(context: MessageContext, work: BatchWork) -> Outcome:
+    """Take an ``action.use``."""
+    return _handle(context, work, "use")
+
+
+def handle_cancellation(context: MessageContext, work: BatchWork) -> Outcome:
+    """Take an ``action.cancellation``."""
+    return _handle(context, work, "cancellation")
+
+
+def _handle(context: MessageContext, work: BatchWork, kind: str) -> Outcome:
+    body: Any = context.body
+    if work.is_repeated(context):
+        return outcomes.duplicate(context.message_id, work.earlier_result(body.action_id))
+    return judged(context, work, lambda: _act(context, work, kind))
+
+
+def _act(context: MessageContext, work: BatchWork, kind: str) -> dict[str, Any]:
+    """End the units' life, count what became first transferred, tell who must know."""
+    body: Any = context.body
+    window = work.facts.window
+    ended: list[LedgerBlock] = []
+    for block in body.blocks:
+        range_ = range_of(block)
+        for piece in window.overlapping(range_.series, range_.first, range_.last):
+            part = piece.range.intersect(range_)
+            assert part is not None
+            event = _event(context, work, kind, piece)
+            operation = window.use if kind == "use" else window.cancel
+            ended.extend(operation([part], body.action_id, event, account=body.account))
+            if event is not None:
+                count_first_transfer(work, part, piece.attributes.authorization_id)
+                tell_first_transfer(context, work, [part], event, body.action_id)
+    _tell_sender(context, work, kind, ended)
+    result = {"action_id": body.action_id, "log_index": context.log_index, "state": "recorded"}
+    work.take(context, body.action_id, result)
+    return result
+
+
+def _event(
+    context: MessageContext, work: BatchWork, kind: str, block: LedgerBlock
+) -> FirstTransferEvent | None:
+    """Return what the act is for a block's first transfer; None when it is none."""
+    body: Any = context.body
+    authorization = work.facts.authorizations[
+        block.series.first_transferring_party, block.attributes.authorization_id
+    ]
+    definition = definition_of(work.facts, authorization)
+    if kind == "cancellation" and body.kind == "omge":
+        return first_transfer.event_of_omge(block.first_transfer)
+    rule = (
+        first_transfer.event_of_use if kind == "use" else first_transfer.event_of_cancellation
+    )
+    return rule(block.first_transfer, authorization.purposes, definition)
+
+
+def count_first_transfer(work: BatchWork, range_: Range, authorization_id: str) -> None:
+    """Count units that just became first transferred against their authorization's cap."""
+    key = (range_.series.first_transferring_party, authorization_id)
+    work.set_usage(key, work.facts.usage[key].recorded(range_.quantity))
+
+
+def tell_first_transfer(
+    context: MessageContext,
+    work: BatchWork,
+    ranges: Iterable[Range],
+    event: FirstTransferEvent,
+    reference: str,
+) -> None:
+    """Tell the first transferring Party's other registries of an event elsewhere (para 13)."""
+    for range_ in ranges:
+        series = range_.series
+        notice = {
+            "cooperative_approach": series.cooperative_approach,
+            "event": str(event),
+            "registry": context.sender,
+            "reference": reference,
+            "occurred_at": work.now_text,
+            "quantity": range_.quantity,
+            "ranges": [
+                {
+                    "first_id": series.identifier(range_.first),
+                    "last_id": series.identifier(range_.last),
+                }
+            ],
+        }
+        for code in work.reference.registries_of(series.first_transferring_party):
+            if code != context.sender:
+                work.notify(code, "first_transfer.notice", notice)
+
+
+def _tell_sender(
+    context: MessageContext, work: BatchWork, kind: str, ended: list[LedgerBlock]
+) -> None:
+    """Confirm the act in the sender's ordered channel, so that its book moves in order too."""
+    body: Any = context.body
+    notice: dict[str, Any] = {
+        "action_id": body.action_id,
+        "kind": kind,
+        "registry": context.sender,
+        "quantity": body.quantity,
+        "ranges": wire_ranges(ended),
+        "recorded_at": work.now_text,
+    }
+    if kind == "use":
+        notice["purpose"] = body.purpose
+        if body.calendar_year is not None:
+            notice["calendar_year"] = body.calendar_year
+    work.notify(context.sender, "action.recorded", notice)

@@ -1,0 +1,88 @@
+"""From the words of a message's blocks to the ledger's values."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from hub.checks.facts import Facts
+from hub.international_registry.authorizations import (
+    Authorization,
+    FirstTransferDefinition,
+    definition_in_force,
+)
+from hub.international_registry.units import Attributes, LedgerBlock, Range, Series
+from message_schemas.blocks import Block, BlockRange, render_identifier
+
+
+def series_of(block: Block | BlockRange) -> Series:
+    """Return the series a wire block names."""
+    return Series(
+        block.cooperative_approach,
+        block.originating_registry,
+        block.first_transferring_party,
+        block.vintage,
+    )
+
+
+def range_of(block: Block | BlockRange) -> Range:
+    """Return the serials a wire block names; ValueError when reversed."""
+    return Range(series_of(block), block.first_serial, block.last_serial)
+
+
+def attributes_of(block: Block) -> Attributes:
+    """Return the attributes a wire block states."""
+    return Attributes(
+        metric=block.metric,
+        mitigation_type=block.mitigation_type,
+        authorization_id=block.authorization_id,
+        authorization_version=block.authorization_version,
+        sector=block.sector,
+        activity_type=block.activity_type,
+        non_ghg_metric=block.non_ghg_metric,
+        gwp_values=block.gwp_values,
+        underlying_registry=None if block.underlying_unit is None else block.underlying_unit.registry,
+    )
+
+
+def underlying_of(block: Block) -> tuple[str, str] | None:
+    """Return the first and last underlying unit a wire block states, or None."""
+    unit = block.underlying_unit
+    return None if unit is None else (unit.first_unit_id, unit.last_unit_id)
+
+
+def definition_of(facts: Facts, authorization: Authorization) -> FirstTransferDefinition | None:
+    """Return the OIMP first-transfer definition that applies to an authorization."""
+    return definition_in_force(
+        authorization, facts.approaches.get(authorization.cooperative_approach)
+    )
+
+
+def wire_range(range_: Range) -> dict[str, str]:
+    """Return a range as notices and results show it."""
+    series = range_.series
+    return {
+        "first_id": series.identifier(range_.first),
+        "last_id": series.identifier(range_.last),
+    }
+
+
+def wire_ranges(blocks: Iterable[LedgerBlock]) -> list[dict[str, str]]:
+    """Return the ranges of blocks as notices show them, touching ones joined."""
+    joined: list[list[Any]] = []
+    for block in sorted(blocks, key=lambda block: (block.series, block.first)):
+        if joined and joined[-1][0] == block.series and joined[-1][2] + 1 == block.first:
+            joined[-1][2] = block.last
+        else:
+            joined.append([block.series, block.first, block.last])
+    return [wire_range(Range(series, first, last)) for series, first, last in joined]
+
+
+__all__ = [
+    "attributes_of",
+    "definition_of",
+    "range_of",
+    "render_identifier",
+    "series_of",
+    "underlying_of",
+    "wire_range",
+    "wire_ranges",
+]

@@ -1,0 +1,278 @@
+"""Load, with a few set-based statements, every fact that a batch of messages needs.
+
+What a message needs follows from its type and body alone; nothing is loaded for one message at a
+time, so the cost of a batch is a handful of statements whatever its size.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from hub.checks.facts import Facts, Policy
+from hub.checks.sequence import natural_id
+from hub.international_registry.authorizations import AuthorizationUsage
+from hub.international_registry.ledger import LedgerWindow
+from hub.international_registry.units import Range
+from hub.protocol.envelopes import OpenEnvelope, OpenMessage, type_message
+from hub.protocol.limits import Limits
+from hub.services.batch_work import BatchWork
+from hub.services.handlers.article64 import issuance_of
+from hub.services.handlers.units import range_of
+from hub.services.record_bodies import MESSAGE_TYPE_OF_KIND, RecordMessage, key_of
+from hub.services.reference_data import ReferenceData
+from hub.store import envelopes, ledger, mailboxes, reference, transfers
+from hub.store.head import Head
+from hub.store.interning import Interning
+from hub.store.transfers import ActedRow
+from keys.jws import open_signed
+from message_schemas import json_codec
+from message_schemas.messages.article64 import A64IssuanceNotice
+from message_schemas.messages.records import AuthorizationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class HubIdentity:
+    """The codes of the central systems and the operator's policy."""
+
+    hub: str
+    international_registry: str
+    mechanism_registry: str
+    policy: Policy
+
+
+@dataclass(slots=True)
+class Needs:
+    """What the messages of a batch name, gathered before anything is read."""
+
+    transfer_ids: set[str] = field(default_factory=set)
+    proposed_ids: set[str] = field(default_factory=set)
+    ranges: set[Range] = field(default_factory=set)
+    usages: set[tuple[str, str]] = field(default_factory=set)
+    action_ids: set[str] = field(default_factory=set)
+    issuance_ids: set[str] = field(default_factory=set)
+    underlying: set[tuple[str, str]] = field(default_factory=set)
+    records: set[tuple[str, str, str, int]] = field(default_factory=set)
+    acknowledgements: set[tuple[str, int]] = field(default_factory=set)
+    mailboxes: set[str] = field(default_factory=set)
+    initiators: set[str] = field(default_factory=set)
+
+
+def needs_of(opened: Iterable[OpenEnvelope]) -> Needs:
+    """Gather what a batch names."""
+    needs = Needs()
+    for envelope in opened:
+        for message in envelope.messages:
+            if message.body is not None:
+                _add(needs, envelope.envelope.sender, message)
+    return needs
+
+
+def _add(needs: Needs, sender: str, message: OpenMessage) -> None:
+    """Add what one message names, by its type."""
+    type_, body = message.message.type, message.body
+    assert body is not None
+    named: Any = body
+    if type_.startswith("transfer."):
+        needs.transfer_ids.add(named.transfer_id)
+        if type_ in ("transfer.proposal", "transfer.notification"):
+            needs.proposed_ids.add(named.transfer_id)
+            needs.initiators.add(sender)
+    elif type_ == "a64.first_transfer":
+        needs.action_ids.add(named.first_transfer_id)
+        if named.issuance_id is not None:
+            needs.issuance_ids.add(named.issuance_id)
+    elif type_ == "a64.issuance_notice":
+        needs.issuance_ids.add(named.issuance_id)
+    elif type_.startswith("action."):
+        needs.action_ids.add(named.action_id)
+    elif type_ in ("delivery.acknowledgement", "delivery.resend"):
+        needs.mailboxes.add(sender)
+        if type_ == "delivery.acknowledgement":
+            needs.acknowledgements.add((sender, named.up_to_sequence))
+    elif isinstance(named, RecordMessage):
+        needs.records.add(key_of(named))
+        if isinstance(named, AuthorizationRecord):
+            needs.usages.add((named.authorizing_party, named.authorization_id))
+    for block in getattr(body, "blocks", ()):
+        _add_block(needs, block)
+
+
+def _add_block(needs: Needs, block: Any) -> None:
+    """Add the ledger rows and the authorization that a unit block names."""
+    if not hasattr(block, "authorization_id"):
+        return  # the blocks of a rejection's reasons only name serials
+    if block.first_serial <= block.last_serial:
+        needs.ranges.add(range_of(block))
+    needs.usages.add((block.first_transferring_party, block.authorization_id))
+    if block.underlying_unit is not None:
+        unit = block.underlying_unit
+        needs.underlying.add((unit.registry, unit.first_unit_id))
+
+
+def load_work(
+    connection: Connection,
+    interning: Interning,
+    opened: list[OpenEnvelope],
+    head: Head,
+    data: ReferenceData,
+    *,
+    identity: HubIdentity,
+    limits: Limits,
+    now: datetime,
+) -> BatchWork:
+    """Return the working state of a batch: all its facts, nothing decided yet."""
+    return load_needs(
+        connection,
+        interning,
+        needs_of(opened),
+        head,
+        data,
+        identity=identity,
+        limits=limits,
+        now=now,
+    )
+
+
+def load_needs(
+    connection: Connection,
+    interning: Interning,
+    needs: Needs,
+    head: Head,
+    data: ReferenceData,
+    *,
+    identity: HubIdentity,
+    limits: Limits,
+    now: datetime,
+) -> BatchWork:
+    """Return the working state with the facts that ``needs`` lists."""
+    known = transfers.load(connection, needs.transfer_ids)
+    blocks, crowded = ledger.load_overlapping(
+        connection, interning, needs.ranges, blocks_max=limits.ledger_blocks_per_range_max
+    )
+    in_flight = [row.transfer_id for row in known.values() if row.state == "proposed"]
+    reserved = ledger.load_reserved(connection, interning, in_flight)
+    merged = {block.block_id: block for block in (*blocks, *reserved)}
+    acted = transfers.load_acted(connection, needs.action_ids)
+    usages = reference.usages(connection, needs.usages | _usages_of(reserved))
+    facts = Facts(
+        now=now,
+        window=LedgerWindow(merged.values(), head.next_block_id),
+        hub=identity.hub,
+        international_registry=identity.international_registry,
+        mechanism_registry=identity.mechanism_registry,
+        policy=identity.policy,
+        participants=data.participants,
+        suspensions=data.suspensions,
+        approaches=dict(data.approaches),
+        authorizations=dict(data.authorizations),
+        authorization_versions=dict(data.authorization_versions),
+        entities=dict(data.entities),
+        accounts=data.accounts,
+        transfers=dict(known),
+        usage={key: AuthorizationUsage() for key in data.authorizations} | usages,
+        crowded=crowded,
+        underlying_taken=_underlying_taken(connection, interning, needs.underlying),
+        quantity_today=_quantity_today(connection, needs.initiators, identity.policy, now),
+    )
+    _load_issuances(connection, facts, needs.issuance_ids)
+    _load_earlier(connection, facts, needs, known, acted, data)
+    return BatchWork(
+        facts,
+        data,
+        limits,
+        head.log_index,
+        mailboxes.load(connection, needs.mailboxes) if needs.mailboxes else {},
+        {
+            end: delivery.sha256
+            for end, delivery in mailboxes.find_deliveries(
+                connection, needs.acknowledgements
+            ).items()
+        },
+        acted,
+        known_usages=frozenset(usages),
+    )
+
+
+def _usages_of(blocks: Iterable[Any]) -> set[tuple[str, str]]:
+    return {
+        (block.series.first_transferring_party, block.attributes.authorization_id)
+        for block in blocks
+    }
+
+
+def _underlying_taken(
+    connection: Connection, interning: Interning, wanted: set[tuple[str, str]]
+) -> dict[tuple[str, str], Range]:
+    """Return the ranges that already carry one of the underlying units named."""
+    found = ledger.load_underlying(connection, interning, {first for _, first in wanted})
+    return {
+        (block.attributes.underlying_registry, block.underlying_first): block.range
+        for block in found
+        if block.attributes.underlying_registry is not None and block.underlying_first is not None
+    }
+
+
+def _quantity_today(
+    connection: Connection, initiators: set[str], policy: Policy, now: datetime
+) -> dict[str, int]:
+    """Return what each initiator sent in the last 24 hours, if the policy asks for it."""
+    if policy.quantity_per_day_max is None:
+        return {}
+    since = now - timedelta(days=1)
+    return {code: transfers.moved_since(connection, code, since) for code in initiators}
+
+
+def _load_issuances(connection: Connection, facts: Facts, ids: set[str]) -> None:
+    """Add announced issuances with their progress, and their notices as earlier bodies."""
+    for issuance_id, row in reference.issuances(connection, ids).items():
+        body = json_codec.decode_body("a64.issuance_notice", 1, msgspec.json.decode(row.body))
+        assert isinstance(body, A64IssuanceNotice)
+        facts.issuances[issuance_id] = replace(
+            issuance_of(body),
+            sop_done=row.sop_done,
+            omge_done=row.omge_done,
+            forwarded=row.forwarded,
+        )
+        _remember(facts, "a64.issuance_notice", body)
+
+
+def _load_earlier(
+    connection: Connection,
+    facts: Facts,
+    needs: Needs,
+    known: Mapping[str, Any],
+    acted: Mapping[str, ActedRow],
+    data: ReferenceData,
+) -> None:
+    """Add the bodies accepted before under the natural ids that this batch names again."""
+    for key in needs.records & data.records.keys():
+        type_ = MESSAGE_TYPE_OF_KIND[key[0]]
+        stored = msgspec.json.decode(data.records[key].body)
+        _remember(facts, type_, json_codec.decode_body(type_, 1, stored))
+    indices = {row.proposed_log_index for name, row in known.items() if name in needs.proposed_ids}
+    indices |= {row.log_index for row in acted.values()}
+    for raw in envelopes.bodies(connection, indices).values():
+        for message in messages_of(raw):
+            _remember(facts, message.message.type, message.body)
+
+
+def _remember(facts: Facts, type_: str, body: object) -> None:
+    """Enter a body accepted before under its natural id; the first one stands."""
+    identifier = natural_id(type_, body)
+    if identifier is not None:
+        facts.earlier.setdefault(identifier, body)
+
+
+def messages_of(raw: bytes) -> list[OpenMessage]:
+    """Return the typed messages of an envelope that was verified when it was recorded."""
+    payload = open_signed(raw, "itmo-envelope+jws").payload
+    envelope = json_codec.decode_envelope(json_codec.parse_strict(payload))
+    return [
+        opened
+        for opened in map(type_message, envelope.messages)
+        if opened.body is not None
+    ]

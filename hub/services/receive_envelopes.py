@@ -1,0 +1,328 @@
+"""Take a batch of envelopes from peers, from their bytes to recorded answers.
+
+1. Open each: size, then signature over the exact bytes, then schema (no database).
+2. Lock the head. If keys or reference data changed since, load them; reopen what was judged by
+   another set of keys.
+3. Recognise retries: the same id and bytes get the receipt they got before, byte for byte; the same
+   id with other bytes is refused and alarmed.
+4. Load the facts for all, decide each message in memory, in order.
+5. Seal a receipt for each envelope, record everything, move the head. Then commit.
+
+All of it is one database transaction. Receipts leave only after its commit, deliveries later.
+An envelope that changes keys ends its batch: those behind it are judged by the new keys.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from hub.checks import rulebook
+from hub.checks.facts import MessageContext
+from hub.protocol.envelopes import (
+    PROTOCOL,
+    RECEIPT_TYP,
+    OpenEnvelope,
+    OpenMessage,
+    is_read_only,
+    open_envelope,
+)
+from hub.protocol.errors import PeerError
+from hub.protocol.limits import Limits
+from hub.protocol.response_codes import ResponseCode
+from hub.services import outcomes, reference_data
+from hub.services.batch_work import BatchWork
+from hub.services.load_facts import HubIdentity, load_work
+from hub.services.record_batch import record_work
+from hub.services.reference_data import ReferenceData
+from hub.store import alerts, envelopes
+from hub.store import head as heads
+from hub.store.database import Database
+from hub.store.envelopes import EnvelopeRow, StoredAnswer
+from hub.store.head import Head
+from hub.store.interning import Interning
+from keys.jws import sign
+from keys.signer import Signer
+from keys.trust import TrustStore
+from message_schemas import json_codec, timestamps
+from message_schemas.envelopes import Outcome, Receipt, Verdict
+
+Handler = Callable[[MessageContext, BatchWork], Outcome]
+Opened = OpenEnvelope | PeerError
+Answer = bytes | PeerError
+
+_KEY_TYPES = frozenset({"key.rotate", "key.revoke"})
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedBatch:
+    """The answers in the order of the batch, and the recipients that have something new."""
+
+    answers: list[Answer]
+    recipients: list[str]
+
+
+class EnvelopeReceiver:
+    """The use case, with what it needs for its whole life. One thread records at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        handlers: Mapping[str, Handler],
+        identity: HubIdentity,
+        limits: Limits,
+        signers: Sequence[Signer],
+    ) -> None:
+        self._database = database
+        self._handlers = handlers
+        self._identity = identity
+        self._limits = limits
+        self._signers = signers
+        self._interning = Interning()
+        with database.reading() as connection:
+            self._data = reference_data.load(connection, heads.read(connection))
+
+    @property
+    def data(self) -> ReferenceData:
+        """Return the newest reference data this process has seen."""
+        return self._data
+
+    def refresh(self, connection: Connection, head: Head) -> ReferenceData:
+        """Return reference data as of ``head``, loaded again if it moved."""
+        if not self._data.is_current(head):
+            self._data = reference_data.load(connection, head)
+        return self._data
+
+    def open_batch(self, raws: Sequence[bytes], trust: TrustStore, now: datetime) -> list[Opened]:
+        """Step 1: open each; a fault of one does not touch the others."""
+        opened: list[Opened] = []
+        for raw in raws:
+            try:
+                opened.append(open_envelope(raw, trust, self._limits, now))
+            except PeerError as error:
+                opened.append(error)
+        return opened
+
+    def record_batch(
+        self, raws: Sequence[bytes], opened: list[Opened], trust: TrustStore, now: datetime
+    ) -> RecordedBatch:
+        """Steps 2 to 5, in as many transactions as changes of keys demand (nearly always one).
+
+        Raises DatabaseUnavailableError: nothing of the failing transaction was recorded.
+        """
+        answers: list[Answer] = []
+        recipients: set[str] = set()
+        while len(answers) < len(raws):
+            rest = slice(len(answers), None)
+            if trust is not self._data.trust:
+                trust = self._data.trust
+                opened[rest] = self.open_batch(raws[rest], trust, now)
+            part = opened[: len(answers) + _until_key_change(opened[rest])][rest]
+            try:
+                with self._database.writing() as connection:
+                    head = heads.lock(connection)
+                    if self.refresh(connection, head).trust is not trust:
+                        continue
+                    done, told = self._record(connection, head, part, now)
+            except BaseException:
+                self._interning.forget()
+                raise
+            answers.extend(done)
+            recipients.update(told)
+            if any(isinstance(item, OpenEnvelope) and _changes_keys(item) for item in part):
+                self._reload()
+        return RecordedBatch(answers, sorted(recipients))
+
+    def _reload(self) -> None:
+        with self._database.reading() as connection:
+            self.refresh(connection, heads.read(connection))
+
+    def _record(
+        self, connection: Connection, head: Head, part: Sequence[Opened], now: datetime
+    ) -> tuple[list[Answer], list[str]]:
+        """Decide and record one transaction's worth; return answers and told recipients."""
+        known = envelopes.find_answers(
+            connection,
+            {
+                (item.envelope.sender, item.envelope.envelope_id)
+                for item in part
+                if isinstance(item, OpenEnvelope)
+            },
+        )
+        fresh = _first_seen(part, known)
+        sealed: dict[tuple[str, str], StoredAnswer] = dict(known)
+        told: list[str] = []
+        if fresh:
+            work = load_work(
+                connection,
+                self._interning,
+                fresh,
+                head,
+                self._data,
+                identity=self._identity,
+                limits=self._limits,
+                now=now,
+            )
+            rows = [self._decide(item, work) for item in fresh]
+            told = record_work(connection, self._interning, work, head, rows)
+            sealed.update(
+                ((row.sender, row.envelope_id), StoredAnswer(row.sha256, row.receipt))
+                for row in rows
+            )
+        return [_answer(connection, item, sealed, now) for item in part], told
+
+    def _decide(self, item: OpenEnvelope, work: BatchWork) -> EnvelopeRow:
+        """Decide the messages of one envelope and seal its receipt."""
+        envelope = item.envelope
+        log_index = work.begin_entry()
+        spoiled = _fault_of_envelope(item, work, self._limits)
+        found = [
+            outcomes.refused_for(message.message.message_id, *spoiled)
+            if spoiled is not None
+            else self._decide_message(item, message, position, work)
+            for position, message in enumerate(item.messages)
+        ]
+        self._forward(item, found, work)
+        work.end_entry()
+        receipt = self.seal_receipt(item, found, log_index=log_index, now=work.facts.now)
+        return EnvelopeRow(
+            log_index=log_index,
+            sender=envelope.sender,
+            envelope_id=envelope.envelope_id,
+            sha256=item.sha256,
+            recipient=envelope.recipient,
+            received_at=work.facts.now,
+            key_ids=" ".join(item.key_ids),
+            body=item.raw,
+            receipt=receipt,
+        )
+
+    def _decide_message(
+        self, item: OpenEnvelope, message: OpenMessage, position: int, work: BatchWork
+    ) -> Outcome:
+        said = message.message
+        if message.body is None:
+            return outcomes.refused_for_faults(said.message_id, message.faults)
+        context = MessageContext(
+            sender=item.envelope.sender,
+            recipient=item.envelope.recipient,
+            message_id=said.message_id,
+            type=said.type,
+            version=said.version,
+            body=message.body,
+            log_index=work.log_index,
+            position=position,
+            envelope_sha256=item.sha256,
+            received_at=work.facts.now,
+        )
+        return self._handlers[said.type](context, work)
+
+    def _forward(self, item: OpenEnvelope, found: Sequence[Outcome], work: BatchWork) -> None:
+        """Hand the envelope on if its addressee is a participant and any message was accepted."""
+        recipient = item.envelope.recipient
+        own = (self._identity.hub, self._identity.international_registry)
+        if recipient in own or not any(one.outcome == outcomes.ACCEPTED for one in found):
+            return
+        work.forward(
+            recipient,
+            tuple(
+                Verdict(
+                    message_id=one.message_id,
+                    outcome=one.outcome,
+                    code=one.code,
+                    result=one.result,
+                )
+                for one in found
+            ),
+        )
+
+    def seal_receipt(
+        self,
+        item: OpenEnvelope,
+        found: Sequence[Outcome],
+        *,
+        log_index: int | None,
+        now: datetime,
+    ) -> bytes:
+        """Return the hub-signed receipt of an envelope."""
+        receipt = Receipt(
+            protocol=PROTOCOL,
+            receipt_for=item.envelope.envelope_id,
+            sender=self._identity.hub,
+            recipient=item.envelope.sender,
+            envelope_sha256=item.sha256,
+            received_at=timestamps.render(now),
+            log_index=log_index,
+            rulebook=rulebook.CURRENT,
+            outcomes=tuple(found),
+        )
+        return sign(json_codec.encode(receipt), RECEIPT_TYP, self._signers)
+
+
+def _until_key_change(items: Sequence[Opened]) -> int:
+    """Return how many items fit one transaction: up to the first that changes keys."""
+    for position, item in enumerate(items):
+        if isinstance(item, OpenEnvelope) and _changes_keys(item):
+            return position + 1
+    return len(items)
+
+
+def _changes_keys(item: OpenEnvelope) -> bool:
+    return any(message.message.type in _KEY_TYPES for message in item.messages)
+
+
+def _first_seen(
+    part: Sequence[Opened], known: Mapping[tuple[str, str], StoredAnswer]
+) -> list[OpenEnvelope]:
+    """Return the envelopes nobody has seen, the first of each id within the batch too."""
+    seen = set(known)
+    fresh: list[OpenEnvelope] = []
+    for item in part:
+        if isinstance(item, OpenEnvelope):
+            key = (item.envelope.sender, item.envelope.envelope_id)
+            if key not in seen:
+                seen.add(key)
+                fresh.append(item)
+    return fresh
+
+
+def _answer(
+    connection: Connection,
+    item: Opened,
+    sealed: Mapping[tuple[str, str], StoredAnswer],
+    now: datetime,
+) -> Answer:
+    """Return the receipt of an envelope, or the problem of one that reuses an id."""
+    if isinstance(item, PeerError):
+        return item
+    envelope = item.envelope
+    stored = sealed[envelope.sender, envelope.envelope_id]
+    if stored.sha256 == item.sha256:
+        return stored.receipt
+    subject = f"{envelope.sender}/{envelope.envelope_id}"
+    detail = f"first seen with digest {stored.sha256}, now with {item.sha256}"
+    alerts.add(connection, kind="envelope-id-reused", subject=subject, detail=detail, at=now)
+    return PeerError(ResponseCode.ENVELOPE_ID_REUSED, f"{subject} was {detail}")
+
+
+def _fault_of_envelope(
+    item: OpenEnvelope, work: BatchWork, limits: Limits
+) -> tuple[ResponseCode, str] | None:
+    """Return what is wrong with an envelope as a whole, for all its messages; None if nothing is."""
+    envelope, now = item.envelope, work.facts.now
+    sent_at = timestamps.parse(envelope.sent_at)
+    if sent_at > now + timedelta(seconds=limits.clock_skew_seconds_max):
+        detail = f"sent_at {envelope.sent_at}, received {work.now_text}"
+        return ResponseCode.SENT_AT_IN_FUTURE, detail
+    if sent_at < now - timedelta(seconds=limits.envelope_age_seconds_max):
+        detail = f"sent_at {envelope.sent_at}, received {work.now_text}"
+        return ResponseCode.SENT_AT_TOO_OLD, detail
+    ids = [message.message_id for message in envelope.messages]
+    if len(set(ids)) != len(ids):
+        repeated = next(one for one in ids if ids.count(one) > 1)
+        return ResponseCode.MESSAGE_ID_REPEATED, f"message_id {repeated} stands twice"
+    if any(is_read_only(message.type) for message in envelope.messages):
+        return ResponseCode.ENVELOPE_MIXED, "messages that only ask travel in envelopes of their own"
+    return None

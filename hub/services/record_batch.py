@@ -1,0 +1,143 @@
+"""Write what a batch decided: all of it in the transaction that decided it, then the head.
+
+The order of the statements is the same for every writer (ledger, transfers, records, exchange,
+head), so two hub processes on one database cannot deadlock even without the head's lock.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from hub.services.batch_work import BatchWork, OutgoingItem
+from hub.store import alerts, envelopes, ledger, mailboxes, reference, transfers
+from hub.store import head as heads
+from hub.store.head import Head
+from hub.store.interning import Interning
+from hub.store.mailboxes import MailboxItem
+from message_schemas import json_codec
+
+
+def record_work(
+    connection: Connection,
+    interning: Interning,
+    work: BatchWork,
+    head: Head,
+    rows: Sequence[envelopes.EnvelopeRow],
+) -> list[str]:
+    """Write a batch and advance the head; return the recipients that have new items."""
+    now = work.facts.now
+    work.facts.window.coalesce()
+    changes = work.facts.window.changes()
+    ledger.record(connection, interning, changes, work.posting_log_indices)
+    _record_transfers(connection, work)
+    reference_changed = _record_reference(connection, work)
+    if rows:
+        envelopes.add(connection, rows)
+    recipients = _record_outgoing(connection, work.outgoing, now)
+    _record_session(connection, work, now)
+    for kind, subject, detail in work.alerts:
+        alerts.add(connection, kind=kind, subject=subject, detail=detail, at=now)
+    heads.advance(
+        connection,
+        head,
+        Head(
+            log_index=work.log_index,
+            next_block_id=changes.next_block_id,
+            trust_version=head.trust_version + work.participant_changes.touches_trust,
+            reference_version=head.reference_version + reference_changed,
+        ),
+    )
+    return recipients
+
+
+def _record_transfers(connection: Connection, work: BatchWork) -> None:
+    if work.new_transfers:
+        transfers.add(connection, work.new_transfers.values())
+    if work.closed_transfers:
+        transfers.close(connection, work.closed_transfers.values())
+    if work.acted:
+        transfers.add_acted(connection, list(work.acted.values()))
+    for key in sorted(work.dirty_usages):
+        known = key in work.known_usages
+        reference.write_usage(connection, key, work.facts.usage[key], known=known)
+
+
+def _record_reference(connection: Connection, work: BatchWork) -> bool:
+    """Write records, issuances and delivery modes; return whether cached data changed."""
+    for row in work.new_records:
+        reference.add_record(connection, row)
+    for issuance_id, (body, log_index) in work.new_issuances.items():
+        record = work.facts.issuances[issuance_id]
+        reference.add_issuance(
+            connection,
+            reference.IssuanceRow(
+                issuance_id, body, log_index, record.sop_done, record.omge_done, record.forwarded
+            ),
+        )
+    for issuance_id in sorted(work.dirty_issuances - work.new_issuances.keys()):
+        record = work.facts.issuances[issuance_id]
+        reference.update_issuance(
+            connection,
+            issuance_id,
+            sop_done=record.sop_done,
+            omge_done=record.omge_done,
+            forwarded=record.forwarded,
+        )
+    modes = work.participant_changes.delivery_modes
+    changed = {
+        code: mode for code, mode in modes.items() if work.reference.rows[code].delivery_mode != mode
+    }
+    for code, mode in sorted(changed.items()):
+        endpoint = work.reference.rows[code].endpoint
+        reference.set_delivery(connection, code, mode=mode, endpoint=endpoint)
+    return bool(work.new_records or changed)
+
+
+def _record_outgoing(
+    connection: Connection, outgoing: Mapping[str, list[OutgoingItem]], now: datetime
+) -> list[str]:
+    """Number each recipient's items and append them to its mailbox."""
+    if not outgoing:
+        return []
+    boxes = mailboxes.load(connection, outgoing.keys())
+    items: list[MailboxItem] = []
+    last: dict[str, int] = {}
+    for recipient in sorted(outgoing.keys() & boxes.keys()):
+        sequence = boxes[recipient].last_sequence
+        for item in outgoing[recipient]:
+            sequence += 1
+            items.append(_numbered(recipient, sequence, item, now))
+        last[recipient] = sequence
+    mailboxes.add_items(connection, items, last)
+    return sorted(last)
+
+
+def _numbered(recipient: str, sequence: int, item: OutgoingItem, now: datetime) -> MailboxItem:
+    verdicts = json_codec.encode(list(item.verdicts)).decode() if item.carries_envelope else None
+    notices = [{"type": type_, "version": 1, "body": body} for type_, body in item.notices]
+    return MailboxItem(
+        recipient=recipient,
+        sequence=sequence,
+        log_index=item.log_index,
+        recorded_at=now,
+        carries_envelope=item.carries_envelope,
+        verdicts=verdicts,
+        notices=msgspec.json.encode(notices).decode() if notices else None,
+    )
+
+
+def _record_session(connection: Connection, work: BatchWork, now: datetime) -> None:
+    """Write keys, acknowledgements and resend requests."""
+    changes = work.participant_changes
+    for record in changes.new_keys:
+        reference.add_key(connection, record)
+    for key_id, until in sorted(changes.ended_keys.items()):
+        reference.end_key(connection, key_id, until)
+    for key_id, at in sorted(changes.revoked_keys.items()):
+        reference.revoke_key(connection, key_id, at)
+    for recipient, up_to in sorted(changes.acknowledged.items()):
+        mailboxes.acknowledge(connection, recipient, up_to, now)
+    for recipient, from_sequence in sorted(changes.resend_from.items()):
+        mailboxes.request_resend(connection, recipient, from_sequence)
