@@ -1,0 +1,90 @@
+"""What the parts of a session share: settings, database, keys, trust, clock and counters."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from connectors.session.alarms import AlarmKind, raise_alarm
+from connectors.session.database import Database, Work
+from connectors.session.handler import RegistryHandler, Transaction
+from connectors.session.metrics import SessionMetrics
+from connectors.session.settings import SessionSettings
+from connectors.session.transport import Transport
+from connectors.session.trust import Trust
+from hub.protocol.retry_schedule import RetrySchedule
+from keys.signer import Signer
+from message_schemas import timestamps
+
+__all__ = ["SessionContext", "system_clock"]
+
+
+def system_clock() -> datetime:
+    """Return the time now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class SessionContext:
+    """One session's shared parts. `trust` is replaced whole when a newer list is believed."""
+
+    settings: SessionSettings
+    database: Database
+    signers: Sequence[Signer]
+    trust: Trust
+    handler: RegistryHandler
+    transport: Transport
+    clock: Callable[[], datetime] = system_clock
+    random: random.Random = field(default_factory=random.Random)
+    metrics: SessionMetrics = field(default_factory=SessionMetrics)
+    outbox_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the hub's clock may be ahead of ours."""
+        return timedelta(seconds=self.settings.clock_skew_seconds_max)
+
+    @property
+    def log(self) -> structlog.stdlib.BoundLogger:
+        """A logger that names the participant in every line."""
+        logger: structlog.stdlib.BoundLogger = structlog.get_logger("connectors.session")
+        return logger.bind(participant=self.settings.participant)
+
+    def wake_sender(self) -> None:
+        """Tell the sender that the outbox changed; may be called from any thread."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.outbox_changed.set)
+
+    def transaction(self, work: Work) -> Transaction:
+        """Return the view of an open transaction that a handler may have."""
+        return Transaction(work, self.settings, self.clock(), self.wake_sender)
+
+    def retry_delay(self, attempt_count: int, retry_after_seconds: float | None = None) -> float:
+        """Return the seconds until the next attempt, after this many failed ones."""
+        cap = self.settings.retry_delay_seconds_max
+        schedule = RetrySchedule(self.settings.retry_delay_seconds_min, cap)
+        delay = schedule.wait(attempt_count, self.random.random()).total_seconds()
+        # What the hub asks for only lengthens the wait, and never beyond the cap.
+        return max(delay, min(retry_after_seconds or 0.0, cap))
+
+    async def raise_alarm(
+        self, kind: AlarmKind, reference: str, detail: str, evidence: bytes | None = None
+    ) -> None:
+        """Record an alarm in a transaction of its own, log it and count it."""
+        self.note_alarm(kind, reference, detail)
+        at = timestamps.render(self.clock())
+        await self.database.write(
+            "alarms.raise",
+            lambda work: raise_alarm(work.connection, kind, reference, detail, at, evidence),
+        )
+
+    def note_alarm(self, kind: AlarmKind, reference: str, detail: str) -> None:
+        """Log and count an alarm that another transaction records."""
+        self.log.error("alarm", kind=kind.value, reference=reference, detail=detail)
+        self.metrics.alarms.labels(kind.value).inc()

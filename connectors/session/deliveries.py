@@ -1,0 +1,192 @@
+"""Is this a delivery that may have effect here? Bytes in, items out, no I/O.
+
+1. The hub's signature over the type `itmo-delivery+jws`; sender the hub, recipient we.
+2. The sequence numbers are first, first + 1, … last, one an item.
+3. Each envelope inside carries its sender's own signature, by a key valid for that sender when
+   the hub recorded it; it is addressed to us, and each of its messages has exactly one verdict.
+   So the hub cannot forge a Party.
+
+A fault of the hub's bytes is `DeliveryRefusedError`; an unknown key is told apart, because the
+list of participants may be out of date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from connectors.session.trust import Trust, open_hub_word
+from hub.protocol.envelopes import DELIVERY_TYP, ENVELOPE_TYP, digest
+from keys.errors import KeysError
+from keys.jws import open_signed, verify
+from message_schemas import timestamps
+from message_schemas.envelopes import Delivery, DeliveryItem, Envelope, Message, Notice, Verdict
+from message_schemas.json_codec import (
+    JsonRefusedError,
+    decode_delivery,
+    decode_envelope,
+    encode,
+    parse_strict,
+)
+from message_schemas.validation import schema_errors
+
+__all__ = [
+    "ArrivedItem",
+    "CheckedDelivery",
+    "DeliveryFault",
+    "DeliveryRefusedError",
+    "open_delivery",
+    "open_item",
+]
+
+
+class DeliveryFault(StrEnum):
+    """Why a delivery has no effect."""
+
+    FORGED = "forged"  # a signature, key, name or date is wrong
+    KEY_UNKNOWN = "key-unknown"  # refused too, once the list of participants is fresh
+    INVALID = "invalid"  # signed rightly, but not what a delivery may be
+
+
+class DeliveryRefusedError(Exception):
+    """The delivery is refused as a whole, and nothing of it has effect."""
+
+    def __init__(self, fault: DeliveryFault, detail: str) -> None:
+        super().__init__(detail)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedDelivery:
+    """A delivery of the hub to us whose items have not been looked into yet."""
+
+    delivery: Delivery
+    raw: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedItem:
+    """One item, verified: the sender's messages that the hub accepted, and the hub's notices.
+
+    `envelope` is there if and only if the item carries one, and `envelope_sha256` is the digest
+    of its exact bytes: the `previous_sha256` of an answer.
+    """
+
+    sequence: int
+    log_index: int
+    recorded_at: str
+    envelope: Envelope | None
+    envelope_sha256: str | None
+    verdicts: tuple[Verdict, ...]
+    notices: tuple[Notice, ...]
+    encoded: bytes
+
+    def accepted_messages(self) -> list[tuple[Message, Verdict]]:
+        """Return the messages of the envelope that the hub accepted, in their order."""
+        if self.envelope is None:
+            return []
+        verdicts = {verdict.message_id: verdict for verdict in self.verdicts}
+        pairs = [(message, verdicts[message.message_id]) for message in self.envelope.messages]
+        return [pair for pair in pairs if pair[1].outcome == "accepted"]
+
+
+def open_delivery(
+    raw: bytes, *, trust: Trust, participant: str, now: datetime, skew: timedelta
+) -> CheckedDelivery:
+    """Check the hub's part of a delivery: rules 1 and 2.
+
+    Raises:
+        DeliveryRefusedError: a rule is broken; the text says which.
+    """
+    try:
+        word = open_hub_word(raw, DELIVERY_TYP, trust.store, trust.hub, now)
+    except KeysError as error:
+        raise _key_fault(error, "the hub's signature") from error
+    document = _parse(word.payload, "the delivery")
+    if errors := schema_errors("delivery", 1, document):
+        raise DeliveryRefusedError(DeliveryFault.INVALID, f"{errors[0].path}: {errors[0].text}")
+    delivery = decode_delivery(document)
+    if delivery.sender != trust.hub or delivery.recipient != participant:
+        names = f"from {delivery.sender} to {delivery.recipient}"
+        raise DeliveryRefusedError(DeliveryFault.FORGED, f"the delivery is {names}")
+    created_at = timestamps.parse(delivery.created_at)
+    if not word.is_in_time(created_at) or created_at > now + skew:
+        raise DeliveryRefusedError(
+            DeliveryFault.FORGED, f"created_at {delivery.created_at} is not a time of its key"
+        )
+    numbers = [item.sequence for item in delivery.items]
+    if not numbers or numbers != list(range(delivery.first_sequence, delivery.last_sequence + 1)):
+        raise DeliveryRefusedError(DeliveryFault.INVALID, "the sequence numbers have a hole")
+    return CheckedDelivery(delivery, raw, digest(raw))
+
+
+def open_item(item: DeliveryItem, *, trust: Trust, participant: str) -> ArrivedItem:
+    """Check the sender's part of an item: rule 3.
+
+    Raises:
+        DeliveryRefusedError: the sender's signature, the names or the verdicts are wrong.
+    """
+    envelope: Envelope | None = None
+    envelope_sha256: str | None = None
+    verdicts = item.verdicts
+    if item.envelope is not None:
+        raw = item.envelope.encode("utf-8")
+        envelope_sha256 = digest(raw)
+        envelope = _open_envelope(raw, item, trust, participant)
+        _check_verdicts(envelope, verdicts, item.sequence)
+    elif verdicts:
+        raise DeliveryRefusedError(DeliveryFault.INVALID, f"item {item.sequence}: no envelope")
+    return ArrivedItem(
+        item.sequence,
+        item.log_index,
+        item.recorded_at,
+        envelope,
+        envelope_sha256,
+        verdicts,
+        item.notices,
+        encode(item),
+    )
+
+
+def _open_envelope(raw: bytes, item: DeliveryItem, trust: Trust, participant: str) -> Envelope:
+    where = f"item {item.sequence}"
+    try:
+        unverified = open_signed(raw, ENVELOPE_TYP)
+    except KeysError as error:
+        raise DeliveryRefusedError(DeliveryFault.FORGED, f"{where}: {error.detail}") from error
+    document = _parse(unverified.payload, where)
+    if errors := schema_errors("envelope", 1, document):
+        text = f"{where} {errors[0].path}: {errors[0].text}"
+        raise DeliveryRefusedError(DeliveryFault.FORGED, text)
+    envelope = decode_envelope(document)
+    if envelope.recipient != participant or envelope.sender == trust.hub:
+        names = f"from {envelope.sender} to {envelope.recipient}"
+        raise DeliveryRefusedError(DeliveryFault.FORGED, f"{where}: an envelope {names}")
+    try:
+        verify(unverified, trust.store, envelope.sender, timestamps.parse(item.recorded_at))
+    except KeysError as error:
+        raise _key_fault(error, f"{where}: the signature of {envelope.sender}") from error
+    return envelope
+
+
+def _check_verdicts(envelope: Envelope, verdicts: tuple[Verdict, ...], sequence: int) -> None:
+    wanted = sorted(message.message_id for message in envelope.messages)
+    if sorted(verdict.message_id for verdict in verdicts) != wanted:
+        text = f"item {sequence}: {len(verdicts)} verdicts for {len(wanted)} messages"
+        raise DeliveryRefusedError(DeliveryFault.INVALID, text)
+
+
+def _parse(payload: bytes, what: str) -> Any:
+    try:
+        return parse_strict(payload)
+    except JsonRefusedError as error:
+        raise DeliveryRefusedError(DeliveryFault.INVALID, f"{what}: {error}") from error
+
+
+def _key_fault(error: KeysError, what: str) -> DeliveryRefusedError:
+    unknown = error.reason == "key-unknown"
+    fault = DeliveryFault.KEY_UNKNOWN if unknown else DeliveryFault.FORGED
+    return DeliveryRefusedError(fault, f"{what}: {error.detail}")

@@ -1,0 +1,100 @@
+"""One question, one answer: an envelope that needs no outbox.
+
+For read-only messages (`mailbox.fetch`, `transfer.status`, `holdings.query`, `history.query`),
+which the hub does not record, and for acknowledgements, which a repeated delivery asks for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import uuid_utils
+
+from connectors.session.context import SessionContext
+from connectors.session.outbox import build_envelope
+from connectors.session.participants import Participants
+from connectors.session.receipts import ReceiptInvalidError, open_receipt
+from connectors.session.transport import Problem, Received, TryLater
+from hub.protocol.envelopes import digest
+from message_schemas.envelopes import Outcome
+from message_schemas.json_codec import encode_body
+
+__all__ = ["Exchanger", "HubRefusedError", "HubUnavailableError"]
+
+
+class HubUnavailableError(Exception):
+    """No usable answer: the network, the hub's load, or a receipt that does not verify."""
+
+    def __init__(self, detail: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class HubRefusedError(Exception):
+    """The hub refused the envelope as a whole, with a problem document."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+class Exchanger:
+    """Signs an envelope of one message, posts it and returns the verified outcome."""
+
+    def __init__(self, context: SessionContext, participants: Participants) -> None:
+        self._context = context
+        self._participants = participants
+
+    def seal(self, type_: str, body: Any) -> tuple[str, str, bytes]:
+        """Return envelope id, message id and signed bytes of one message to the hub."""
+        message_id = str(uuid_utils.uuid7())
+        settings = self._context.settings
+        messages: Sequence[tuple[str, str, dict[str, Any]]] = [
+            (message_id, type_, encode_body(body))
+        ]
+        envelope_id, raw = build_envelope(
+            settings, self._context.signers, settings.hub, messages, self._context.clock()
+        )
+        return envelope_id, message_id, raw
+
+    async def ask(self, type_: str, body: Any) -> Outcome:
+        """Say one message to the hub and return its outcome, whatever that is.
+
+        Raises:
+            HubUnavailableError: nothing usable came back; asking again may help.
+            HubRefusedError: the hub refused the envelope; asking again will not help.
+            SignerError: the private key cannot be used now.
+        """
+        return await self.post(*self.seal(type_, body))
+
+    async def post(self, envelope_id: str, message_id: str, raw: bytes) -> Outcome:
+        """Post sealed bytes and return the outcome; raises as `ask`."""
+        answer = await self._context.transport.post_envelope(raw)
+        match answer:
+            case Problem():
+                raise HubRefusedError(answer)
+            case TryLater(reason, retry_after):
+                raise HubUnavailableError(reason, retry_after)
+            case Received(body):
+                return await self._open(body, envelope_id, message_id, digest(raw))
+
+    async def _open(self, body: bytes, envelope_id: str, message_id: str, sha256: str) -> Outcome:
+        for attempt in range(2):
+            try:
+                receipt = open_receipt(
+                    body,
+                    trust=self._context.trust,
+                    participant=self._context.settings.participant,
+                    envelope_id=envelope_id,
+                    envelope_sha256=sha256,
+                    message_ids=[message_id],
+                    now=self._context.clock(),
+                    skew=self._context.skew,
+                )
+                return receipt.outcomes[0]
+            except ReceiptInvalidError as error:
+                stale = error.key_unknown and attempt == 0
+                if not (stale and await self._participants.refresh()):
+                    raise HubUnavailableError(f"receipt refused: {error}") from error
+        raise AssertionError("the second attempt returns or raises")

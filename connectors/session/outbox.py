@@ -1,0 +1,305 @@
+"""The outbox: what was submitted, sealed into envelopes once, and kept until there is a receipt.
+
+1. `submit` writes messages in the caller's transaction. Their order is the order of positions.
+2. `seal_next` takes the oldest waiting messages to one recipient, as many as an envelope holds,
+   signs them once and stores the exact bytes. From then on the bytes never change.
+3. An envelope leaves the line only with a verified receipt, or by an operator's hand. A parked
+   envelope stops its line: what follows might depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import uuid_utils
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+
+from connectors.session.settings import SessionSettings
+from connectors.session.tables import outbox_envelope, outbox_message
+from hub.protocol.envelopes import ENVELOPE_TYP, PROTOCOL, digest
+from keys.jws import sign
+from keys.signer import Signer
+from message_schemas import timestamps
+from message_schemas.catalogue import MESSAGE_TYPES
+from message_schemas.envelopes import Envelope, Message
+from message_schemas.json_codec import encode, encode_body
+from message_schemas.validation import schema_errors
+
+__all__ = [
+    "MessageInvalidError",
+    "QueuedEnvelope",
+    "SentMessage",
+    "build_envelope",
+    "fetch_messages_of",
+    "fetch_next",
+    "seal_next",
+    "submit",
+    "waiting_recipients",
+]
+
+_ENVELOPE_OVERHEAD_BYTES: Final = 4_096
+_MESSAGE_OVERHEAD_BYTES: Final = 160
+_REFERENCE_CHARACTERS_MAX: Final = 200
+
+
+class MessageInvalidError(ValueError):
+    """The message is not one that may wait in an outbox; nothing of the submission was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEnvelope:
+    """An envelope ready to be sent: the exact bytes, and how often they were sent before."""
+
+    envelope_id: str
+    recipient: str
+    raw: bytes
+    sha256: str
+    attempt_count: int
+    due_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message inside a sealed envelope, as the registry submitted it."""
+
+    message_id: str
+    recipient: str
+    type: str
+    reference: str
+    body: dict[str, Any]
+
+
+def milliseconds(at: datetime) -> int:
+    """Return the milliseconds since 1970 of an aware time."""
+    return int(at.timestamp() * 1000)
+
+
+def payload_bytes_max(settings: SessionSettings) -> int:
+    """Return how many bytes of bodies fit an envelope: base64url makes four of three."""
+    return settings.envelope_bytes_max * 3 // 4 - _ENVELOPE_OVERHEAD_BYTES
+
+
+def submit(
+    connection: Connection,
+    settings: SessionSettings,
+    recipient: str,
+    messages: Iterable[tuple[str, object, str]],
+    now: datetime,
+) -> list[str]:
+    """Write `(type, body dataclass, reference)` messages; return their new message ids.
+
+    Raises:
+        MessageInvalidError: an unknown or read-only type, a body that its schema refuses, one
+            that no envelope can hold, or a reference that is too long.
+    """
+    rows = [_row(settings, recipient, *message, now) for message in messages]
+    if rows:
+        connection.execute(insert(outbox_message), rows)
+    return [row["message_id"] for row in rows]
+
+
+def _row(
+    settings: SessionSettings, recipient: str, type_: str, body: Any, reference: str, now: datetime
+) -> dict[str, Any]:
+    kind = MESSAGE_TYPES.get(type_)
+    if kind is None or kind.read_only:
+        raise MessageInvalidError(f"{type_} is not a message that is recorded; ask for it instead")
+    document = encode_body(body)
+    if errors := schema_errors(type_, kind.version, document):
+        raise MessageInvalidError(f"{type_} {errors[0].path}: {errors[0].text}")
+    raw = msgspec.json.encode(document)
+    if len(raw) + _MESSAGE_OVERHEAD_BYTES > payload_bytes_max(settings):
+        raise MessageInvalidError(f"{type_} of {len(raw)} bytes does not fit an envelope")
+    if len(reference) > _REFERENCE_CHARACTERS_MAX:
+        raise MessageInvalidError(f"the reference {reference[:40]!r} is too long")
+    return {
+        "message_id": str(uuid_utils.uuid7()),
+        "recipient": recipient,
+        "type": type_,
+        "reference": reference,
+        "body": raw,
+        "submitted_at": timestamps.render(now),
+    }
+
+
+def build_envelope(
+    settings: SessionSettings,
+    signers: Sequence[Signer],
+    recipient: str,
+    messages: Iterable[tuple[str, str, dict[str, Any]]],
+    now: datetime,
+) -> tuple[str, bytes]:
+    """Return the id and the signed bytes of an envelope of `(message_id, type, body)`.
+
+    Raises:
+        SignerError: a private key cannot be used now.
+    """
+    envelope_id = str(uuid_utils.uuid7())
+    envelope = Envelope(
+        protocol=PROTOCOL,
+        envelope_id=envelope_id,
+        sender=settings.participant,
+        recipient=recipient,
+        sent_at=timestamps.render(now),
+        messages=tuple(
+            Message(
+                message_id=message_id,
+                type=type_,
+                version=MESSAGE_TYPES[type_].version,
+                body=body,
+            )
+            for message_id, type_, body in messages
+        ),
+    )
+    return envelope_id, sign(encode(envelope), ENVELOPE_TYP, signers)
+
+
+_OPEN_LINES: Final = (
+    select(outbox_envelope.c.recipient, outbox_envelope.c.state, func.count())
+    .where(outbox_envelope.c.state.in_(("queued", "parked")))
+    .group_by(outbox_envelope.c.recipient, outbox_envelope.c.state)
+)
+_WAITING_LINES: Final = (
+    select(outbox_message.c.recipient)
+    .where(outbox_message.c.envelope_id.is_(None), outbox_message.c.outcome.is_(None))
+    .distinct()
+)
+
+
+def waiting_recipients(connection: Connection) -> list[str]:
+    """Return the recipients with something to send and no parked envelope in the way."""
+    queued: set[str] = set()
+    parked: set[str] = set()
+    for recipient, state, _ in connection.execute(_OPEN_LINES):
+        (parked if state == "parked" else queued).add(recipient)
+    queued.update(connection.execute(_WAITING_LINES).scalars())
+    return sorted(queued - parked)
+
+
+_NEXT_QUEUED: Final = (
+    select(
+        outbox_envelope.c.envelope_id,
+        outbox_envelope.c.recipient,
+        outbox_envelope.c.raw,
+        outbox_envelope.c.sha256,
+        outbox_envelope.c.attempt_count,
+        outbox_envelope.c.due_at_ms,
+    )
+    .where(
+        outbox_envelope.c.recipient == bindparam("line"),
+        outbox_envelope.c.state == "queued",
+        outbox_envelope.c.envelope_id.not_in(bindparam("busy", expanding=True)),
+    )
+    .order_by(outbox_envelope.c.position)
+    .limit(1)
+)
+
+
+def fetch_next(
+    connection: Connection, recipient: str, busy: Iterable[str]
+) -> QueuedEnvelope | None:
+    """Return the oldest sealed envelope to a recipient that is not being sent already."""
+    row = connection.execute(_NEXT_QUEUED, {"line": recipient, "busy": list(busy)}).first()
+    return None if row is None else QueuedEnvelope(*row)
+
+
+_WAITING: Final = (
+    select(
+        outbox_message.c.position,
+        outbox_message.c.message_id,
+        outbox_message.c.type,
+        outbox_message.c.body,
+    )
+    .where(
+        outbox_message.c.envelope_id.is_(None),
+        outbox_message.c.outcome.is_(None),
+        outbox_message.c.recipient == bindparam("line"),
+    )
+    .order_by(outbox_message.c.position)
+    .limit(bindparam("count_max"))
+)
+_TAKE: Final = (
+    update(outbox_message)
+    .where(
+        outbox_message.c.envelope_id.is_(None),
+        outbox_message.c.outcome.is_(None),
+        outbox_message.c.recipient == bindparam("line"),
+        outbox_message.c.position <= bindparam("last"),
+    )
+    .values(envelope_id=bindparam("taken_by"))
+)
+
+
+def seal_next(
+    connection: Connection,
+    settings: SessionSettings,
+    signers: Sequence[Signer],
+    recipient: str,
+    now: datetime,
+) -> QueuedEnvelope | None:
+    """Seal the oldest waiting messages to a recipient into one envelope, or return nothing.
+
+    Raises:
+        SignerError: a private key cannot be used now; nothing was sealed.
+    """
+    parameters = {"line": recipient, "count_max": settings.messages_per_envelope_max}
+    rows = _as_many_as_fit(
+        connection.execute(_WAITING, parameters).mappings(), payload_bytes_max(settings)
+    )
+    if not rows:
+        return None
+    messages = [(row["message_id"], row["type"], msgspec.json.decode(row["body"])) for row in rows]
+    envelope_id, raw = build_envelope(settings, signers, recipient, messages, now)
+    due_at_ms = milliseconds(now)
+    connection.execute(
+        insert(outbox_envelope).values(
+            envelope_id=envelope_id,
+            recipient=recipient,
+            state="queued",
+            raw=raw,
+            sha256=digest(raw),
+            sealed_at=timestamps.render(now),
+            attempt_count=0,
+            due_at_ms=due_at_ms,
+        )
+    )
+    connection.execute(
+        _TAKE, {"line": recipient, "last": rows[-1]["position"], "taken_by": envelope_id}
+    )
+    return QueuedEnvelope(envelope_id, recipient, raw, digest(raw), 0, due_at_ms)
+
+
+def _as_many_as_fit(rows: Iterable[RowMapping], bytes_max: int) -> list[RowMapping]:
+    taken: list[RowMapping] = []
+    size = 0
+    for row in rows:
+        size += len(row["body"]) + _MESSAGE_OVERHEAD_BYTES
+        if taken and size > bytes_max:
+            break
+        taken.append(row)
+    return taken
+
+
+_MESSAGES_OF: Final = (
+    select(
+        outbox_message.c.message_id,
+        outbox_message.c.recipient,
+        outbox_message.c.type,
+        outbox_message.c.reference,
+        outbox_message.c.body,
+    )
+    .where(outbox_message.c.envelope_id == bindparam("envelope"))
+    .order_by(outbox_message.c.position)
+)
+
+
+def fetch_messages_of(connection: Connection, envelope_id: str) -> list[SentMessage]:
+    """Return the messages of a sealed envelope, in their order."""
+    return [
+        SentMessage(*row[:4], msgspec.json.decode(row[4]))
+        for row in connection.execute(_MESSAGES_OF, {"envelope": envelope_id})
+    ]

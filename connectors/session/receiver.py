@@ -1,0 +1,201 @@
+"""A delivery, from its bytes to an acknowledgement: the same by push and by pull.
+
+1. Verify the hub's part (`deliveries.open_delivery`).
+2. All of it applied before? Acknowledge again, change nothing.
+3. A gap before it? Apply nothing, submit one `delivery.resend` for what is missing.
+4. Verify each new item's own sender; with an unknown key, after one look at a fresh list.
+5. One transaction: each item in order is stored and given its effect by the handler, with the
+   answers it submits. Then, and only then, the signed acknowledgement.
+
+Forged or broken: nothing is applied, an alarm keeps the bytes, the answer is 4xx.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final
+
+from sqlalchemy import insert
+
+from connectors.session import inbox, outbox_states, state
+from connectors.session.alarms import AlarmKind
+from connectors.session.context import SessionContext
+from connectors.session.crash_points import reach
+from connectors.session.database import Work
+from connectors.session.deliveries import (
+    ArrivedItem,
+    CheckedDelivery,
+    DeliveryFault,
+    DeliveryRefusedError,
+    open_delivery,
+    open_item,
+)
+from connectors.session.exchanger import Exchanger
+from connectors.session.handler import Transaction
+from connectors.session.outbox import milliseconds
+from connectors.session.participants import Participants
+from connectors.session.tables import inbox_delivery
+from message_schemas import timestamps
+from message_schemas.messages.session import DeliveryAcknowledgement, DeliveryResend
+
+__all__ = ["Acknowledged", "Receiver", "Refused"]
+
+_KEY_RETRY_AFTER_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The delivery has its effect, now or from before: the signed answer for the hub."""
+
+    envelope_id: str
+    message_id: str
+    raw: bytes
+    applied_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The delivery has no effect: the HTTP status, and why."""
+
+    status: int
+    reason: str
+    detail: str
+    retry_after_seconds: int | None = None
+
+
+class Receiver:
+    """Takes deliveries one at a time."""
+
+    def __init__(
+        self, context: SessionContext, participants: Participants, exchanger: Exchanger
+    ) -> None:
+        self._context = context
+        self._participants = participants
+        self._exchanger = exchanger
+        self._lock = asyncio.Lock()
+
+    async def receive(self, raw: bytes) -> Acknowledged | Refused:
+        """Give a delivery its effect, at most once, and return what to answer."""
+        started = perf_counter()
+        async with self._lock:
+            answer = await self._receive(raw)
+        result = "acknowledged" if isinstance(answer, Acknowledged) else answer.reason
+        self._context.metrics.deliveries.labels(result).inc()
+        self._context.metrics.receive_seconds.observe(perf_counter() - started)
+        return answer
+
+    async def _receive(self, raw: bytes) -> Acknowledged | Refused:
+        for attempt in range(2):
+            try:
+                return await self._apply(self._open(raw))
+            except DeliveryRefusedError as error:
+                if error.fault is not DeliveryFault.KEY_UNKNOWN or attempt == 1:
+                    return await self._refuse(raw, error)
+                if not await self._participants.refresh():
+                    # Without a fresh list nobody can tell: not refused, only not yet.
+                    return Refused(503, "key-unknown", str(error), _KEY_RETRY_AFTER_SECONDS)
+        raise AssertionError("the second attempt returns")
+
+    def _open(self, raw: bytes) -> CheckedDelivery:
+        return open_delivery(
+            raw,
+            trust=self._context.trust,
+            participant=self._context.settings.participant,
+            now=self._context.clock(),
+            skew=self._context.skew,
+        )
+
+    async def _apply(self, checked: CheckedDelivery) -> Acknowledged | Refused:
+        delivery = checked.delivery
+        applied_through = await self._context.database.read(state.load_int, state.APPLIED_THROUGH)
+        if delivery.first_sequence > applied_through + 1:
+            return await self._ask_again(applied_through + 1, delivery.first_sequence - 1)
+        items = [
+            open_item(
+                item, trust=self._context.trust, participant=self._context.settings.participant
+            )
+            for item in delivery.items
+            if item.sequence > applied_through
+        ]
+        if len(items) < len(delivery.items):
+            await self._compare(checked, applied_through)
+        if items:
+            await self._context.database.write(
+                "inbox.apply", lambda work: self._apply_now(work, checked, items)
+            )
+            self._context.metrics.items_applied.inc(len(items))
+            self._context.metrics.applied_through.set(delivery.last_sequence)
+        reach("inbox.before_acknowledgement")
+        body = DeliveryAcknowledgement(
+            up_to_sequence=delivery.last_sequence, delivery_sha256=checked.sha256
+        )
+        return Acknowledged(*self._exchanger.seal("delivery.acknowledgement", body), len(items))
+
+    def _apply_now(self, work: Work, checked: CheckedDelivery, items: list[ArrivedItem]) -> None:
+        transaction = self._context.transaction(work)
+        applied_through = state.load_int(work.connection, state.APPLIED_THROUGH)
+        assert items[0].sequence == applied_through + 1, "two receivers on one inbox"
+        work.connection.execute(
+            insert(inbox_delivery).prefix_with("OR IGNORE"),
+            {
+                "sha256": checked.sha256,
+                "first_sequence": checked.delivery.first_sequence,
+                "last_sequence": checked.delivery.last_sequence,
+                "received_at": transaction.at,
+                "raw": checked.raw,
+            },
+        )
+        inbox.store_items(work.connection, items, checked.sha256, transaction.at)
+        for item in items:
+            self._context.handler.item_arrived(transaction, item)
+        state.store_int(work.connection, state.APPLIED_THROUGH, items[-1].sequence)
+        self._greet_hub(work, transaction)
+
+    def _greet_hub(self, work: Work, transaction: Transaction) -> None:
+        """A verified delivery is a sign of life: what waits for the hub need not wait longer."""
+        if outbox_states.wake_postponed(work.connection, milliseconds(transaction.now)):
+            work.after_commit(self._context.wake_sender)
+
+    async def _compare(self, checked: CheckedDelivery, applied_through: int) -> None:
+        """Raise an alarm if the hub tells something else under a number than it did before."""
+        known = await self._context.database.read(
+            inbox.fetch_digests, checked.delivery.first_sequence, applied_through
+        )
+        for item in checked.delivery.items:
+            stored = known.get(item.sequence)
+            if stored is not None and stored != inbox.item_digest(item):
+                await self._context.raise_alarm(
+                    AlarmKind.HISTORY_DIFFERS,
+                    str(item.sequence),
+                    f"item {item.sequence} differs from the one applied before",
+                    checked.raw,
+                )
+
+    async def _ask_again(self, first: int, last: int) -> Refused:
+        wanted = f"{first}-{last}"
+
+        def use(work: Work) -> None:
+            transaction = self._context.transaction(work)
+            if state.load(work.connection, state.RESEND_ASKED) == wanted.encode():
+                return
+            state.store(work.connection, state.RESEND_ASKED, wanted.encode())
+            body = DeliveryResend(from_sequence=first, to_sequence=last)
+            transaction.submit(transaction.hub, [("delivery.resend", body, wanted)])
+            transaction.alarm(AlarmKind.DELIVERY_GAP, wanted, f"deliveries {wanted} are missing")
+
+        await self._context.database.write("inbox.refuse", use)
+        self._context.note_alarm(AlarmKind.DELIVERY_GAP, wanted, "a delivery came too early")
+        return Refused(409, "gap", f"the deliveries {wanted} come first; asked for them")
+
+    async def _refuse(self, raw: bytes, error: DeliveryRefusedError) -> Refused:
+        invalid = error.fault is DeliveryFault.INVALID
+        kind = AlarmKind.DELIVERY_INVALID if invalid else AlarmKind.DELIVERY_FORGED
+        self._context.note_alarm(kind, "delivery", str(error))
+        at = timestamps.render(self._context.clock())
+        await self._context.database.write(
+            "inbox.refuse",
+            lambda work: inbox.store_refusal(work.connection, kind, str(error), at, raw),
+        )
+        return Refused(422 if invalid else 401, error.fault.value, str(error))

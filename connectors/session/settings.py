@@ -1,0 +1,50 @@
+"""What a session is told before it starts: who we are, where the hub is, and every limit.
+
+Nothing in here is secret: keys are opened elsewhere, by URI.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["HUB", "SessionSettings"]
+
+HUB: Final = "XHB01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """The settings of one session. Limits carry their unit last.
+
+    Raises:
+        ValueError: a limit is not positive, or the delivery mode is unknown.
+    """
+
+    participant: str
+    hub_url: str
+    hub: str = HUB
+    delivery_mode: str = "pull"  # "push": the hub posts to us; "pull": we fetch; "none": send only
+    messages_per_envelope_max: int = 500
+    envelope_bytes_max: int = 1_048_576
+    in_flight_per_recipient_max: int = 1
+    answer_bytes_max: int = 4_194_304
+    delivery_bytes_max: int = 16_777_216
+    retry_delay_seconds_min: float = 1.0
+    retry_delay_seconds_max: float = 3600.0
+    request_seconds_max: float = 40.0
+    fetch_wait_seconds: int = 25
+    fetch_items_max: int = 100
+    clock_skew_seconds_max: float = 300.0
+    participants_age_seconds_max: float = 3600.0
+    participants_refresh_seconds_min: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.delivery_mode not in {"push", "pull", "none"}:
+            raise ValueError(f"delivery_mode is {self.delivery_mode!r}: push, pull or none")
+        if self.in_flight_per_recipient_max < 1 or self.messages_per_envelope_max < 1:
+            raise ValueError("an envelope holds a message at least, and one may be in flight")
+        if not 0 < self.retry_delay_seconds_min <= self.retry_delay_seconds_max:
+            raise ValueError("the retry delays are not in order")
+        if self.request_seconds_max <= self.fetch_wait_seconds:
+            raise ValueError("request_seconds_max must leave room for fetch_wait_seconds")

@@ -1,0 +1,140 @@
+"""Whom this end believes: the hub's keys given by hand, and the list that the hub signs.
+
+1. The anchor is one or more public key documents of the hub, handed over outside the exchange.
+2. The hub publishes every participant's keys as a signed list; its own later keys stand in it too.
+   A list counts only when a key of the anchor, or of a list believed before, signed it.
+3. The hub is judged by the clock at our door: a revoked hub key counts for nothing from then on,
+   whatever date it writes. A key whose window merely ended still proves what it signed in time:
+   a stored receipt or delivery is sent again unchanged after a rotation.
+4. A Party inside a delivery is judged at the time at which the hub recorded its envelope.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from hub.protocol.envelopes import PARTICIPANTS_TYP
+from keys.documents import from_document, parse_time
+from keys.errors import KeyExpiredError, KeysError, MalformedDocumentError
+from keys.jws import UnverifiedJws, open_signed, verify
+from keys.public_keys import KeyRecord
+from keys.trust import TrustStore
+from message_schemas.json_codec import JsonRefusedError, parse_strict
+
+__all__ = [
+    "HubWord",
+    "ParticipantsInvalidError",
+    "Trust",
+    "open_hub_word",
+]
+
+
+class ParticipantsInvalidError(Exception):
+    """The list of participants is not what the hub may publish; the old one stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubWord:
+    """A payload that the hub signed; if `before` is set, it must be dated earlier than that."""
+
+    payload: bytes
+    before: datetime | None
+
+    def is_in_time(self, said_at: datetime) -> bool:
+        """Tell whether the key was still valid at the time that the payload itself claims."""
+        return self.before is None or said_at < self.before
+
+
+def open_hub_word(raw: bytes, typ: str, trust: TrustStore, hub: str, now: datetime) -> HubWord:
+    """Verify what the hub signed, now or while an older key of it was valid.
+
+    Raises:
+        KeysError: malformed, signed wrongly, or by a key that may not speak for the hub.
+    """
+    unverified = open_signed(raw, typ)
+    try:
+        return HubWord(verify(unverified, trust, hub, now).payload, None)
+    except KeyExpiredError:
+        end = _earliest_end(unverified, trust)
+        verified = verify(unverified, trust, hub, end - timedelta(microseconds=1))
+        return HubWord(verified.payload, end)
+
+
+def _earliest_end(unverified: UnverifiedJws, trust: TrustStore) -> datetime:
+    records = [trust.get(key_id) for key_id in unverified.key_ids]
+    return min(item.valid_until for item in records if item is not None and item.valid_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The keys believed at one moment: `hub_store` for the hub's word, `store` for everybody's."""
+
+    hub: str
+    anchor: tuple[KeyRecord, ...]
+    store: TrustStore
+    issued_at: datetime | None = None
+
+    @classmethod
+    def of_anchor(cls, hub: str, anchor: tuple[KeyRecord, ...]) -> Trust:
+        """Return what is believed before the first list: the anchor alone.
+
+        Raises:
+            ValueError: there is no anchor, or a key of it is not the hub's.
+        """
+        if not anchor or any(record.participant != hub for record in anchor):
+            raise ValueError(f"the anchor is one or more public keys of {hub}, and no other")
+        return cls(hub, anchor, TrustStore(anchor))
+
+    def with_list(self, raw: bytes, now: datetime, skew: timedelta) -> Trust:
+        """Return what is believed once this signed list is read.
+
+        Raises:
+            ParticipantsInvalidError: not signed by the hub, malformed, older than the list
+                believed now, or dated in the future.
+        """
+        try:
+            word = open_hub_word(raw, PARTICIPANTS_TYP, self.store, self.hub, now)
+            issued_at, records, policies = _read_list(word.payload, self.hub)
+            in_list = {record.key_id for record in records}
+            # The anchor stays, but the list may end or revoke a key of it.
+            kept = [record for record in self.anchor if record.key_id not in in_list]
+            store = TrustStore([*records, *kept], policies)
+        except (KeysError, JsonRefusedError, ValueError) as error:
+            raise ParticipantsInvalidError(str(error)[:300]) from error
+        if issued_at > now + skew or not word.is_in_time(issued_at):
+            raise ParticipantsInvalidError(f"the list is dated {issued_at.isoformat()}")
+        if self.issued_at is not None and issued_at < self.issued_at:
+            raise ParticipantsInvalidError("the list is older than the one believed now")
+        return Trust(self.hub, self.anchor, store, issued_at)
+
+
+def _read_list(
+    payload: bytes, hub: str
+) -> tuple[datetime, list[KeyRecord], dict[str, frozenset[str]]]:
+    document: Any = parse_strict(payload)
+    if not isinstance(document, dict) or document.get("sender", hub) != hub:
+        raise ValueError("the list is not an object of this hub's")
+    issued_at, participants = document.get("issued_at"), document.get("participants")
+    if not isinstance(issued_at, str) or not isinstance(participants, list):
+        raise ValueError("issued_at or participants is missing")
+    records: list[KeyRecord] = []
+    policies: dict[str, frozenset[str]] = {}
+    for entry in participants:
+        code, suites = _read_entry(entry, records)
+        if suites:
+            policies[code] = suites
+    return parse_time(issued_at), records, policies
+
+
+def _read_entry(entry: Any, records: list[KeyRecord]) -> tuple[str, frozenset[str]]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("participant"), str):
+        raise ValueError("an entry names no participant")
+    code: str = entry["participant"]
+    for document in entry.get("keys", []):
+        record = from_document(document)
+        if record.participant != code:
+            raise MalformedDocumentError(f"{record.key_id} stands under {code}")
+        records.append(record)
+    return code, frozenset(str(suite) for suite in entry.get("suites", []))

@@ -1,0 +1,473 @@
+"""A small real hub for connector tests: real keys, real HTTP, real receipts and deliveries.
+
+1. It takes envelopes as the hub does (`hub.protocol.envelopes`), answers each with a signed
+   receipt, remembers it by envelope id, and routes messages into mailboxes.
+2. Transfers follow the hub's own table of states; it keeps no ledger and checks no domain rule.
+3. `faults` make the next answers wrong, one fault an answer: that is what it is for.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from hub.protocol.envelopes import (
+    DELIVERY_TYP,
+    MEDIA_TYPE,
+    PARTICIPANTS_TYP,
+    PROTOCOL,
+    RECEIPT_TYP,
+    OpenEnvelope,
+    OpenMessage,
+    digest,
+    open_envelope,
+)
+from hub.protocol.errors import PeerError
+from hub.protocol.limits import Limits
+from hub.protocol.response_codes import ResponseCode
+from hub.protocol.transfer_states import (
+    InputNotAllowedError,
+    TransferInput,
+    TransferState,
+    next_state,
+)
+from keys.documents import to_document
+from keys.jws import sign
+from keys.public_keys import KeyRecord
+from keys.signer import Signer
+from keys.trust import TrustStore
+from message_schemas import timestamps
+from message_schemas.envelopes import (
+    Delivery,
+    DeliveryItem,
+    Finding,
+    Notice,
+    Outcome,
+    Receipt,
+    Verdict,
+)
+from message_schemas.json_codec import compose_notice, encode, encode_body
+from message_schemas.messages.actions import ActionCancellation, ActionUse
+from message_schemas.messages.notices import ActionRecorded, TransferClosed
+from message_schemas.messages.session import DeliveryAcknowledgement, MailboxFetch
+from tests.connectors.worlds import Clock, make_record, make_signer
+
+HUB = "XHB01"
+RULEBOOK = "2026-11-22"
+_INPUTS = {
+    "accept": TransferInput.ACCEPTED,
+    "recognize": TransferInput.ACCEPTED,
+    "reject": TransferInput.DECLINED,
+    "decline": TransferInput.DECLINED,
+    "withdrawn": TransferInput.WITHDRAWN,
+}
+
+
+@dataclass
+class HubTransfer:
+    """What the fake hub knows of a transfer."""
+
+    initiator: str
+    acquirer: str
+    body: Any
+    mode: str
+    proposal_sha256: str
+    state: TransferState = TransferState.PROPOSED
+
+
+@dataclass
+class Mailbox:
+    """A recipient's sequence: every item ever, and the delivery that is not acknowledged yet."""
+
+    items: list[DeliveryItem] = field(default_factory=list)
+    acknowledged: int = 0
+    open_delivery: bytes | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class FakeHub:
+    """The hub under test control. Start it with ``async with``."""
+
+    def __init__(self, *participants: str, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.signers: list[Signer] = [make_signer(HUB)]
+        self.hub_records = [make_record(HUB)]
+        self.records = {code: [make_record(code)] for code in participants}
+        self.limits = Limits()
+        self.receipts: dict[str, tuple[str, bytes]] = {}
+        self.seen: list[OpenEnvelope] = []
+        self.posts: list[bytes] = []
+        self.transfers: dict[str, HubTransfer] = {}
+        self.actions: dict[str, Any] = {}
+        self.mailboxes = {code: Mailbox() for code in participants}
+        self.faults: deque[str] = deque()
+        self.refusals: dict[str, tuple[ResponseCode, str]] = {}  # message type -> refuse with
+        self.acknowledgements: list[DeliveryAcknowledgement] = []
+        self.participants_fault: str | None = None
+        self.participants_fetched = 0
+        self.log_index = 0
+
+    async def __aenter__(self) -> "FakeHub":
+        application = web.Application(client_max_size=8 * 1024 * 1024)
+        application.router.add_post("/v1/envelopes", self._post)
+        application.router.add_get("/v1/participants", self._get_participants)
+        self.server = TestServer(application)
+        await self.server.start_server()
+        self.url = str(self.server.make_url("")).rstrip("/")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for mailbox in self.mailboxes.values():
+            mailbox.changed.set()
+        await self.server.close()
+
+    @property
+    def anchor(self) -> list[KeyRecord]:
+        """The hub's public key as it is handed over outside the exchange."""
+        return self.hub_records[:1]
+
+    # --- what it signs -------------------------------------------------------------------------
+
+    def participants_list(self) -> bytes:
+        """Return the signed list of participants."""
+        everybody = {HUB: self.hub_records, **self.records}
+        payload = {
+            "protocol": PROTOCOL,
+            "sender": HUB,
+            "issued_at": timestamps.render(self.clock()),
+            "participants": [
+                {"participant": code, "keys": [to_document(record) for record in records]}
+                for code, records in everybody.items()
+            ],
+        }
+        signers = self.signers
+        if self.participants_fault == "other-key":
+            signers = [make_signer(HUB, "somebody")]
+        return sign(json.dumps(payload).encode(), PARTICIPANTS_TYP, signers)
+
+    async def _get_participants(self, _request: web.Request) -> web.Response:
+        self.participants_fetched += 1
+        if self.participants_fault == "down":
+            return web.Response(status=503)
+        return web.Response(body=self.participants_list(), content_type=MEDIA_TYPE)
+
+    # --- the door ------------------------------------------------------------------------------
+
+    async def _post(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        self.posts.append(raw)
+        fault = self.faults.popleft() if self.faults else ""
+        if fault in _ANSWERS:
+            return _ANSWERS[fault]()
+        if fault == "hang":
+            await asyncio.sleep(30)
+        try:
+            trust = TrustStore([r for records in self.records.values() for r in records])
+            envelope = open_envelope(raw, trust, self.limits, self.clock())
+        except PeerError as error:
+            return problem(401, error.code, error.detail)
+        receipt = await self._receipt(envelope)
+        if receipt is None:
+            return problem(409, ResponseCode.ENVELOPE_ID_REUSED, "other bytes")
+        if fault == "drop":  # taken, but the answer never arrives
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+        return web.Response(body=self._spoil(receipt, fault), content_type=MEDIA_TYPE)
+
+    async def _receipt(self, envelope: OpenEnvelope) -> bytes | None:
+        envelope_id = envelope.envelope.envelope_id
+        if envelope_id in self.receipts:
+            sha256, stored = self.receipts[envelope_id]
+            return stored if sha256 == envelope.sha256 else None
+        self.seen.append(envelope)
+        outcomes = [await self._outcome(envelope, message) for message in envelope.messages]
+        if not envelope.read_only:
+            self.log_index += 1
+            self._hand_on(envelope, outcomes)
+        receipt = Receipt(
+            protocol=PROTOCOL,
+            receipt_for=envelope_id,
+            sender=HUB,
+            recipient=envelope.envelope.sender,
+            envelope_sha256=envelope.sha256,
+            received_at=timestamps.render(self.clock()),
+            log_index=None if envelope.read_only else self.log_index,
+            rulebook=RULEBOOK,
+            outcomes=tuple(outcomes),
+        )
+        raw = sign(encode(receipt), RECEIPT_TYP, self.signers)
+        if not envelope.read_only:
+            self.receipts[envelope_id] = (envelope.sha256, raw)
+        return raw
+
+    def _spoil(self, raw: bytes, fault: str) -> bytes:
+        if fault in {"", "drop", "hang"}:
+            return raw
+        from keys.jws import open_signed
+
+        document = json.loads(open_signed(raw, RECEIPT_TYP).payload)
+        signers = self.signers
+        if fault == "receipt-other-key":
+            signers = [make_signer(HUB, "somebody")]
+        elif fault == "receipt-of-a-party":
+            signers = [make_signer(next(iter(self.records)))]
+        else:
+            _SPOILERS[fault](document)
+        return sign(json.dumps(document).encode(), RECEIPT_TYP, signers)
+
+    async def _outcome(self, envelope: OpenEnvelope, opened: OpenMessage) -> Outcome:
+        message_id = opened.message.message_id
+        if opened.faults:
+            return refuse(message_id, opened.faults[0].code, opened.faults[0].detail)
+        if opened.message.type in self.refusals:
+            return refuse(message_id, *self.refusals[opened.message.type])
+        accepted = Outcome(
+            message_id=message_id, outcome="accepted", code=0, name="OK", findings=()
+        )
+        body = opened.body
+        if isinstance(body, MailboxFetch):
+            return replace(accepted, result=await self._fetch(envelope.envelope.sender, body))
+        if isinstance(body, DeliveryAcknowledgement):
+            self.acknowledge(envelope.envelope.sender, body)
+        return accepted
+
+    # --- routing -------------------------------------------------------------------------------
+
+    def _hand_on(self, envelope: OpenEnvelope, outcomes: list[Outcome]) -> None:
+        sender, recipient = envelope.envelope.sender, envelope.envelope.recipient
+        closed: list[tuple[str, TransferClosed]] = []
+        for position, (opened, outcome) in enumerate(zip(envelope.messages, outcomes, strict=True)):
+            if outcome.outcome != "accepted":
+                continue
+            try:
+                closed += self._advance(envelope, opened)
+            except InputNotAllowedError as error:
+                code = ResponseCode.INPUT_NOT_ALLOWED_IN_STATE
+                outcomes[position] = refuse(outcome.message_id, code, str(error))
+        notices = [compose_notice(f"transfer.{body.state}", body) for _, body in closed]
+        if recipient != HUB and any(outcome.outcome == "accepted" for outcome in outcomes):
+            verdicts = tuple(
+                Verdict(message_id=o.message_id, outcome=o.outcome, code=o.code) for o in outcomes
+            )
+            text = envelope.raw.decode()
+            self.post_item(recipient, envelope=text, verdicts=verdicts, notices=tuple(notices))
+            if notices:
+                self.post_item(sender, notices=tuple(notices))
+
+    def _advance(
+        self, envelope: OpenEnvelope, opened: OpenMessage
+    ) -> list[tuple[str, TransferClosed]]:
+        type_, body = opened.message.type, opened.body
+        header = envelope.envelope
+        if type_ in {"transfer.proposal", "transfer.notification"}:
+            mode = "move" if type_ == "transfer.proposal" else "notify_and_record"
+            assert body is not None
+            transfer_id = getattr(body, "transfer_id", "")
+            self.transfers[transfer_id] = HubTransfer(
+                header.sender, header.recipient, body, mode, envelope.sha256
+            )
+            return []
+        if isinstance(body, ActionUse | ActionCancellation):
+            self.actions[body.action_id] = body
+            self.post_item(header.sender, notices=(self._action_notice(header.sender, body),))
+            return []
+        transfer = self.transfers.get(getattr(body, "transfer_id", ""))
+        if transfer is None or not type_.startswith("transfer."):
+            return []
+        assert getattr(body, "previous_sha256", None) == transfer.proposal_sha256
+        decision = getattr(body, "decision", "withdrawn")
+        return [(transfer.acquirer, self.close(transfer, _INPUTS[decision], envelope.sha256))]
+
+    def close(self, transfer: HubTransfer, input_: TransferInput, sha256: str) -> TransferClosed:
+        """Move a transfer to a final state and return the notice of it."""
+        transfer.state = next_state(transfer.state, input_)
+        return TransferClosed(
+            transfer_id=transfer.body.transfer_id,
+            mode="move" if transfer.mode == "move" else "notify_and_record",
+            state=transfer.state.value,  # type: ignore[arg-type]  # a final state is all it can be
+            closed_at=timestamps.render(self.clock()),
+            log_index=self.log_index,
+            quantity=transfer.body.quantity,
+            initiator=transfer.initiator,
+            acquirer=transfer.acquirer,
+            previous_sha256=sha256,
+        )
+
+    def expire(self, transfer_id: str) -> None:
+        """Let the answer's deadline pass, and tell both ends."""
+        transfer = self.transfers[transfer_id]
+        self.log_index += 1
+        body = self.close(transfer, TransferInput.DEADLINE_PASSED, transfer.proposal_sha256)
+        for code in (transfer.initiator, transfer.acquirer):
+            self.post_item(code, notices=(compose_notice("transfer.expired", body),))
+
+    def _action_notice(self, sender: str, body: ActionUse | ActionCancellation) -> Notice:
+        ranges = tuple(block.range for block in body.blocks)
+        recorded = ActionRecorded(
+            action_id=body.action_id,
+            kind="use" if isinstance(body, ActionUse) else "cancellation",
+            registry=sender,
+            quantity=body.quantity,
+            ranges=ranges,
+            recorded_at=timestamps.render(self.clock()),
+        )
+        return compose_notice("action.recorded", recorded)
+
+    # --- mailboxes -----------------------------------------------------------------------------
+
+    def post_item(
+        self,
+        recipient: str,
+        *,
+        envelope: str | None = None,
+        verdicts: tuple[Verdict, ...] = (),
+        notices: tuple[Notice, ...] = (),
+    ) -> None:
+        """Put an item into a mailbox."""
+        mailbox = self.mailboxes[recipient]
+        mailbox.items.append(
+            DeliveryItem(
+                sequence=len(mailbox.items) + 1,
+                log_index=self.log_index,
+                recorded_at=timestamps.render(self.clock()),
+                envelope=envelope,
+                verdicts=verdicts,
+                notices=notices,
+            )
+        )
+        mailbox.changed.set()
+
+    def delivery(self, recipient: str, first: int, last: int) -> bytes:
+        """Return a signed delivery of a range of items."""
+        items = tuple(self.mailboxes[recipient].items[first - 1 : last])
+        return self.sign_delivery(recipient, items)
+
+    def sign_delivery(
+        self,
+        recipient: str,
+        items: tuple[DeliveryItem, ...],
+        *,
+        signers: list[Signer] | None = None,
+        created_at: datetime | None = None,
+    ) -> bytes:
+        """Return a signed delivery of these items, whatever they are."""
+        delivery = Delivery(
+            protocol=PROTOCOL,
+            sender=HUB,
+            recipient=recipient,
+            first_sequence=items[0].sequence,
+            last_sequence=items[-1].sequence,
+            created_at=timestamps.render(created_at or self.clock()),
+            items=items,
+        )
+        return sign(encode(delivery), DELIVERY_TYP, signers or self.signers)
+
+    def next_delivery(self, recipient: str, items_max: int = 100) -> bytes | None:
+        """Return the delivery that is due: the same bytes until it is acknowledged."""
+        mailbox = self.mailboxes[recipient]
+        if mailbox.open_delivery is None and len(mailbox.items) > mailbox.acknowledged:
+            last = min(len(mailbox.items), mailbox.acknowledged + items_max)
+            mailbox.open_delivery = self.delivery(recipient, mailbox.acknowledged + 1, last)
+        return mailbox.open_delivery
+
+    def acknowledge(self, sender: str, body: DeliveryAcknowledgement) -> None:
+        """Take an acknowledgement, by push or through the door."""
+        self.acknowledgements.append(body)
+        mailbox = self.mailboxes[sender]
+        if mailbox.open_delivery and body.delivery_sha256 == digest(mailbox.open_delivery):
+            mailbox.acknowledged = max(mailbox.acknowledged, body.up_to_sequence)
+            mailbox.open_delivery = None
+
+    async def _fetch(self, sender: str, body: MailboxFetch) -> dict[str, Any]:
+        mailbox = self.mailboxes[sender]
+        delivery = self.next_delivery(sender, body.items_max or 100)
+        if delivery is None and body.wait_seconds:
+            mailbox.changed.clear()
+            try:
+                await asyncio.wait_for(mailbox.changed.wait(), body.wait_seconds)
+            except TimeoutError:
+                return {"delivery": None, "waiting": 0}
+            delivery = self.next_delivery(sender, body.items_max or 100)
+        return {"delivery": None if delivery is None else delivery.decode(), "waiting": 0}
+
+    async def push(self, client: aiohttp.ClientSession, url: str, raw: bytes) -> tuple[int, bytes]:
+        """Push a delivery and take the acknowledgement; return the status and the answer."""
+        headers = {"Content-Type": MEDIA_TYPE}
+        async with client.post(url, data=raw, headers=headers) as response:
+            body = await response.read()
+        if response.status == 200:
+            trust = TrustStore([r for records in self.records.values() for r in records])
+            await self._receipt(open_envelope(body, trust, self.limits, self.clock()))
+        return response.status, body
+
+
+def refuse(message_id: str, code: ResponseCode, text: str) -> Outcome:
+    """Return a refusal with one finding."""
+    finding = Finding(
+        rule=int(code),
+        name=code.name,
+        severity="stop",
+        text=text,
+        remedy="Correct it and send it again.",
+        paragraph="-",
+    )
+    return Outcome(
+        message_id=message_id,
+        outcome="refused",
+        code=int(code),
+        name=code.name,
+        findings=(finding,),
+    )
+
+
+def problem(
+    status: int, code: ResponseCode, detail: str, *, retry: bool = False, after: int | None = None
+) -> web.Response:
+    """Return a problem document as the hub writes it."""
+    body = {
+        "type": f"https://itmo-hub.invalid/problems/{code.name.lower()}",
+        "title": code.name,
+        "status": status,
+        "detail": detail,
+        "code": int(code),
+        "name": code.name,
+        "remedy": "-",
+        "retry": retry,
+    }
+    headers = {} if after is None else {"Retry-After": str(after)}
+    return web.json_response(
+        body, status=status, content_type="application/problem+json", headers=headers
+    )
+
+
+_ANSWERS: dict[str, Callable[[], web.Response]] = {
+    "500": lambda: web.Response(status=500, text="Internal Server Error"),
+    "html-404": lambda: web.Response(
+        status=404, text="<html>no such site</html>", content_type="text/html"
+    ),
+    "html-200": lambda: web.Response(text="<html>welcome</html>", content_type="text/html"),
+    "503": lambda: problem(503, ResponseCode.HUB_UNAVAILABLE, "busy", retry=True, after=1),
+    "problem-401": lambda: problem(401, ResponseCode.SIGNATURE_INVALID, "the signature is wrong"),
+    "problem-409": lambda: problem(409, ResponseCode.ENVELOPE_ID_REUSED, "other bytes"),
+}
+
+_SPOILERS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "receipt-wrong-digest": lambda d: d.update(envelope_sha256="0" * 64),
+    "receipt-no-digest": lambda d: d.pop("envelope_sha256"),
+    "receipt-other-envelope": lambda d: d.update(
+        receipt_for="01920000-0000-7000-8000-000000000000"
+    ),
+    "receipt-other-recipient": lambda d: d.update(recipient="ZZZ99"),
+    "receipt-missing-outcome": lambda d: d["outcomes"].pop(),
+    "receipt-double-outcome": lambda d: d["outcomes"].append(d["outcomes"][0]),
+    "receipt-in-future": lambda d: d.update(received_at="2099-01-01T00:00:00.000Z"),
+}
+__all__ = ["HUB", "FakeHub", "encode_body", "problem", "refuse"]
