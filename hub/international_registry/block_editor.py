@@ -114,6 +114,11 @@ class BlockEditor:
                 else:
                     break
 
+    @property
+    def posting_count(self) -> int:
+        """Return how many postings were made so far."""
+        return len(self._postings)
+
     def changes(self) -> LedgerChanges:
         """Return all that was done; LedgerInvariantError if units were made or lost on the way."""
         inserted: list[LedgerBlock] = []

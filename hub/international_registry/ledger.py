@@ -80,6 +80,11 @@ class LedgerWindow:
         """Return the blocks a freeze or suspension holds, in order of series and serial."""
         return self._index.held_by(reference)
 
+    @property
+    def posting_count(self) -> int:
+        """Return how many postings the batch made so far (its caller numbers them by entry)."""
+        return self._editor.posting_count
+
     def changes(self) -> LedgerChanges:
         """Return all that happened since the window was made; the window stays usable.
 
