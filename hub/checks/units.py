@@ -1,0 +1,217 @@
+"""50xx: the units themselves, against the central ledger.
+
+1. The ledger can be read for the range, and knows its serials; new ones come from the registry
+   that issued them, in a message that may bring units in.
+2. The sender holds what it gives away, with the attributes the ledger has.
+3. Nothing else is going on with the units: no other exchange, no freeze, no use or cancellation.
+
+What is held elsewhere is named only to a sender that gave it there itself. To others the ledger
+says no more than that the sender does not hold it: holdings are reported to the holder (6/CMA.4
+annex I para 21).
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any, Final
+
+from hub.checks.case import (
+    Action,
+    Answer,
+    Case,
+    Lot,
+    UnitMessage,
+)
+from hub.checks.findings import FindingDraft, show
+from hub.international_registry.authorizations import definition_in_force
+from hub.international_registry.first_transfer import expected_action
+from hub.international_registry.purposes import includes_other
+from hub.international_registry.units import Attributes, LedgerBlock, Range
+from hub.protocol.response_codes import ResponseCode
+from message_schemas.messages.actions import ActionCancellation, ActionUse
+from message_schemas.messages.article64 import A64FirstTransfer
+
+ATTRIBUTE_NAMES: Final = tuple(field.name for field in fields(Attributes))
+
+
+def check_ranges_readable(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5008: the range touches no more ledger blocks than one message may."""
+    facts = case.facts
+    if facts.crowded:
+        for lot in case.lots:
+            if lot.range in facts.crowded:
+                yield _draft(ResponseCode.LEDGER_BLOCKS_TOO_MANY, lot, lot.range)
+
+
+def check_serials_known(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5001, 5009: the ledger knows the serials, or this message may bring them in (DES 4002).
+
+    New units enter by their first transfer, sent by the registry that the identifier names as their
+    origin; or, where authorization or issuance was the first transfer, by a transfer; or by their
+    use or cancellation in the registry that issued them.
+    """
+    for lot in case.lots:
+        if not lot.gaps:
+            continue
+        if not may_bring_in(case, lot):
+            for gap in lot.gaps:
+                yield _draft(ResponseCode.BLOCK_UNKNOWN, lot, gap, "The ledger has no such units.")
+        elif (origin := lot.range.series.originating_registry) != case.context.sender:
+            detail = f"These units are issued by {origin}; the sender is {case.context.sender}."
+            for gap in lot.gaps:
+                yield _draft(ResponseCode.NOT_ORIGINATING_REGISTRY, lot, gap, detail)
+
+
+def may_bring_in(case: Case[UnitMessage], lot: Lot) -> bool:
+    """Tell whether a message of this kind can be the first the ledger hears of units."""
+    body = case.body
+    if isinstance(body, A64FirstTransfer):
+        return True
+    if isinstance(body, ActionUse):
+        # Own outcomes count towards the own NDC without any ITMO; for other purposes they are used.
+        return includes_other(body.purpose)
+    if isinstance(body, ActionCancellation):
+        return True
+    if body.action == "first_transfer":
+        return True
+    authorization = case.latest_authorization(lot)
+    if authorization is None:
+        return False
+    approach = case.facts.approaches.get(authorization.cooperative_approach)
+    definition = definition_in_force(authorization, approach)
+    return expected_action(None, authorization.purposes, definition) == "transfer"
+
+
+def check_blocks_held(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5002, 5007: the sender holds every unit it disposes of (DES 4003)."""
+    sender = case.context.sender
+    for lot in case.lots:
+        for known in lot.known:
+            if known.registry == sender or in_central_account(case, known):
+                continue
+            origin = known.series.originating_registry
+            sold = origin == sender and known.first_transfer is not None
+            code = ResponseCode.BLOCK_HELD_ELSEWHERE if sold else ResponseCode.BLOCK_NOT_HELD
+            part = lot.part(known)
+            detail = f"{sender} does not hold {show(part)}."
+            yield FindingDraft(code, detail, lot.path, (part,), _holder_view(case, known))
+
+
+def in_central_account(case: Case[UnitMessage], known: LedgerBlock) -> bool:
+    """Tell whether an action disposes of a unit in the Party's account at the central registry.
+
+    Whether the account is the Party's, and holds the unit, is for the account checks to say.
+    """
+    body = case.body
+    central = case.facts.international_registry
+    return isinstance(body, Action) and body.account is not None and known.registry == central
+
+
+def _holder_view(case: Case[Any], known: LedgerBlock) -> str:
+    record = case.facts.brought_by.get(known.block_id)
+    sender = case.context.sender
+    if record and (record.initiator, record.acquirer) == (sender, known.registry):
+        return (
+            f"held by {known.registry} since log index {record.closed_log_index}"
+            f" ({record.transfer_id})"
+        )
+    return f"not held by {sender}"
+
+
+def check_attributes_equal(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5003: the block's attributes are those the ledger has (6/CMA.4 I.33; DES 4004)."""
+    for lot in case.lots:
+        for known in lot.known:
+            if known.attributes == lot.attributes or not _may_see(case, known):
+                continue
+            for name in ATTRIBUTE_NAMES:
+                stated, recorded = getattr(lot.attributes, name), getattr(known.attributes, name)
+                if stated != recorded:
+                    detail = f"{name} is stated as {stated}."
+                    view = f"{name}: {recorded}"
+                    part = (lot.part(known),)
+                    yield FindingDraft(ResponseCode.ATTRIBUTES_DIFFER, detail, lot.path, part, view)
+
+
+def _may_see(case: Case[Any], known: LedgerBlock) -> bool:
+    """Tell whether the sender may be shown the block: it holds it, or it issued it."""
+    sender = case.context.sender
+    held = known.registry == sender or in_central_account(case, known)
+    return held or known.series.originating_registry == sender
+
+
+def check_blocks_free(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5004: no other exchange in flight has the units (DES 4010)."""
+    own = getattr(case.body, "transfer_id", None)
+    for lot in case.lots:
+        for known in lot.known:
+            # Reserved by this very transfer: its id was used before, which check 4002 says.
+            if known.reserved_by is not None and known.reserved_by != own:
+                view = f"reserved by {known.reserved_by}" if _may_see(case, known) else None
+                part = lot.part(known)
+                detail = f"{show(part)} is reserved."
+                yield FindingDraft(ResponseCode.BLOCK_RESERVED, detail, lot.path, (part,), view)
+
+
+def check_blocks_not_frozen(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5005: no freeze and no suspension holds the units (DES 4008)."""
+    for lot in case.lots:
+        for known in lot.known:
+            if known.hold is not None:
+                yield _frozen(case, known, lot.part(known), lot.path)
+
+
+def check_reserved_not_frozen(case: Case[Answer]) -> Iterator[FindingDraft]:
+    """Check 5005 for an acceptance: what it would move was not frozen in the meantime."""
+    facts = case.facts
+    if case.releases_units:
+        return
+    for known in facts.window.reserved_by(case.body.transfer_id):
+        if known.hold is not None:
+            yield _frozen(case, known, known.range, "/transfer_id")
+
+
+def _frozen(case: Case[Any], known: LedgerBlock, part: Range, path: str) -> FindingDraft:
+    view = f"held by reference {known.hold}" if _may_see(case, known) else None
+    detail = f"{show(part)} is frozen."
+    return FindingDraft(ResponseCode.BLOCK_FROZEN, detail, path, (part,), view)
+
+
+def check_blocks_live(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5006: nothing leaves use and cancellation (2/CMA.3 a.21(e); DES 4011)."""
+    for lot in case.lots:
+        for known in lot.known:
+            if known.is_terminal:
+                detail = f"{show(lot.part(known))} is {known.status}."
+                yield _draft(ResponseCode.BLOCK_TERMINAL, lot, lot.part(known), detail)
+
+
+def check_underlying_new(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5010: an underlying unit is not registered under a second identifier (13/CMP.1)."""
+    facts = case.facts
+    for lot in case.lots:
+        underlying = lot.block.underlying_unit
+        if underlying is None or not lot.gaps:
+            continue
+        taken = facts.underlying_taken.get((underlying.registry, underlying.first_unit_id))
+        if taken is not None and taken != lot.range:
+            detail = f"{underlying.registry} {underlying.first_unit_id} is registered already."
+            view = f"registered as {show(taken)}"
+            code = ResponseCode.UNDERLYING_UNIT_ALREADY_REGISTERED
+            own = taken.series.originating_registry == case.context.sender
+            yield FindingDraft(code, detail, lot.path, (lot.range,), view if own else None)
+
+
+def _draft(code: ResponseCode, lot: Lot, part: Range, detail: str = "") -> FindingDraft:
+    return FindingDraft(code, detail or f"Range {show(part)}.", lot.path, (part,))
+
+
+UNIT_CHECKS: Final = (
+    check_ranges_readable,
+    check_serials_known,
+    check_blocks_held,
+    check_attributes_equal,
+    check_blocks_free,
+    check_blocks_not_frozen,
+    check_blocks_live,
+    check_underlying_new,
+)
