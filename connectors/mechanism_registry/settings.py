@@ -1,0 +1,102 @@
+"""What an operator sets, in one TOML file. No secret stands in it: keys are named by URI.
+
+    participant = "XMR01"
+    hub_url = "https://hub.example"
+    hub_keys = ["XHB01.key.json"]            # the hub's public key documents, handed over by hand
+    signing_keys = ["file:XMR01.pem?passphrase-env=XMR01_PASSPHRASE"]
+    database = "mechanism.sqlite"
+
+    [shares]
+    rounding = "up"                          # up, down or half-even: written nowhere, so a setting
+
+Relative file names count from the folder of the TOML file.
+"""
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from connectors.mechanism_registry.shares import ShareRounding, ShareRules
+from connectors.session.settings import SessionSettings
+
+Code = Annotated[str, Field(pattern=r"^[A-Z]{3}\d{2}$")]
+Share = Annotated[Decimal, Field(ge=0, lt=1)]
+
+
+class SettingsError(Exception):
+    """The settings file is missing or wrong; the text names file and field."""
+
+
+class ShareSettings(BaseModel):
+    """The shares taken from an issuance (3/CMA.3 a.58-59), as fractions, and their rounding."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sop_share: Share = Decimal("0.05")
+    omge_share: Share = Decimal("0.02")
+    rounding: ShareRounding = ShareRounding.UP
+
+    def rules(self) -> ShareRules:
+        """Return the rules as the pure part takes them."""
+        return ShareRules(self.sop_share, self.omge_share, self.rounding)
+
+
+class MechanismSettings(BaseSettings):
+    """The settings of the mechanism registry's connector."""
+
+    model_config = SettingsConfigDict(env_prefix="ITMO_MECHANISM_", extra="forbid", frozen=True)
+
+    participant: Code = "XMR01"
+    hub: Code = "XHB01"
+    hub_url: str
+    hub_keys: tuple[Path, ...] = Field(min_length=1)
+    signing_keys: tuple[str, ...] = Field(min_length=1, max_length=2)
+    database: Path = Path("mechanism.sqlite")
+    delivery_mode: Literal["pull", "none"] = "pull"
+    """Whether the mailbox is fetched while a feed is pushed."""
+    shares: ShareSettings = ShareSettings()
+    messages_per_envelope_max: int = Field(500, ge=1, le=500)
+    messages_waiting_max: int = Field(4_000, ge=1)
+    """How many messages may wait in the outbox before the feed is read on."""
+    retry_delay_seconds_min: float = Field(1.0, gt=0)
+    retry_delay_seconds_max: float = Field(3600.0, gt=0)
+
+    def session_settings(self) -> SessionSettings:
+        """Return the settings of the session that carries the messages."""
+        return SessionSettings(
+            participant=self.participant,
+            hub=self.hub,
+            hub_url=self.hub_url,
+            delivery_mode=self.delivery_mode,
+            messages_per_envelope_max=self.messages_per_envelope_max,
+            retry_delay_seconds_min=self.retry_delay_seconds_min,
+            retry_delay_seconds_max=self.retry_delay_seconds_max,
+        )
+
+
+def load_settings(path: Path) -> MechanismSettings:
+    """Return the settings in a TOML file. Raises SettingsError saying what is wrong with it."""
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = MechanismSettings(**document)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from None
+    folder = path.resolve().parent
+    return settings.model_copy(
+        update={
+            "database": folder / settings.database,
+            "hub_keys": tuple(folder / name for name in settings.hub_keys),
+        }
+    )

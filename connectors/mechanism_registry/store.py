@@ -1,0 +1,356 @@
+"""SQL of the feeds: the place in each file, what was put into the outbox, what was refused.
+
+Every function works on an open connection and never commits. The caller's transaction holds the
+outbox too, so that place, message and outcome can never tell different stories.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from connectors.mechanism_registry.feed_lines import FeedFormat
+from connectors.mechanism_registry.feed_rows import (
+    ISSUANCE,
+    BlockKind,
+    IssuanceLine,
+    Row,
+    UnitBlockLine,
+    content_sha256,
+    issuance_reference,
+    reference_of,
+)
+from connectors.mechanism_registry.problems import ADVICE, Problem
+from connectors.mechanism_registry.shares import IssuanceTally
+from connectors.mechanism_registry.tables import feed, feed_message, feed_refusal
+
+NOTHING_SHA256: Final = hashlib.sha256().hexdigest()
+TAKEN: Final = ("accepted", "duplicate-of")
+"""Outcomes after which the hub has the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """How far a feed is in the outbox: bytes and lines, and the digest of those bytes."""
+
+    feed_id: int
+    name: str
+    offset_bytes: int
+    line: int
+    prefix_sha256: str
+    known_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One problem of one line, as reported; ``source`` is who found it, feed or hub."""
+
+    line: int
+    source: str
+    reference: str | None
+    block_first: str | None
+    block_last: str | None
+    rule: int
+    name: str
+    field: str | None
+    value: str | None
+    text: str
+    remedy: str
+    paragraph: str
+
+
+def refusals_of(
+    number: int, row: Row | None, problems: Iterable[Problem], registry: str
+) -> list[Refusal]:
+    """Return the refusals of a line that was held back here."""
+    block = row.identifier(registry) if isinstance(row, UnitBlockLine) else (None, None)
+    return [
+        Refusal(
+            line=number,
+            source="feed",
+            reference=None if row is None else reference_of(row),
+            block_first=block[0],
+            block_last=block[1],
+            rule=int(problem.code),
+            name=problem.code.name,
+            field=problem.field,
+            value=problem.value,
+            text=problem.text,
+            remedy=ADVICE[problem.code].remedy,
+            paragraph=ADVICE[problem.code].paragraph,
+        )
+        for problem in problems
+    ]
+
+
+def find_feed(connection: Connection, name: str) -> FeedState | None:
+    """Return how far the feed of this name is, or None when it is new."""
+    columns = [feed.c[name] for name in FeedState.__dataclass_fields__]
+    row = connection.execute(select(*columns).where(feed.c.name == name)).mappings().first()
+    return None if row is None else FeedState(**row)
+
+
+def add_feed(connection: Connection, name: str, format_: FeedFormat, at: str) -> FeedState:
+    """Remember a new feed, with nothing of it in the outbox yet."""
+    values: dict[str, Any] = {"offset_bytes": 0, "line": 0, "prefix_sha256": NOTHING_SHA256}
+    result = connection.execute(
+        insert(feed).values(
+            name=name, format=format_.value, known_count=0, started_at=at, changed_at=at, **values
+        )
+    )
+    key = result.inserted_primary_key
+    assert key is not None
+    return FeedState(feed_id=key[0], name=name, known_count=0, **values)
+
+
+def move_place(connection: Connection, old: FeedState, new: FeedState, at: str) -> bool:
+    """Move the place of a feed; False when it is not where ``old`` says (nothing changes then)."""
+    values = asdict(new)
+    del values["feed_id"], values["name"]
+    result = connection.execute(
+        update(feed)
+        .where(feed.c.feed_id == old.feed_id, feed.c.offset_bytes == old.offset_bytes)
+        .values(changed_at=at, **values)
+    )
+    return result.rowcount == 1
+
+
+def put_refusals(connection: Connection, feed_id: int, refusals: Sequence[Refusal]) -> None:
+    """Store the refusals of some lines; each line's replace what was stored for it."""
+    position: dict[int, int] = {}
+    rows = []
+    for refusal in refusals:
+        position[refusal.line] = position.get(refusal.line, -1) + 1
+        rows.append({"feed_id": feed_id, "position": position[refusal.line], **asdict(refusal)})
+    if rows:
+        statement = upsert(feed_refusal)
+        changes = {
+            column.name: statement.excluded[column.name]
+            for column in feed_refusal.c
+            if not column.primary_key
+        }
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["feed_id", "line", "position"], set_=changes
+            ),
+            rows,
+        )
+
+
+def forget_refusals_after(connection: Connection, state: FeedState) -> None:
+    """Drop what an earlier survey said about lines that are not in the outbox yet."""
+    connection.execute(
+        delete(feed_refusal).where(
+            feed_refusal.c.feed_id == state.feed_id,
+            feed_refusal.c.line > state.line,
+            feed_refusal.c.source == "feed",
+        )
+    )
+
+
+def fetch_refused_lines(
+    connection: Connection, feed_id: int, first: int, last: int
+) -> frozenset[int]:
+    """Return which lines from ``first`` to ``last`` are held back here."""
+    query = select(feed_refusal.c.line).where(
+        feed_refusal.c.feed_id == feed_id,
+        feed_refusal.c.line.between(first, last),
+        feed_refusal.c.source == "feed",
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def fetch_refusals(
+    connection: Connection, feed_id: int, after: tuple[int, int], limit: int
+) -> list[tuple[tuple[int, int], Refusal]]:
+    """Return up to ``limit`` refusals in the order of their lines, each with its place."""
+    names = list(Refusal.__dataclass_fields__)
+    line, position = feed_refusal.c.line, feed_refusal.c.position
+    query = (
+        select(position, *(feed_refusal.c[name] for name in names))
+        .where(
+            feed_refusal.c.feed_id == feed_id,
+            or_(line > after[0], and_(line == after[0], position > after[1])),
+        )
+        .order_by(line, position)
+        .limit(limit)
+    )
+    return [
+        ((values[1], values[0]), Refusal(**dict(zip(names, values[1:], strict=True))))
+        for values in connection.execute(query)
+    ]
+
+
+def fetch_pushed(
+    connection: Connection, references: Sequence[str], *, except_feed: int | None = None
+) -> dict[str, str]:
+    """Return the content digests of those messages that were pushed and not refused."""
+    query = select(feed_message.c.reference, feed_message.c.content_sha256).where(
+        feed_message.c.reference.in_(references),
+        feed_message.c.outcome.is_distinct_from("refused"),
+        feed_message.c.feed_id.is_distinct_from(except_feed),
+    )
+    return {row.reference: row.content_sha256 for row in connection.execute(query)}
+
+
+def put_messages(
+    connection: Connection, feed_id: int, rows: Sequence[tuple[int, Row]], registry: str
+) -> None:
+    """Remember messages put into the outbox; a refused one of the same id gives way."""
+    if not rows:
+        return
+    statement = upsert(feed_message)
+    changes = {
+        column.name: statement.excluded[column.name]
+        for column in feed_message.c
+        if not column.primary_key
+    }
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["reference"], set_=changes),
+        [_message_values(feed_id, number, row, registry) for number, row in rows],
+    )
+
+
+def _message_values(feed_id: int, number: int, row: Row, registry: str) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "reference": reference_of(row),
+        "feed_id": feed_id,
+        "line": number,
+        "issuance_id": row.issuance_id,
+        "content_sha256": content_sha256(row),
+        "vintage": row.vintage,
+        "outcome": None,
+        "kind": ISSUANCE,
+        "quantity": 0,
+        "account": None,
+        "block_first": None,
+        "block_last": None,
+        "issuance": None,
+    }
+    if isinstance(row, IssuanceLine):
+        return values | {"issuance": msgspec.json.encode(row)}
+    first, last = row.identifier(registry)
+    return values | {
+        "kind": row.kind.value,
+        "quantity": row.quantity,
+        "account": row.acquiring_account,
+        "block_first": first,
+        "block_last": last,
+    }
+
+
+def settle(connection: Connection, reference: str, outcome: str) -> tuple[int, Refusal] | None:
+    """Note the hub's outcome; return the feed and an empty refusal to fill in, or None.
+
+    None means that the message is none of a feed's, or has this outcome already.
+    """
+    columns = [feed_message.c[name] for name in ("feed_id", "line", "block_first", "block_last")]
+    row = connection.execute(
+        update(feed_message)
+        .where(feed_message.c.reference == reference, feed_message.c.outcome.is_(None))
+        .values(outcome=outcome)
+        .returning(*columns)
+    ).first()
+    if row is None:
+        return None
+    blank = Refusal(row[1], "hub", reference, row[2], row[3], 0, "", None, None, "", "", "")
+    return row[0], blank
+
+
+def count_outcomes(connection: Connection, feed_id: int) -> dict[str | None, int]:
+    """Return how many messages of a feed have each outcome; None counts those waiting."""
+    query = (
+        select(feed_message.c.outcome, func.count())
+        .where(feed_message.c.feed_id == feed_id)
+        .group_by(feed_message.c.outcome)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def count_waiting(connection: Connection, feed_id: int) -> int:
+    """Return how many messages of a feed have no outcome yet."""
+    query = select(func.count()).where(
+        feed_message.c.feed_id == feed_id, feed_message.c.outcome.is_(None)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def sum_quantities(connection: Connection, feed_id: int, column: str) -> dict[str, int]:
+    """Return the t CO2 eq that the hub took from a feed, by kind, account or vintage."""
+    by = feed_message.c[column]
+    query = (
+        select(by, func.sum(feed_message.c.quantity))
+        .where(
+            feed_message.c.feed_id == feed_id,
+            feed_message.c.outcome.in_(TAKEN),
+            feed_message.c.kind != ISSUANCE,
+        )
+        .group_by(by)
+        .order_by(by)
+    )
+    return {str(value): int(total) for value, total in connection.execute(query)}
+
+
+def count_refused(connection: Connection, feed_id: int) -> dict[str, int]:
+    """Return how many lines of a feed were refused by each rule, the most frequent first."""
+    count = func.count(func.distinct(feed_refusal.c.line))
+    query = (
+        select(feed_refusal.c.rule, feed_refusal.c.name, count)
+        .where(feed_refusal.c.feed_id == feed_id)
+        .group_by(feed_refusal.c.rule, feed_refusal.c.name)
+        .order_by(count.desc(), feed_refusal.c.rule)
+    )
+    return {f"{rule} {name}": number for rule, name, number in connection.execute(query)}
+
+
+def count_refused_lines(connection: Connection, feed_id: int) -> dict[str, int]:
+    """Return how many lines of a feed were refused here (``feed``) and by the hub (``hub``)."""
+    query = (
+        select(feed_refusal.c.source, func.count(func.distinct(feed_refusal.c.line)))
+        .where(feed_refusal.c.feed_id == feed_id)
+        .group_by(feed_refusal.c.source)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def list_feeds(connection: Connection, limit: int) -> list[FeedState]:
+    """Return up to ``limit`` feeds, the newest first."""
+    columns = [feed.c[name] for name in FeedState.__dataclass_fields__]
+    query = select(*columns).order_by(feed.c.feed_id.desc()).limit(limit)
+    return [FeedState(**row) for row in connection.execute(query).mappings()]
+
+
+def fetch_tally(
+    connection: Connection, issuance_id: str, *, except_feed: int | None
+) -> IssuanceTally | None:
+    """Return what other feeds drew on an issuance and the hub did not refuse, or None."""
+    raw = connection.execute(
+        select(feed_message.c.issuance).where(
+            feed_message.c.reference == issuance_reference(issuance_id),
+            feed_message.c.outcome.is_distinct_from("refused"),
+            feed_message.c.feed_id.is_distinct_from(except_feed),
+        )
+    ).scalar()
+    if raw is None:
+        return None
+    tally = IssuanceTally.of(msgspec.json.decode(raw, type=IssuanceLine))
+    sums: Mapping[str, int] = {
+        kind: int(total)
+        for kind, total in connection.execute(
+            select(feed_message.c.kind, func.sum(feed_message.c.quantity))
+            .where(
+                feed_message.c.issuance_id == issuance_id,
+                feed_message.c.outcome.is_distinct_from("refused"),
+                feed_message.c.feed_id.is_distinct_from(except_feed),
+            )
+            .group_by(feed_message.c.kind)
+        )
+    }
+    tally.sop_done = sums.get(BlockKind.SOP_ADAPTATION, 0)
+    tally.omge_done = sums.get(BlockKind.OMGE, 0)
+    tally.forwarded = sums.get(BlockKind.FORWARDING, 0)
+    return tally
