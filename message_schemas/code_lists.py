@@ -44,7 +44,10 @@ def contains(list_name: str, value: Code, at: str | None = None) -> bool:
 
     Raises UnknownCodeListError.
     """
-    return value in _MEMBERS[_snapshot_at(at)][find(list_name, at).name]
+    try:
+        return value in _MEMBERS[_snapshot_at(at)][list_name]
+    except KeyError:
+        raise UnknownCodeListError(f"no code list {list_name!r}") from None
 
 
 def values(list_name: str, at: str | None = None) -> tuple[Code, ...]:
