@@ -74,7 +74,7 @@ class Trust:
     hub: str
     anchor: tuple[KeyRecord, ...]
     store: TrustStore
-    issued_at: datetime | None = None
+    created_at: datetime | None = None
 
     @classmethod
     def of_anchor(cls, hub: str, anchor: tuple[KeyRecord, ...]) -> Trust:
@@ -96,18 +96,18 @@ class Trust:
         """
         try:
             word = open_hub_word(raw, PARTICIPANTS_TYP, self.store, self.hub, now)
-            issued_at, records, policies = _read_list(word.payload, self.hub)
+            created_at, records, policies = _read_list(word.payload, self.hub)
             in_list = {record.key_id for record in records}
             # The anchor stays, but the list may end or revoke a key of it.
             kept = [record for record in self.anchor if record.key_id not in in_list]
             store = TrustStore([*records, *kept], policies)
         except (KeysError, JsonRefusedError, ValueError) as error:
             raise ParticipantsInvalidError(str(error)[:300]) from error
-        if issued_at > now + skew or not word.is_in_time(issued_at):
-            raise ParticipantsInvalidError(f"the list is dated {issued_at.isoformat()}")
-        if self.issued_at is not None and issued_at < self.issued_at:
+        if created_at > now + skew or not word.is_in_time(created_at):
+            raise ParticipantsInvalidError(f"the list is dated {created_at.isoformat()}")
+        if self.created_at is not None and created_at < self.created_at:
             raise ParticipantsInvalidError("the list is older than the one believed now")
-        return Trust(self.hub, self.anchor, store, issued_at)
+        return Trust(self.hub, self.anchor, store, created_at)
 
 
 def _read_list(
@@ -116,22 +116,22 @@ def _read_list(
     document: Any = parse_strict(payload)
     if not isinstance(document, dict) or document.get("sender", hub) != hub:
         raise ValueError("the list is not an object of this hub's")
-    issued_at, participants = document.get("issued_at"), document.get("participants")
-    if not isinstance(issued_at, str) or not isinstance(participants, list):
-        raise ValueError("issued_at or participants is missing")
+    created_at, participants = document.get("created_at"), document.get("participants")
+    if not isinstance(created_at, str) or not isinstance(participants, list):
+        raise ValueError("created_at or participants is missing")
     records: list[KeyRecord] = []
     policies: dict[str, frozenset[str]] = {}
     for entry in participants:
         code, suites = _read_entry(entry, records)
         if suites:
             policies[code] = suites
-    return parse_time(issued_at), records, policies
+    return parse_time(created_at), records, policies
 
 
 def _read_entry(entry: Any, records: list[KeyRecord]) -> tuple[str, frozenset[str]]:
-    if not isinstance(entry, dict) or not isinstance(entry.get("participant"), str):
+    if not isinstance(entry, dict) or not isinstance(entry.get("code"), str):
         raise ValueError("an entry names no participant")
-    code: str = entry["participant"]
+    code: str = entry["code"]
     for document in entry.get("keys", []):
         record = from_document(document)
         if record.participant != code:

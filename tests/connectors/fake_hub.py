@@ -141,9 +141,9 @@ class FakeHub:
         payload = {
             "protocol": PROTOCOL,
             "sender": HUB,
-            "issued_at": timestamps.render(self.clock()),
+            "created_at": timestamps.render(self.clock()),
             "participants": [
-                {"participant": code, "keys": [to_document(record) for record in records]}
+                {"code": code, "keys": [to_document(record) for record in records]}
                 for code, records in everybody.items()
             ],
         }

@@ -1,0 +1,151 @@
+"""The process of a Party registry connector: session, registry, local API, push address, webhooks.
+
+1. Open keys and the anchor first: without them nothing starts.
+2. One database file for the exchange, the tracking and the book.
+3. The local API listens on loopback; the push address, if there is one, where it was told to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from connectors.party_registry import api, book_tables, tracking_tables
+from connectors.party_registry.config import RegistryConfig, split_address
+from connectors.party_registry.registry import PartyRegistry
+from connectors.party_registry.webhooks import WebhookWorker
+from connectors.session.context import system_clock
+from connectors.session.database import Database
+from connectors.session.session import Session, open_database
+from keys.documents import parse_document
+from keys.key_files import read_secret_file
+from keys.public_keys import KeyRecord
+from keys.signer import Signer
+from keys.signing import open_signer
+
+__all__ = ["Connector", "open_registry_database"]
+
+
+def open_registry_database(config: RegistryConfig) -> Database:
+    """Open the registry's file, with every table."""
+    return open_database(config.database, tracking_tables.METADATA, book_tables.METADATA)
+
+
+class Connector:
+    """A running connector. `api_url` and `push_url` are known once it has started.
+
+    Raises:
+        KeysError: a key or the anchor cannot be opened.
+    """
+
+    def __init__(
+        self, config: RegistryConfig, *, clock: Callable[[], datetime] = system_clock
+    ) -> None:
+        self.config = config
+        self._clock = clock
+        self._signers = self._open_signers()
+        self._anchor = self._open_anchor()
+        self._webhooks: WebhookWorker | None = None
+        self._stack = AsyncExitStack()
+        self.push_url: str | None = None
+
+    def _open_signers(self) -> list[Signer]:
+        return [
+            open_signer(uri, participant=self.config.participant) for uri in self.config.keys.uris
+        ]
+
+    def _open_anchor(self) -> list[KeyRecord]:
+        return [parse_document(path.read_bytes()) for path in self.config.hub.key_documents]
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Open the database, begin the exchange and listen."""
+        config = self.config
+        token = read_secret_file(config.api.token_file).decode("ascii").strip()
+        self.database = open_registry_database(config)
+        self._stack.callback(self.database.close)
+        self.registry = PartyRegistry(
+            book=config.book,
+            policy=config.policy(),
+            webhooks=self._wake_webhooks if config.webhooks is not None else None,
+        )
+        self.session = Session(
+            config.session_settings(),
+            self.database,
+            self._signers,
+            self._anchor,
+            self.registry,
+            clock=self._clock,
+        )
+        await self._stack.enter_async_context(self.session)
+        self._start_webhooks()
+        application = api.make_application(self.session, self.registry, token)
+        self.api_url = await self._listen(application, config.api.listen)
+        if config.delivery.mode == "push":
+            url = await self._listen(self._push_application(), config.delivery.listen, self._tls())
+            self.push_url = url + config.delivery.path
+
+    def _start_webhooks(self) -> None:
+        webhooks = self.config.webhooks
+        if webhooks is None:
+            return
+        self._webhooks = WebhookWorker(
+            self.session.context,
+            webhooks.url,
+            read_secret_file(webhooks.secret_file).strip(),
+            seconds_max=webhooks.request_seconds_max,
+        )
+        task = asyncio.create_task(self._webhooks.run())
+        self._stack.callback(task.cancel)
+
+    def _wake_webhooks(self) -> None:
+        if self._webhooks is not None:
+            self._webhooks.wake()
+
+    def _push_application(self) -> web.Application:
+        # The body is read in pieces within the session's own limit.
+        application = web.Application(client_max_size=0)
+        application.router.add_post(self.config.delivery.path, self.session.handle_push)
+        return application
+
+    def _tls(self) -> ssl.SSLContext | None:
+        delivery = self.config.delivery
+        if delivery.certificate_file is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(delivery.certificate_file, delivery.certificate_key_file)
+        return context
+
+    async def _listen(
+        self, application: web.Application, address: str, tls: ssl.SSLContext | None = None
+    ) -> str:
+        host, port = split_address(address)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+        bound = runner.addresses[0]
+        return f"{'http' if tls is None else 'https'}://{bound[0]}:{bound[1]}"
+
+    async def stop(self) -> None:
+        """Stop listening and sending; nothing that was committed is lost."""
+        await self._stack.aclose()

@@ -1,0 +1,181 @@
+"""What the local API and the commands may ask for, each request a strict structure.
+
+Unknown members are refused, so a misspelt option is never silently ignored. The OpenAPI document
+is made from these classes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+__all__ = [
+    "REQUESTS",
+    "AnswerRequest",
+    "CancelTransferRequest",
+    "CancellationRequest",
+    "ConfirmRequest",
+    "IssueRequest",
+    "MessageRequest",
+    "NoteRequest",
+    "OpenAccountRequest",
+    "QueryRequest",
+    "RangeRequest",
+    "TransferRequest",
+    "UseRequest",
+]
+
+AccountId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,49}$")]
+Approach = Annotated[str, Meta(pattern=r"^CA\d{4}$")]
+Participant = Annotated[str, Meta(pattern=r"^[A-Z]{3}\d{2}$")]
+Quantity = Annotated[int, Meta(ge=1)]
+Text = Annotated[str, Meta(min_length=1, max_length=2000)]
+
+
+class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A request body."""
+
+
+class OpenAccountRequest(_Request, frozen=True):
+    """Open an account: `holding` (100) for units, or a terminal one for what was used up."""
+
+    account: AccountId
+    kind: Literal["holding"] = "holding"
+    party: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] | None = None
+    entity: str | None = None
+    cooperative_approach: Approach | None = None
+
+
+class RangeRequest(_Request, frozen=True):
+    """A run of serials, by full identifiers such as CA0001-THA01-THA-1-2022."""
+
+    first_id: str
+    last_id: str
+
+
+class IssueRequest(_Request, frozen=True):
+    """Issue mitigation outcomes under an authorization of this registry into an account."""
+
+    account: AccountId
+    authorization: str
+    vintage: int
+    quantity: Quantity
+    mitigation_type: str = "Emission reductions"
+    sector: str | None = None
+    activity_type: str | None = None
+    first_serial: Quantity | None = None
+    underlying_unit: dict[str, str] | None = None
+    reference: str | None = None
+
+
+class TransferRequest(_Request, frozen=True):
+    """Propose a transfer; say either the `quantity` to pick from the account, or the `ranges`.
+
+    With `adjustment_method` it is a notification: recorded at both ends, no unit moves.
+    """
+
+    recipient: Participant
+    cooperative_approach: Approach
+    from_account: AccountId
+    to_account: AccountId
+    purpose: str = "NDC"
+    quantity: Quantity | None = None
+    ranges: list[RangeRequest] | None = None
+    acquiring_entity: str | None = None
+    action_subtype: str | None = None
+    respond_by: str | None = None
+    reference: Text | None = None
+    adjustment_method: str | None = None
+
+
+class AnswerRequest(_Request, frozen=True):
+    """Answer an incoming transfer; reasons are for a rejection, and needed for it."""
+
+    reasons: list[Text] = []
+    recorded_reference: Text | None = None
+
+
+class CancelTransferRequest(_Request, frozen=True):
+    """Withdraw a proposal that is not answered yet."""
+
+    reason: Text | None = None
+
+
+class UseRequest(_Request, frozen=True):
+    """Use ITMOs, towards an NDC (with the calendar year) or for another purpose, for ever."""
+
+    account: AccountId
+    cooperative_approach: Approach
+    purpose: str = "NDC"
+    calendar_year: int | None = None
+    quantity: Quantity | None = None
+    ranges: list[RangeRequest] | None = None
+    using_party: str | None = None
+    using_entity: str | None = None
+    oimp_purpose: str | None = None
+
+
+class CancellationRequest(_Request, frozen=True):
+    """Cancel units for ever."""
+
+    account: AccountId
+    cooperative_approach: Approach
+    kind: Literal["voluntary", "omge", "oimp", "other"] = "voluntary"
+    quantity: Quantity | None = None
+    ranges: list[RangeRequest] | None = None
+    cancelling_party: str | None = None
+    cancelling_entity: str | None = None
+    oimp_purpose: str | None = None
+
+
+class NoteRequest(_Request, frozen=True):
+    """Write to the administrators of another registry."""
+
+    recipient: Participant
+    subject: Text
+    text: Text
+    refers_to: str | None = None
+
+
+class MessageRequest(_Request, frozen=True):
+    """Submit any recorded message, its body as the JSON Schema of its type says.
+
+    For registries that keep their own book: `transfer.proposal` and the rest are tracked here
+    all the same. A missing `transfer_id` or `action_id` is given out.
+    """
+
+    recipient: Participant
+    type: str
+    body: dict[str, Any]
+    reference: str | None = None
+
+
+class QueryRequest(_Request, frozen=True):
+    """Ask the hub something read-only: transfer.status, holdings.query, history.query."""
+
+    type: Literal["transfer.status", "holdings.query", "history.query"]
+    body: dict[str, Any]
+
+
+class ConfirmRequest(_Request, frozen=True):
+    """Say that every inbox item up to this one was taken."""
+
+    through: Annotated[int, Meta(ge=0)]
+
+
+REQUESTS = (
+    OpenAccountRequest,
+    IssueRequest,
+    TransferRequest,
+    AnswerRequest,
+    CancelTransferRequest,
+    UseRequest,
+    CancellationRequest,
+    NoteRequest,
+    MessageRequest,
+    QueryRequest,
+    ConfirmRequest,
+)
+"""Every request class, for the OpenAPI document."""
