@@ -1,1 +1,1 @@
-"""The aiohttp shell: bytes arrive, a service decides, a signed answer leaves."""
+"""The HTTP shell: aiohttp routes around the services; no decision is made here."""

@@ -22,6 +22,7 @@ from keys import errors as key_errors
 from keys.jws import open_signed, verify
 from keys.trust import TrustStore
 from message_schemas import catalogue, json_codec, validation
+from message_schemas.blocks import IdentifierInconsistentError
 from message_schemas.envelopes import Envelope, Message
 
 PROTOCOL: Final = "itmo-exchange/1"
@@ -138,7 +139,7 @@ def read_envelope(payload: bytes, limits: Limits) -> Envelope:
             ResponseCode.PROTOCOL_NOT_SUPPORTED,
             f"protocol {str(document['protocol'])[:40]!r}; this hub speaks {PROTOCOL}",
         )
-    problems = validation.envelope_errors(document)
+    problems = validation.schema_errors("envelope", 1, document)
     if problems:
         listed = "; ".join(f"{problem.path or '/'}: {problem.text}" for problem in problems[:5])
         raise PeerError(ResponseCode.PAYLOAD_NOT_AN_ENVELOPE, listed)
@@ -172,7 +173,7 @@ def type_message(message: Message) -> OpenMessage:
         return OpenMessage(message, None, faults)
     try:
         body = json_codec.decode_body(message.type, message.version, message.body)
-    except json_codec.IdentifierInconsistentError as error:
+    except IdentifierInconsistentError as error:
         fault = Fault(ResponseCode.IDENTIFIER_INCONSISTENT, str(error), error.path)
         return OpenMessage(message, None, (fault,))
     return OpenMessage(message, body, ())

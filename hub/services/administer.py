@@ -14,17 +14,25 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.checks.facts import Policy
 from hub.international_registry.accounts import ACCOUNT_TYPES, Account
+from hub.international_registry.units import Range, Series
+from hub.protocol.limits import Limits
 from hub.services import reference_data
+from hub.services.batch_work import BatchWork
+from hub.services.load_facts import HubIdentity, Needs, load_needs
+from hub.services.record_batch import record_work
 from hub.services.reference_data import ReferenceData
 from hub.store import envelopes, mailboxes, reference
 from hub.store import head as heads
 from hub.store.database import Database
 from hub.store.head import Head
+from hub.store.interning import Interning
 from hub.store.reference import ParticipantRow, SuspensionRow
 from keys.algorithms import SUITES
 from keys.key_ids import is_participant
 from keys.public_keys import KeyRecord
+from message_schemas.blocks import parse_identifier
 
 KINDS = ("party_registry", "mechanism_registry", "international_registry", "hub")
 TRANSITIONS = {
@@ -33,6 +41,10 @@ TRANSITIONS = {
     "close": ({"registered", "active", "suspended"}, "closed"),
 }
 SUSPENSION_LEVELS = ("account", "message_type", "participant", "pair", "hub")
+
+
+DEFAULT_IDENTITY = HubIdentity("XHB01", "XIR01", "XMR01", Policy())
+DEFAULT_LIMITS = Limits()
 
 
 class AdministrationError(Exception):
@@ -51,8 +63,15 @@ class Act:
 class Administration:
     """The operator's use cases on one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        identity: HubIdentity = DEFAULT_IDENTITY,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self._database = database
+        self._identity = identity
+        self._limits = limits
 
     @contextmanager
     def _acting(
@@ -80,9 +99,7 @@ class Administration:
             )
             heads.advance(connection, head, after)
 
-    def add_participant(
-        self, row: ParticipantRow, keys: list[KeyRecord], act: Act
-    ) -> None:
+    def add_participant(self, row: ParticipantRow, keys: list[KeyRecord], act: Act) -> None:
         """Register a participant with its first keys; it is not active yet."""
         _check_participant(row, keys)
         with self._acting(
@@ -164,6 +181,63 @@ class Administration:
                 connection, SuspensionRow(level, subject, act.at, act.reason, None)
             )
 
+    def hold_block(self, subject: str, act: Act) -> str:
+        """Suspend units (``FIRST_ID..LAST_ID``) in the ledger; return the hold's reference."""
+        with self._ledger_act(act, "suspension.place", f"block:{subject}") as (work, reference_):
+            asked = parse_range(subject)
+            missing = work.facts.window.gaps(asked)
+            if missing:
+                raise AdministrationError(f"{missing[0]} is not in the ledger")
+            held = work.facts.window.overlapping(asked.series, asked.first, asked.last)
+            if any(block.hold is not None for block in held):
+                raise AdministrationError(f"a part of {subject} is on hold already")
+            work.facts.window.hold([asked], reference_)
+        return reference_
+
+    def release_block(self, subject: str, act: Act) -> None:
+        """Lift the suspension of units."""
+        with self._ledger_act(act, "suspension.lift", f"block:{subject}") as (work, _):
+            asked = parse_range(subject)
+            held = work.facts.window.overlapping(asked.series, asked.first, asked.last)
+            references = {block.hold for block in held if block.hold is not None}
+            if not references:
+                raise AdministrationError(f"{subject} is not suspended")
+            for one in references:
+                work.facts.window.unhold(one)
+
+    @contextmanager
+    def _ledger_act(self, act: Act, kind: str, subject: str) -> Iterator[tuple[BatchWork, str]]:
+        """Do one act on the ledger itself, with its postings, under the head's lock."""
+        interning = Interning()
+        with self._database.writing() as connection:
+            head = heads.lock(connection)
+            asked = parse_range(subject.partition(":")[2])
+            needs = Needs(ranges={asked})
+            work = load_needs(
+                connection,
+                interning,
+                needs,
+                head,
+                reference_data.load(connection, head),
+                identity=self._identity,
+                limits=self._limits,
+                now=act.at,
+            )
+            work.begin_entry()
+            yield work, f"S:{work.log_index}"
+            work.end_entry()
+            envelopes.add_act(
+                connection,
+                log_index=work.log_index,
+                at=act.at,
+                kind=kind,
+                actor=act.actor,
+                subject=subject,
+                reason=act.reason,
+                detail="{}",
+            )
+            record_work(connection, interning, work, head, [])
+
     def lift_suspension(self, level: str, subject: str, act: Act) -> None:
         """Lift a suspension."""
         with self._acting(act, "suspension.lift", f"{level}:{subject}") as (connection, _):
@@ -174,6 +248,29 @@ class Administration:
         """End a recipient's back-off, so that its next delivery goes out at once."""
         with self._database.writing() as connection:
             mailboxes.note_sign_of_life(connection, [code])
+
+
+def parse_range(subject: str) -> Range:
+    """Return the units of ``FIRST_ID..LAST_ID`` (or one id). Raises AdministrationError."""
+    first_text, _, last_text = subject.partition("..")
+    try:
+        first = parse_identifier(first_text)
+        last = parse_identifier(last_text or first_text)
+        series = Series(*_key(first))
+        if series != Series(*_key(last)):
+            raise AdministrationError(f"{subject}: the two ids are of different series")
+        return Range(series, first.serial, last.serial)
+    except ValueError as error:
+        raise AdministrationError(f"{subject}: {error}") from error
+
+
+def _key(identifier: Any) -> tuple[str, str, str, int]:
+    return (
+        identifier.cooperative_approach,
+        identifier.originating_registry,
+        identifier.first_transferring_party,
+        identifier.vintage,
+    )
 
 
 def _check_participant(row: ParticipantRow, keys: list[KeyRecord]) -> None:

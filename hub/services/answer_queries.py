@@ -30,6 +30,9 @@ from message_schemas import timestamps
 from message_schemas.envelopes import Outcome
 
 
+_LOOK_AGAIN_SECONDS = 0.5  # another hub process of this database may have recorded it
+
+
 class CursorInvalidError(ValueError):
     """The cursor is not one that an answer gave out."""
 
@@ -82,11 +85,7 @@ class Questions:
         skew = timedelta(seconds=self._limits.clock_skew_seconds_max)
         sent_at = timestamps.parse(item.envelope.sent_at)
         if abs(sent_at - now) > skew:
-            code = (
-                ResponseCode.SENT_AT_IN_FUTURE
-                if sent_at > now
-                else ResponseCode.SENT_AT_TOO_OLD
-            )
+            code = ResponseCode.SENT_AT_IN_FUTURE if sent_at > now else ResponseCode.SENT_AT_TOO_OLD
             detail = f"sent_at {item.envelope.sent_at}, received {timestamps.render(now)}"
             return outcomes.refused_for(said.message_id, code, detail)
         if said.type == "mailbox.fetch":
@@ -97,11 +96,13 @@ class Questions:
 
     async def _await_item(self, sender: str, body: Any) -> None:
         """Wait, as long as the participant likes, until there is something after its last item."""
-        waiting = await asyncio.to_thread(self._last_sequence, sender)
-        if waiting <= body.after_sequence and body.wait_seconds > 0:
-            await self._wait_for_news(
-                sender, min(body.wait_seconds, self._limits.fetch_wait_seconds_max)
-            )
+        wait_seconds = min(body.wait_seconds, self._limits.fetch_wait_seconds_max)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_seconds
+        while (rest := deadline - loop.time()) > 0:
+            if await asyncio.to_thread(self._last_sequence, sender) > body.after_sequence:
+                return
+            await self._wait_for_news(sender, min(rest, _LOOK_AGAIN_SECONDS))
 
     def _last_sequence(self, sender: str) -> int:
         with self._database.reading() as connection:
@@ -130,9 +131,7 @@ class Questions:
         try:
             result = _READERS[said.type](self, context, facts)
         except CursorInvalidError as error:
-            return outcomes.refused_for(
-                said.message_id, ResponseCode.CURSOR_INVALID, str(error)
-            )
+            return outcomes.refused_for(said.message_id, ResponseCode.CURSOR_INVALID, str(error))
         return outcomes.accepted(said.message_id, result, drafts)
 
     def _facts(self, context: MessageContext) -> Facts:
@@ -178,9 +177,7 @@ class Questions:
             as_of = heads.read(connection).log_index
             rows = views.holdings(
                 connection,
-                visible=views.visible_to(
-                    context.sender, party, facts.international_registry
-                ),
+                visible=views.visible_to(context.sender, party, facts.international_registry),
                 filters={name: getattr(body, name) for name in names},
                 after_block_id=_cursor(body.cursor, 1)[0],
                 limit=limit,

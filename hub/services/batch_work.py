@@ -181,8 +181,6 @@ class BatchWork:
         self.alerts.append((kind, subject, detail))
 
 
-def closed(
-    transfer: TransferRecord, state: Any, log_index: int, at: datetime
-) -> TransferRecord:
+def closed(transfer: TransferRecord, state: Any, log_index: int, at: datetime) -> TransferRecord:
     """Return a transfer in its final state."""
     return replace(transfer, state=state, closed_log_index=log_index, closed_at=at)

@@ -95,9 +95,7 @@ class Courier:
             if not self._is_leader():
                 continue
             try:
-                due = await asyncio.to_thread(
-                    deliver.due_recipients, self._database, self._clock()
-                )
+                due = await asyncio.to_thread(deliver.due_recipients, self._database, self._clock())
             except DatabaseUnavailableError as error:
                 log.warning("database unavailable", detail=str(error))
             else:

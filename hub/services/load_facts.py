@@ -271,8 +271,4 @@ def messages_of(raw: bytes) -> list[OpenMessage]:
     """Return the typed messages of an envelope that was verified when it was recorded."""
     payload = open_signed(raw, "itmo-envelope+jws").payload
     envelope = json_codec.decode_envelope(json_codec.parse_strict(payload))
-    return [
-        opened
-        for opened in map(type_message, envelope.messages)
-        if opened.body is not None
-    ]
+    return [opened for opened in map(type_message, envelope.messages) if opened.body is not None]

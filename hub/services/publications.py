@@ -101,8 +101,12 @@ def code_list_names() -> dict[str, list[str]]:
 
 def _package_json(package: str, *path: str) -> dict[str, Any] | None:
     """Return a JSON file of a package; None if a part of the path is no plain name or not there."""
-    if not all(part and part.replace("-", "").replace("_", "").replace(".", "").isalnum()
-               and ".." not in part for part in path):
+    if not all(
+        part
+        and part.replace("-", "").replace("_", "").replace(".", "").isalnum()
+        and ".." not in part
+        for part in path
+    ):
         return None
     entry = resources.files(package).joinpath(*path)
     if not entry.is_file():

@@ -324,5 +324,8 @@ def _fault_of_envelope(
         repeated = next(one for one in ids if ids.count(one) > 1)
         return ResponseCode.MESSAGE_ID_REPEATED, f"message_id {repeated} stands twice"
     if any(is_read_only(message.type) for message in envelope.messages):
-        return ResponseCode.ENVELOPE_MIXED, "messages that only ask travel in envelopes of their own"
+        return (
+            ResponseCode.ENVELOPE_MIXED,
+            "messages that only ask travel in envelopes of their own",
+        )
     return None

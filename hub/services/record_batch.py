@@ -87,7 +87,9 @@ def _record_reference(connection: Connection, work: BatchWork) -> bool:
         )
     modes = work.participant_changes.delivery_modes
     changed = {
-        code: mode for code, mode in modes.items() if work.reference.rows[code].delivery_mode != mode
+        code: mode
+        for code, mode in modes.items()
+        if work.reference.rows[code].delivery_mode != mode
     }
     for code, mode in sorted(changed.items()):
         endpoint = work.reference.rows[code].endpoint

@@ -109,7 +109,9 @@ def _authorization(message: AuthorizationRecord) -> Authorization:
         vintage_first=message.vintage_first,
         vintage_last=message.vintage_last,
         valid_from=date.fromisoformat(message.valid_from),
-        valid_until=None if message.valid_until is None else date.fromisoformat(message.valid_until),
+        valid_until=None
+        if message.valid_until is None
+        else date.fromisoformat(message.valid_until),
         first_transfer_definition=_definition(message.first_transfer_definition),
         changes_apply_to_first_transferred=message.changes_apply_to_first_transferred,
         terms=message.terms,

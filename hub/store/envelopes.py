@@ -39,8 +39,9 @@ def find_answers(
     if not ids:
         return {}
     rows = connection.execute(
-        select(envelope.c.sender, envelope.c.envelope_id, envelope.c.sha256, envelope.c.receipt)
-        .where(tuple_(envelope.c.sender, envelope.c.envelope_id).in_(list(ids)))
+        select(
+            envelope.c.sender, envelope.c.envelope_id, envelope.c.sha256, envelope.c.receipt
+        ).where(tuple_(envelope.c.sender, envelope.c.envelope_id).in_(list(ids)))
     )
     return {(row[0], row[1]): StoredAnswer(row[2], bytes(row[3])) for row in rows}
 

@@ -76,6 +76,12 @@ class Interning:
             self._remember_series(series_id, Series(*row[1:]))
         return self._series[series_id]
 
+    def all_series_ids(self, connection: Connection) -> list[int]:
+        """Return the numbers of all series, in the order in which ``Series`` compares."""
+        for row in connection.execute(select(*_SERIES_COLUMNS)):
+            self._remember_series(row[0], Series(*row[1:]))
+        return sorted(self._series, key=lambda series_id: self._series[series_id])
+
     def attributes_id(self, connection: Connection, value: Attributes) -> int:
         """Return the number of an attribute set; gives it one if new. The caller holds the head."""
         known = self._attributes_ids.get(value)

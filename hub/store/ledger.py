@@ -124,9 +124,7 @@ def load_reserved(
     return [_block(row, interning, connection) for row in rows]
 
 
-def load_held(
-    connection: Connection, interning: Interning, reference: str
-) -> list[LedgerBlock]:
+def load_held(connection: Connection, interning: Interning, reference: str) -> list[LedgerBlock]:
     """Return the blocks on hold (frozen or suspended) under ``reference``."""
     rows = connection.execute(_SELECT.where(unit_block.c.hold == reference))
     return [_block(row, interning, connection) for row in rows]
@@ -207,7 +205,10 @@ def record(
         connection.execute(
             _UPDATE,
             [
-                {f"b_{name}": value for name, value in _values(block, interning, connection).items()}
+                {
+                    f"b_{name}": value
+                    for name, value in _values(block, interning, connection).items()
+                }
                 for block in changes.updated
             ],
         )
@@ -256,36 +257,45 @@ def _posting_values(
 
 def all_blocks(connection: Connection, interning: Interning) -> Iterator[LedgerBlock]:
     """Stream every block, by series and serial (for the proof of the whole ledger)."""
-    rows = connection.execution_options(yield_per=5_000).execute(
-        _SELECT.order_by(unit_block.c.series_id, unit_block.c.first_serial)
-    )
-    for row in rows:
-        yield _block(row, interning, connection)
+    for series_id in interning.all_series_ids(connection):
+        rows = connection.execute(
+            _SELECT.where(unit_block.c.series_id == series_id)
+            .order_by(unit_block.c.first_serial)
+            .execution_options(yield_per=5_000)
+        )
+        for row in rows:
+            yield _block(row, interning, connection)
 
 
-def all_postings(connection: Connection, interning: Interning) -> Iterator[tuple[int, Posting]]:
+_POSTING = select(
+    posting.c.log_index,
+    posting.c.kind,
+    posting.c.series_id,
+    posting.c.first_serial,
+    posting.c.last_serial,
+    posting.c.attributes_id,
+    posting.c.from_registry,
+    posting.c.from_account,
+    posting.c.to_registry,
+    posting.c.to_account,
+    posting.c.reference,
+    posting.c.first_transfer,
+    posting.c.status,
+    posting.c.underlying_first,
+    posting.c.underlying_last,
+)
+
+
+def all_postings(connection: Connection, interning: Interning) -> Iterator[Posting]:
     """Stream the journal of each series in turn, in the order it was written."""
-    rows = connection.execution_options(yield_per=5_000).execute(
-        select(
-            posting.c.log_index,
-            posting.c.kind,
-            posting.c.series_id,
-            posting.c.first_serial,
-            posting.c.last_serial,
-            posting.c.attributes_id,
-            posting.c.from_registry,
-            posting.c.from_account,
-            posting.c.to_registry,
-            posting.c.to_account,
-            posting.c.reference,
-            posting.c.first_transfer,
-            posting.c.status,
-            posting.c.underlying_first,
-            posting.c.underlying_last,
-        ).order_by(posting.c.series_id, posting.c.log_index, posting.c.ordinal)
-    )
-    for row in rows:
-        yield row[0], _posting(row, interning, connection)
+    for series_id in interning.all_series_ids(connection):
+        rows = connection.execute(
+            _POSTING.where(posting.c.series_id == series_id)
+            .order_by(posting.c.log_index, posting.c.ordinal)
+            .execution_options(yield_per=5_000)
+        )
+        for row in rows:
+            yield _posting(row, interning, connection)
 
 
 def _posting(row: Sequence[Any], interning: Interning, connection: Connection) -> Posting:

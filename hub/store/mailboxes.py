@@ -252,7 +252,5 @@ def note_failure(
 def request_resend(connection: Connection, recipient: str, from_sequence: int | None) -> None:
     """Ask for (or, with None, finish) sending stored deliveries again from an item on."""
     connection.execute(
-        update(mailbox)
-        .where(mailbox.c.recipient == recipient)
-        .values(resend_from=from_sequence)
+        update(mailbox).where(mailbox.c.recipient == recipient).values(resend_from=from_sequence)
     )

@@ -84,9 +84,7 @@ def set_participant_state(connection: Connection, code: str, state: str) -> None
     connection.execute(update(participant).where(participant.c.code == code).values(state=state))
 
 
-def set_delivery(
-    connection: Connection, code: str, *, mode: str, endpoint: str | None
-) -> None:
+def set_delivery(connection: Connection, code: str, *, mode: str, endpoint: str | None) -> None:
     """Write how a participant receives its deliveries."""
     connection.execute(
         update(participant)

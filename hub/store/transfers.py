@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
@@ -15,11 +16,11 @@ _SELECT = select(*(transfer.c[name] for name in _NAMES))
 _STATE = _NAMES.index("state")
 
 
-def _record(row: Sequence[object]) -> TransferRecord:
+def _record(row: Sequence[Any]) -> TransferRecord:
     """Return a row as the value that the checks see."""
     values = list(row)
     values[_STATE] = TransferState(values[_STATE])
-    return TransferRecord(*values)  # type: ignore[arg-type]  # columns are in the fields' order
+    return TransferRecord(*values)
 
 
 def load(connection: Connection, ids: Collection[str]) -> dict[str, TransferRecord]:
@@ -96,9 +97,7 @@ def search(
 
 def count_by_state(connection: Connection) -> dict[str, int]:
     """Return how many transfers are in each state."""
-    rows = connection.execute(
-        select(transfer.c.state, func.count()).group_by(transfer.c.state)
-    )
+    rows = connection.execute(select(transfer.c.state, func.count()).group_by(transfer.c.state))
     return {row[0]: row[1] for row in rows}
 
 

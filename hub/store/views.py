@@ -89,7 +89,7 @@ def holdings(
         if value is not None:
             query = query.where(columns[name] == value)
     rows = connection.execute(query.order_by(unit_block.c.block_id).limit(limit))
-    return [HoldingRow(*row) for row in rows]
+    return [HoldingRow(**row) for row in rows.mappings()]
 
 
 def totals(connection: Connection) -> list[tuple[str, str, str, int, str, int]]:
@@ -163,7 +163,7 @@ def history(
         .order_by(posting.c.log_index, posting.c.ordinal)
         .limit(limit)
     )
-    return [HistoryRow(*row) for row in rows]
+    return [HistoryRow(**row) for row in rows.mappings()]
 
 
 def of_reference(reference: str) -> ColumnElement[bool]:
@@ -176,9 +176,7 @@ def of_serials(
 ) -> ColumnElement[bool]:
     """Return the condition for postings over serials that a registry may see."""
     names = ("cooperative_approach", "originating_registry", "first_transferring_party", "vintage")
-    of_series = [
-        series.c[name] == value for name, value in zip(names, series_key, strict=True)
-    ]
+    of_series = [series.c[name] == value for name, value in zip(names, series_key, strict=True)]
     return and_(
         *of_series,
         posting.c.first_serial <= last,

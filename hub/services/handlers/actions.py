@@ -68,9 +68,7 @@ def _event(
     definition = definition_of(work.facts, authorization)
     if kind == "cancellation" and body.kind == "omge":
         return first_transfer.event_of_omge(block.first_transfer)
-    rule = (
-        first_transfer.event_of_use if kind == "use" else first_transfer.event_of_cancellation
-    )
+    rule = first_transfer.event_of_use if kind == "use" else first_transfer.event_of_cancellation
     return rule(block.first_transfer, authorization.purposes, definition)
 
 

@@ -29,9 +29,7 @@ def handle_record(context: MessageContext, work: BatchWork) -> Outcome:
 
     def effect() -> dict[str, Any]:
         text = msgspec.json.encode(json_codec.encode_body(body)).decode()
-        work.new_records.append(
-            RecordRow(kind, owner, record_id, version, text, context.log_index)
-        )
+        work.new_records.append(RecordRow(kind, owner, record_id, version, text, context.log_index))
         work.remember(context)
         _enter(context, work, record_bodies.value_of(body))
         return result

@@ -40,9 +40,7 @@ def handle_acknowledgement(context: MessageContext, work: BatchWork) -> Outcome:
     digest = work.delivery_digests.get(end)
     if mailbox is None or digest is None:
         detail = f"no delivery to {context.sender} ends at item {body.up_to_sequence}"
-        return outcomes.refused_for(
-            context.message_id, ResponseCode.SEQUENCE_NOT_DELIVERED, detail
-        )
+        return outcomes.refused_for(context.message_id, ResponseCode.SEQUENCE_NOT_DELIVERED, detail)
     if digest != body.delivery_sha256:
         work.raise_alert(
             "delivery-digest-differs",
@@ -70,9 +68,7 @@ def handle_resend(context: MessageContext, work: BatchWork) -> Outcome:
     last = 0 if mailbox is None else mailbox.last_sequence
     if not body.from_sequence <= body.to_sequence <= last:
         detail = f"items {body.from_sequence} to {body.to_sequence}; the last one is {last}"
-        return outcomes.refused_for(
-            context.message_id, ResponseCode.SEQUENCE_NOT_DELIVERED, detail
-        )
+        return outcomes.refused_for(context.message_id, ResponseCode.SEQUENCE_NOT_DELIVERED, detail)
 
     def effect() -> dict[str, Any]:
         work.participant_changes.resend_from[context.sender] = body.from_sequence

@@ -121,9 +121,7 @@ def _record_of(context: MessageContext, work: BatchWork) -> TransferRecord:
     )
 
 
-def _counted(
-    transfer: TransferRecord, blocks: Iterable[LedgerBlock]
-) -> dict[tuple[str, str], int]:
+def _counted(transfer: TransferRecord, blocks: Iterable[LedgerBlock]) -> dict[tuple[str, str], int]:
     """Return what a transfer counts against each authorization's cap: (Party, id) -> units.
 
     Counted are units that this transfer makes first transferred, and units that it introduces as
@@ -156,9 +154,7 @@ def _answer(context: MessageContext, work: BatchWork, input_: TransferInput) -> 
     body: Any = context.body
     transfer = work.facts.transfers[body.transfer_id]
     reasons = [reason.text for reason in getattr(body, "reasons", ())]
-    after = close(
-        work, transfer, input_, previous_sha256=context.envelope_sha256, reasons=reasons
-    )
+    after = close(work, transfer, input_, previous_sha256=context.envelope_sha256, reasons=reasons)
     return _state_of(after)
 
 

@@ -39,7 +39,9 @@ def attributes_of(block: Block) -> Attributes:
         activity_type=block.activity_type,
         non_ghg_metric=block.non_ghg_metric,
         gwp_values=block.gwp_values,
-        underlying_registry=None if block.underlying_unit is None else block.underlying_unit.registry,
+        underlying_registry=None
+        if block.underlying_unit is None
+        else block.underlying_unit.registry,
     )
 
 

@@ -1,0 +1,365 @@
+"""Put the hub together: the only module (with ``cli``) that knows everyone.
+
+Settings in, a running process out: database checked, own keys opened, handlers by message type,
+intake, courier, sweeper, and the HTTP applications.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from hub import jobs
+from hub.config import Settings
+from hub.http.client import PushClient
+from hub.http.routes import Door, operator_application, public_application
+from hub.services import expire_transfers, publications
+from hub.services.administer import Act, Administration
+from hub.services.answer_queries import Questions
+from hub.services.courier import Courier
+from hub.services.deliver import DeliveryMaker
+from hub.services.handlers import actions, article64, records, session, transfers
+from hub.services.intake import Intake, IntakeLimits
+from hub.services.leadership import Leadership
+from hub.services.load_facts import HubIdentity
+from hub.services.metrics import Metrics
+from hub.services.news import News
+from hub.services.receive_envelopes import EnvelopeReceiver, Handler
+from hub.store import head as heads
+from hub.store import reference, schema
+from hub.store.database import Database, DatabaseUnavailableError
+from hub.store.reference import ParticipantRow
+from keys.public_keys import KeyRecord, PublicKey
+from keys.signer import Signer
+from keys.signing import open_signer
+
+log = structlog.get_logger(__name__)
+
+HANDLERS: Mapping[str, Handler] = {
+    "participant.hello": session.handle_hello,
+    "key.rotate": session.handle_key_rotation,
+    "key.revoke": session.handle_key_revocation,
+    "delivery.acknowledgement": session.handle_acknowledgement,
+    "delivery.resend": session.handle_resend,
+    "cooperative_approach.record": records.handle_record,
+    "authorization.record": records.handle_record,
+    "entity_authorization.record": records.handle_record,
+    "transfer.proposal": transfers.handle_proposal,
+    "transfer.notification": transfers.handle_proposal,
+    "transfer.acknowledgement": transfers.handle_answer,
+    "transfer.recognition": transfers.handle_answer,
+    "transfer.cancellation": transfers.handle_cancellation,
+    "a64.issuance_notice": article64.handle_issuance,
+    "a64.first_transfer": article64.handle_first_transfer,
+    "action.use": actions.handle_use,
+    "action.cancellation": actions.handle_cancellation,
+    "administrator.note": session.handle_note,
+}
+"""Every message type that records, and what it does."""
+
+
+class StartError(Exception):
+    """The hub cannot start like this; the message says what to do."""
+
+
+def clock() -> datetime:
+    """Return the instant now, in whole milliseconds, UTC."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def open_signers(settings: Settings) -> list[Signer]:
+    """Open the hub's own keys. Raises StartError without one, keys.errors.KeysError otherwise."""
+    if not settings.signers:
+        raise StartError(
+            "the hub has no signing key. Make one with `itmo-hub keys generate --participant "
+            f"{settings.hub_code} --algorithm Ed25519 --out DIR` and name its URI in `signers`."
+        )
+    return [open_signer(uri, participant=settings.hub_code) for uri in settings.signers]
+
+
+def ensure_own_participants(
+    database: Database, settings: Settings, signers: list[Signer], now: datetime
+) -> None:
+    """Register the hub and the international registry themselves, and the hub's own keys."""
+    administration = Administration(database)
+    act = Act(actor=settings.hub_code, reason="the hub's own start", at=now)
+    with database.reading() as connection:
+        known = {row.code for row in reference.participants(connection)}
+        key_ids = {record.key_id for record in reference.key_records(connection)}
+    records = [
+        KeyRecord.of(
+            PublicKey.from_der(settings.hub_code, signer.public_key_der),
+            now - timedelta(seconds=settings.limits.clock_skew_seconds_max),
+        )
+        for signer in signers
+    ]
+    if settings.hub_code not in known:
+        row = _central(settings.hub_code, "hub", "ITMO Hub", now)
+        administration.add_participant(row, records, act)
+    else:
+        for record in records:
+            if record.key_id not in key_ids:
+                administration.add_key(record, act)
+    if settings.international_registry_code not in known:
+        row = _central(
+            settings.international_registry_code,
+            "international_registry",
+            "International registry",
+            now,
+        )
+        administration.add_participant(row, [], act)
+
+
+def _central(code: str, kind: str, name: str, now: datetime) -> ParticipantRow:
+    return ParticipantRow(
+        code=code,
+        party=code[:3],
+        kind=kind,
+        name=name,
+        state="active",
+        delivery_mode="pull",
+        endpoint=None,
+        binding="json",
+        suites=(),
+        added_at=now,
+        last_seen_at=None,
+    )
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the database; create an empty one's schema, refuse an older or newer one's.
+
+    Raises SchemaError or DatabaseUnavailableError.
+    """
+    database = Database(settings.database_url)
+    with database.reading() as connection:
+        empty = schema.revision_of(connection) is None
+    if empty:
+        schema.upgrade(database)
+    schema.require_current(database)
+    return database
+
+
+@dataclass(slots=True)
+class HubProcess:
+    """One running hub."""
+
+    settings: Settings
+    database: Database
+    signers: list[Signer]
+    metrics: Metrics
+    receiver: EnvelopeReceiver
+    intake: Intake
+    courier: Courier
+    leadership: Leadership
+    push: PushClient
+    scheduler: Any
+    runners: list[web.AppRunner]
+    address: str = ""
+
+    async def start(self) -> None:
+        """Open the ports and begin to work."""
+        await self.push.start()
+        self.leadership.seek()
+        self.intake.start()
+        self.courier.start()
+        self.scheduler.start()
+        self.address = await self._listen(
+            public_application(self._door()), self.settings.port, tls=_tls_of(self.settings)
+        )
+        if self.settings.metrics_port is not None:
+            await self._listen(
+                operator_application(self.metrics.registry), self.settings.metrics_port
+            )
+        log.info("hub listens", address=self.address, database=self.database.url.render_as_string())
+
+    async def _listen(
+        self, application: web.Application, port: int, tls: ssl.SSLContext | None = None
+    ) -> str:
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        self.runners.append(runner)
+        site = web.TCPSite(runner, self.settings.host, port, ssl_context=tls, backlog=1024)
+        await site.start()
+        bound = runner.addresses[0][1]
+        return f"{'https' if tls else 'http'}://{self.settings.host}:{bound}"
+
+    def _door(self) -> Door:
+        return Door(
+            receive=self.intake.submit,
+            participants=self._participants,
+            health=self._health,
+            limits=self.settings.limits,
+            metrics=self.metrics,
+        )
+
+    def _participants(self) -> bytes:
+        with self.database.reading() as connection:
+            data = self.receiver.refresh(connection, heads.read(connection))
+        return publications.participants_document(
+            data, hub=self.settings.hub_code, signers=self.signers, now=clock()
+        )
+
+    def _health(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {"leads": self.leadership.leads}
+        try:
+            with self.database.reading() as connection:
+                parts["log_index"] = heads.read(connection).log_index
+            parts["database"] = "ready"
+        except DatabaseUnavailableError as error:
+            parts["database"] = f"unavailable: {error}"
+        parts["intake_waiting"] = self.intake.waiting_count
+        parts["status"] = "ready" if parts["database"] == "ready" else "unavailable"
+        return parts
+
+    async def close(self) -> None:
+        """Stop taking, finish what was taken, close everything."""
+        self.scheduler.shutdown(wait=False)
+        for runner in self.runners:
+            await runner.cleanup()
+        await self.courier.close()
+        await self.intake.close()
+        await self.push.close()
+        self.leadership.close()
+        self.database.dispose()
+
+
+def _tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """Return the server's TLS context (TLS 1.3 only), with client certificates if asked for."""
+    if settings.tls_certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    if settings.tls_client_ca is not None:
+        context.load_verify_locations(settings.tls_client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def build(settings: Settings) -> HubProcess:
+    """Return a hub ready to be started. Raises StartError, SchemaError, KeysError and the like."""
+    signers = open_signers(settings)
+    database = open_database(settings)
+    ensure_own_participants(database, settings, signers, clock())
+    identity = identity_of(settings)
+    receiver = EnvelopeReceiver(
+        database,
+        handlers=HANDLERS,
+        identity=identity,
+        limits=settings.limits,
+        signers=signers,
+    )
+    maker = DeliveryMaker(settings.hub_code, settings.limits, signers)
+    leadership = Leadership(database)
+    metrics = Metrics()
+    news = News()
+    questions: Questions | None = None
+    courier: Courier | None = None
+
+    def on_recorded(recipients: Any) -> None:
+        assert courier is not None
+        courier.has_news(recipients)
+        news.tell(recipients)
+
+    async def answer_question(item: Any) -> bytes:
+        assert questions is not None
+        return await questions.answer(item)
+
+    intake = Intake(
+        receiver,
+        IntakeLimits(
+            batch_envelopes_max=settings.batch_envelopes_max,
+            batch_bytes_max=16 * settings.limits.envelope_bytes_max,
+            queue_envelopes_max=settings.queue_envelopes_max,
+            queue_bytes_max=settings.queue_bytes_max,
+        ),
+        clock=clock,
+        on_recorded=on_recorded,
+        answer_question=answer_question,
+    )
+    questions = Questions(
+        database,
+        receiver,
+        maker,
+        identity=identity,
+        limits=settings.limits,
+        clock=clock,
+        run_blocking=intake.run_blocking,
+        wait_for_news=news.wait,
+    )
+    push = PushClient(
+        timeout_seconds=settings.push_timeout_seconds, allow_http=settings.allow_http_endpoints
+    )
+    courier = Courier(
+        database,
+        maker,
+        schedule=settings.retry,
+        participants=lambda: dict(receiver.data.rows),
+        submit=intake.submit,
+        post=push.post,
+        is_leader=lambda: leadership.leads,
+        clock=clock,
+        poll_seconds=settings.delivery_poll_seconds,
+        run_blocking=intake.run_blocking,
+    )
+    process = HubProcess(
+        settings=settings,
+        database=database,
+        signers=signers,
+        metrics=metrics,
+        receiver=receiver,
+        intake=intake,
+        courier=courier,
+        leadership=leadership,
+        push=push,
+        scheduler=None,
+        runners=[],
+    )
+    process.scheduler = jobs.schedule(_jobs(process, identity, on_recorded))
+    return process
+
+
+def identity_of(settings: Settings) -> HubIdentity:
+    """Return the codes of the central systems and the policy, as the services take them."""
+    return HubIdentity(
+        hub=settings.hub_code,
+        international_registry=settings.international_registry_code,
+        mechanism_registry=settings.mechanism_registry_code,
+        policy=settings.policy,
+    )
+
+
+def _jobs(process: HubProcess, identity: HubIdentity, on_recorded: Any) -> list[jobs.Job]:
+    """Return the hub's timed jobs."""
+
+    async def seek_lead() -> None:
+        leads = await asyncio.to_thread(process.leadership.seek)
+        process.metrics.leads.set(leads)
+        process.metrics.queue.set(process.intake.waiting_count)
+
+    async def sweep() -> None:
+        if not process.leadership.leads:
+            return
+        with contextlib.suppress(DatabaseUnavailableError):
+            count, recipients = await process.intake.run_blocking(_sweep, process, identity)
+            process.metrics.expired.inc(count)
+            on_recorded(recipients)
+
+    return [
+        jobs.Job("seek-lead", 1.0, seek_lead),
+        jobs.Job("expire-transfers", process.settings.expiry_sweep_seconds, sweep),
+    ]
+
+
+def _sweep(process: HubProcess, identity: HubIdentity) -> tuple[int, list[str]]:
+    return expire_transfers.expire_due(
+        process.database, identity=identity, limits=process.settings.limits, now=clock()
+    )

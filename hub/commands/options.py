@@ -1,0 +1,42 @@
+"""Options that many commands share, and what they open."""
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub import bootstrap, config
+from hub.config import Settings
+from hub.services.administer import Act
+from hub.store.database import Database
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="ITMO_HUB_CONFIG", help="TOML file with the hub's settings."),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database", help="SQLite or PostgreSQL URL (else from the settings)."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Reason = Annotated[str, typer.Option(help="Why: recorded with the act.")]
+Actor = Annotated[
+    str | None,
+    typer.Option("--as", help="Who acts: recorded with the act (else your login name)."),
+]
+
+
+def settings_of(config_file: Path | None, database_url: str | None) -> Settings:
+    """Return the settings a command works with."""
+    return config.load(config_file, database_url=database_url)
+
+
+def database_of(config_file: Path | None, database_url: str | None) -> Database:
+    """Open the database a command works on, at the schema this code needs."""
+    return bootstrap.open_database(settings_of(config_file, database_url))
+
+
+def act_of(actor: str | None, reason: str) -> Act:
+    """Return who acts now, and why."""
+    return Act(actor=actor or getpass.getuser(), reason=reason, at=bootstrap.clock())

@@ -1,0 +1,74 @@
+"""How commands speak: tables for people, tab-separated lines for pipes, JSON for machines."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NoReturn
+
+import pydantic
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hub.bootstrap import StartError
+from hub.services.administer import AdministrationError
+from hub.store.database import DatabaseUnavailableError
+from hub.store.schema import SchemaError
+from keys.errors import KeysError
+from message_schemas import timestamps
+
+_CONSOLE = Console()
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool) -> None:
+    """Print rows under their column names."""
+    listed = [[_plain(value) for value in row] for row in rows]
+    if as_json:
+        show_json([dict(zip(columns, row, strict=True)) for row in listed])
+    elif sys.stdout.isatty():
+        table = Table(*columns)
+        for row in listed:
+            table.add_row(*("" if value is None else str(value) for value in row))
+        _CONSOLE.print(table)
+    else:
+        typer.echo("\t".join(columns))
+        for row in listed:
+            typer.echo("\t".join("" if value is None else str(value) for value in row))
+
+
+def show_json(document: Any) -> None:
+    """Print one JSON document."""
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a person or JSON reads it: instants in the protocol's form."""
+    if isinstance(value, datetime):
+        return timestamps.render(value)
+    if isinstance(value, tuple | frozenset):
+        return " ".join(map(str, value))
+    return value
+
+
+def refuse(message: str) -> NoReturn:
+    """Say on standard error why not, and leave with status 1."""
+    typer.echo(f"itmo-hub: {message}", err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what an operator can mend into one clear line and exit status 1."""
+    try:
+        yield
+    except pydantic.ValidationError as error:
+        lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        refuse("a setting is wrong. " + "; ".join(lines))
+    except (AdministrationError, SchemaError, StartError, FileNotFoundError) as error:
+        refuse(str(error))
+    except KeysError as error:
+        refuse(error.detail)
+    except DatabaseUnavailableError as error:
+        refuse(f"the database cannot be reached: {error}")

@@ -1,0 +1,213 @@
+"""``itmo-hub participant …``: who is connected, with which keys, and whether they may speak."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub import bootstrap
+from hub.commands.options import Actor, AsJson, ConfigFile, DatabaseUrl, Reason, act_of, database_of
+from hub.commands.output import refusals, refuse, show
+from hub.protocol.envelopes import digest
+from hub.services.administer import Administration
+from hub.store import mailboxes, reference
+from hub.store.reference import ParticipantRow
+from keys.possession import verify_possession
+from keys.public_keys import KeyRecord
+
+app = typer.Typer(
+    name="participant", help="Connected systems and their keys.", no_args_is_help=True
+)
+
+KeyFiles = Annotated[
+    list[Path],
+    typer.Option(
+        "--key", help="Self-signed public key document (from `itmo-hub keys possession`); repeat."
+    ),
+]
+
+
+def _read_keys(paths: list[Path]) -> list[KeyRecord]:
+    """Return the keys of possession documents: nobody registers a key nobody holds."""
+    return [verify_possession(path.read_bytes().strip()) for path in paths]
+
+
+@app.command()
+def add(
+    code: Annotated[str, typer.Argument(help="Participant code, such as THA01.")],
+    key: KeyFiles,
+    kind: Annotated[str, typer.Option(help="party_registry or mechanism_registry.")] = (
+        "party_registry"
+    ),
+    name: Annotated[str | None, typer.Option(help="Name for people.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Where deliveries are pushed; none: it pulls.")
+    ] = None,
+    suite: Annotated[
+        list[str] | None, typer.Option(help="Signature suites it must use; repeat. Default: any.")
+    ] = None,
+    reason: Reason = "joins",
+    actor: Actor = None,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Register a participant. It may speak once it is activated."""
+    with refusals():
+        opened = database_of(config, database)
+        now = bootstrap.clock()
+        row = ParticipantRow(
+            code=code,
+            party=code[:3],
+            kind=kind,
+            name=name or code,
+            state="registered",
+            delivery_mode="pull" if endpoint is None else "push",
+            endpoint=endpoint,
+            binding="json",
+            suites=tuple(suite or ()),
+            added_at=now,
+            last_seen_at=None,
+        )
+        keys = _read_keys(key)
+        Administration(opened).add_participant(row, keys, act_of(actor, reason))
+    for record in keys:
+        fingerprint = digest(record.public_key_der)
+        typer.echo(f"{code}\tregistered\t{record.key_id}\t{fingerprint}")
+
+
+def _change(
+    verb: str,
+    code: str,
+    reason: str,
+    actor: str | None,
+    config: Path | None,
+    database: str | None,
+) -> None:
+    with refusals():
+        administration = Administration(database_of(config, database))
+        state = administration.change_state(code, verb, act_of(actor, reason))
+    typer.echo(f"{code}\t{state}")
+
+
+@app.command()
+def activate(
+    code: str,
+    reason: Reason = "checked",
+    actor: Actor = None,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Let a registered or suspended participant speak."""
+    _change("activate", code, reason, actor, config, database)
+
+
+@app.command()
+def suspend(
+    code: str,
+    reason: Reason,
+    actor: Actor = None,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Stop a participant; its messages are refused, its deliveries wait."""
+    _change("suspend", code, reason, actor, config, database)
+
+
+@app.command()
+def close(
+    code: str,
+    reason: Reason,
+    actor: Actor = None,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Close a participant for good."""
+    _change("close", code, reason, actor, config, database)
+
+
+@app.command("list")
+def list_participants(
+    as_json: AsJson = False, config: ConfigFile = None, database: DatabaseUrl = None
+) -> None:
+    """List participants with their state, keys and mailbox."""
+    with refusals():
+        opened = database_of(config, database)
+        with opened.reading() as connection:
+            rows = reference.participants(connection)
+            boxes = {box.recipient: box for box in mailboxes.load_all(connection)}
+            keys = reference.key_records(connection)
+        now = bootstrap.clock()
+        show(
+            ("code", "kind", "state", "delivery", "valid_keys", "items", "acknowledged", "error"),
+            [
+                (
+                    row.code,
+                    row.kind,
+                    row.state,
+                    row.delivery_mode,
+                    sum(key.participant == row.code and key.is_valid_at(now) for key in keys),
+                    boxes[row.code].last_sequence,
+                    boxes[row.code].acknowledged_sequence,
+                    boxes[row.code].last_error,
+                )
+                for row in rows
+            ],
+            as_json=as_json,
+        )
+
+
+@app.command()
+def deliver(
+    code: str,
+    endpoint: Annotated[str | None, typer.Option(help="Push deliveries here.")] = None,
+    pull: Annotated[bool, typer.Option("--pull", help="Let it pull instead.")] = False,
+    reason: Reason = "as asked",
+    actor: Actor = None,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Set how a participant receives its deliveries."""
+    if pull == (endpoint is not None):
+        refuse("give either --endpoint URL or --pull")
+    with refusals():
+        administration = Administration(database_of(config, database))
+        mode = "pull" if pull else "push"
+        administration.set_delivery(code, mode, endpoint, act_of(actor, reason))
+    typer.echo(f"{code}\t{mode}")
+
+
+@app.command("try-now")
+def try_now(code: str, config: ConfigFile = None, database: DatabaseUrl = None) -> None:
+    """End a participant's back-off: the next delivery goes out at once."""
+    with refusals():
+        Administration(database_of(config, database)).try_now(code)
+    typer.echo(f"{code}\tdue now")
+
+
+@app.command("key-add")
+def key_add(
+    key: Annotated[Path, typer.Argument(help="Self-signed public key document.")],
+    reason: Reason,
+    actor: Actor = None,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Register a key out of band: the emergency path when the old ones are lost."""
+    with refusals():
+        (record,) = _read_keys([key])
+        Administration(database_of(config, database)).add_key(record, act_of(actor, reason))
+    typer.echo(f"{record.participant}\tkey added\t{record.key_id}")
+
+
+@app.command("key-revoke")
+def key_revoke(
+    key_id: str,
+    reason: Reason,
+    actor: Actor = None,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Revoke a key at once; what it signed before stays valid."""
+    with refusals():
+        Administration(database_of(config, database)).revoke_key(key_id, act_of(actor, reason))
+    typer.echo(f"{key_id}\trevoked")

@@ -1,0 +1,79 @@
+"""``itmo-hub suspension …``: stop the smallest thing that needs stopping, and let it go on."""
+
+from typing import Annotated
+
+import typer
+
+from hub.commands.options import Actor, AsJson, ConfigFile, DatabaseUrl, Reason, act_of, database_of
+from hub.commands.output import refusals, show
+from hub.services.administer import SUSPENSION_LEVELS, Administration
+from hub.store import reference
+
+app = typer.Typer(
+    name="suspension", help="Suspend block, account, type, pair, hub.", no_args_is_help=True
+)
+
+Level = Annotated[str, typer.Argument(help=f"One of block, {', '.join(SUSPENSION_LEVELS)}.")]
+Subject = Annotated[
+    str,
+    typer.Argument(
+        help="block: FIRST_ID..LAST_ID; account: XIR01/ACC-1; message_type: transfer.proposal; "
+        "participant: CHE01; pair: CHE01/THA01; hub: *"
+    ),
+]
+
+
+@app.command()
+def place(
+    level: Level,
+    subject: Subject,
+    reason: Reason,
+    actor: Actor = None,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Suspend something; it takes effect with the next commit."""
+    with refusals():
+        administration = Administration(database_of(config, database))
+        if level == "block":
+            administration.hold_block(subject, act_of(actor, reason))
+        else:
+            administration.place_suspension(level, subject, act_of(actor, reason))
+    typer.echo(f"{level} {subject}\tsuspended")
+
+
+@app.command()
+def lift(
+    level: Level,
+    subject: Subject,
+    reason: Reason,
+    actor: Actor = None,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Lift a suspension."""
+    with refusals():
+        administration = Administration(database_of(config, database))
+        if level == "block":
+            administration.release_block(subject, act_of(actor, reason))
+        else:
+            administration.lift_suspension(level, subject, act_of(actor, reason))
+    typer.echo(f"{level} {subject}\tlifted")
+
+
+@app.command("list")
+def list_suspensions(
+    every: Annotated[bool, typer.Option("--all", help="Lifted ones too.")] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """List suspensions in force."""
+    with refusals():
+        with database_of(config, database).reading() as connection:
+            rows = reference.suspensions(connection, open_only=not every)
+        show(
+            ("level", "subject", "placed_at", "reason", "lifted_at"),
+            [(row.level, row.subject, row.placed_at, row.reason, row.lifted_at) for row in rows],
+            as_json=as_json,
+        )

@@ -1,0 +1,177 @@
+"""The addresses of the hub: one that takes envelopes, and what anyone may fetch."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from hub.http import openapi, problems
+from hub.protocol.envelopes import MEDIA_TYPE
+from hub.protocol.errors import HubError, PeerError
+from hub.protocol.limits import Limits
+from hub.protocol.response_codes import ResponseCode
+from hub.services import publications
+from hub.services.metrics import Metrics
+
+ACCEPTED_MEDIA_TYPES: Final = frozenset({MEDIA_TYPE, "application/json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the routes need: ways into the services, nothing of their inside."""
+
+    receive: Callable[[bytes], Awaitable[bytes]]
+    participants: Callable[[], bytes]
+    health: Callable[[], dict[str, Any]]
+    limits: Limits
+    metrics: Metrics
+
+
+DOOR: Final = web.AppKey("door", Door)
+
+
+def public_application(door: Door) -> web.Application:
+    """Return the application of the public port."""
+    application = web.Application(
+        client_max_size=door.limits.envelope_bytes_max + 1, middlewares=[_errors_as_problems]
+    )
+    application[DOOR] = door
+    application.router.add_post("/v1/envelopes", post_envelope)
+    application.router.add_get("/v1/participants", get_participants)
+    application.router.add_get("/v1/rulebook", get_rulebook)
+    application.router.add_get("/v1/limits", get_limits)
+    application.router.add_get("/v1/schemas", get_schemas)
+    application.router.add_get("/v1/schemas/{name}", get_schema)
+    application.router.add_get("/v1/code-lists", get_code_lists)
+    application.router.add_get("/v1/code-lists/{date}/{name}", get_code_list)
+    application.router.add_get("/openapi.json", get_openapi)
+    application.router.add_get("/health/live", get_live)
+    application.router.add_get("/health/ready", get_ready)
+    return application
+
+
+def operator_application(registry: CollectorRegistry) -> web.Application:
+    """Return the application of the operator's port: ``/metrics``."""
+
+    async def get_metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    application = web.Application()
+    application.router.add_get("/metrics", get_metrics)
+    return application
+
+
+@web.middleware
+async def _errors_as_problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer every error, ours and aiohttp's own, with a problem document."""
+    try:
+        return await handler(request)
+    except HubError as error:
+        request.app[DOOR].metrics.refused(error)
+        return problems.problem(error)
+    except web.HTTPNotFound:
+        return problems.not_found(request.path)
+    except web.HTTPMethodNotAllowed as error:
+        return problems.method_not_allowed(request.method, error.headers["Allow"])
+    except web.HTTPRequestEntityTooLarge:
+        limit = request.app[DOOR].limits.envelope_bytes_max
+        too_large = PeerError(ResponseCode.ENVELOPE_TOO_LARGE, f"the limit is {limit} bytes")
+        return problems.problem(too_large)
+    except web.HTTPException as error:
+        return problems.bad_request(error.status, error.reason)
+
+
+async def post_envelope(request: web.Request) -> web.Response:
+    """Take one signed envelope; answer with a signed receipt after the commit."""
+    door = request.app[DOOR]
+    if request.content_type not in ACCEPTED_MEDIA_TYPES:
+        raise PeerError(
+            ResponseCode.MEDIA_TYPE_NOT_SUPPORTED,
+            f"Content-Type {request.content_type[:80]!r}; send {MEDIA_TYPE}",
+        )
+    length = request.content_length
+    if length is not None and length > door.limits.envelope_bytes_max:
+        raise PeerError(
+            ResponseCode.ENVELOPE_TOO_LARGE,
+            f"{length} bytes announced; the limit is {door.limits.envelope_bytes_max}",
+        )
+    raw = await request.read()
+    with door.metrics.receiving():
+        receipt = await door.receive(raw)
+    return web.Response(body=receipt, content_type=MEDIA_TYPE)
+
+
+def _json(document: object) -> web.Response:
+    return web.Response(
+        body=json.dumps(document, ensure_ascii=False).encode(), content_type="application/json"
+    )
+
+
+async def get_participants(request: web.Request) -> web.Response:
+    """Serve the signed list of participants and keys."""
+    body = await asyncio.to_thread(request.app[DOOR].participants)
+    return web.Response(body=body, content_type=MEDIA_TYPE)
+
+
+async def get_rulebook(_: web.Request) -> web.Response:
+    """Serve the check catalogue."""
+    return _json(publications.rulebook_document())
+
+
+async def get_limits(request: web.Request) -> web.Response:
+    """Serve the limits."""
+    return _json(request.app[DOOR].limits.document())
+
+
+async def get_schemas(_: web.Request) -> web.Response:
+    """Serve the names of the JSON Schemas."""
+    return _json({"schemas": publications.schema_names()})
+
+
+async def get_schema(request: web.Request) -> web.Response:
+    """Serve one JSON Schema."""
+    name = request.match_info["name"].removesuffix(".schema.json")
+    return _or_not_found(request, publications.schema_document(name))
+
+
+async def get_code_lists(_: web.Request) -> web.Response:
+    """Serve the names of the code lists, by date."""
+    return _json({"code_lists": publications.code_list_names()})
+
+
+async def get_code_list(request: web.Request) -> web.Response:
+    """Serve one code list of a date."""
+    name = request.match_info["name"].removesuffix(".json")
+    return _or_not_found(request, publications.code_list_document(request.match_info["date"], name))
+
+
+def _or_not_found(request: web.Request, document: object | None) -> web.Response:
+    return problems.not_found(request.path) if document is None else _json(document)
+
+
+async def get_openapi(request: web.Request) -> web.Response:
+    """Serve the OpenAPI description."""
+    return _json(openapi.document(request.app[DOOR].limits))
+
+
+async def get_live(_: web.Request) -> web.Response:
+    """Say that the process runs."""
+    return _json({"status": "live"})
+
+
+async def get_ready(request: web.Request) -> web.Response:
+    """Say whether envelopes can be taken now, part by part."""
+    health = await asyncio.to_thread(request.app[DOOR].health)
+    response = _json(health)
+    response.set_status(200 if health["status"] == "ready" else 503)
+    if response.status == 503:
+        response.headers["Retry-After"] = "2"
+    return response

@@ -1,0 +1,57 @@
+"""Counters and timings for the operator, in Prometheus form; served on the operator's port."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from hub.protocol.errors import HubError, PeerError, UnavailableError
+
+
+class Metrics:
+    """The hub's own numbers. One instance a process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._receipts = Histogram(
+            "itmo_hub_receipt_seconds",
+            "From an envelope's last byte to its receipt",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "itmo_hub_problems_total",
+            "Envelopes answered with a problem document",
+            ["name"],
+            registry=self.registry,
+        )
+        self.deliveries = Counter(
+            "itmo_hub_deliveries_total",
+            "Deliveries pushed, by result",
+            ["result"],
+            registry=self.registry,
+        )
+        self.expired = Counter(
+            "itmo_hub_transfers_expired_total", "Transfers expired", registry=self.registry
+        )
+        self.queue = Gauge(
+            "itmo_hub_intake_waiting", "Envelopes waiting at the door", registry=self.registry
+        )
+        self.leads = Gauge(
+            "itmo_hub_leads", "1 when this process pushes and sweeps", registry=self.registry
+        )
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Time one envelope from its last byte to its receipt."""
+        with self._receipts.time():
+            yield
+
+    def refused(self, error: HubError) -> None:
+        """Count a problem answered."""
+        if isinstance(error, PeerError | UnavailableError):
+            self._refused.labels(error.code.name).inc()

@@ -1,0 +1,1 @@
+"""Real processes, real HTTP, real databases: what must hold whatever happens."""
