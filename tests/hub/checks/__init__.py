@@ -1,0 +1,1 @@
+"""Tests of the checks: one module a family, and the table they stand in."""

@@ -1,0 +1,246 @@
+"""50xx: the units against the central ledger."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hub.checks.facts import Facts
+from hub.international_registry.authorizations import FirstTransferDefinition
+from hub.international_registry.units import BlockStatus, LedgerBlock, Range
+from hub.protocol.response_codes import ResponseCode as Code
+from hub.protocol.transfer_states import TransferState
+from message_schemas.blocks import UnderlyingUnit
+from tests.hub.checks.worlds import (
+    APPROACH,
+    ATTRIBUTES,
+    AUTHORIZATION,
+    NOW,
+    SERIES,
+    TRANSFER,
+    Row,
+    Sent,
+    a64_block,
+    acknowledgement,
+    block,
+    cancel,
+    first_transfer,
+    found,
+    held,
+    hold_true,
+    onward,
+    passes,
+    proposal,
+    rejection,
+    sent,
+    use,
+    world,
+)
+
+OIMP = replace(AUTHORIZATION, purposes="OIMP")
+OTHER_ATTRIBUTES: dict[str, Any] = {
+    "mitigation_type": "Removals",
+    "authorization_version": 2,
+    "gwp_values": "AR4",
+    "underlying_registry": "VCS",
+}
+T_VER = UnderlyingUnit("T-VER", "500", "599")
+
+
+def oimp(definition: FirstTransferDefinition) -> Facts:
+    """Return a world whose units are for OIMP, with this definition of first transfer."""
+    approach = replace(APPROACH, oimp_first_transfer_definition=definition)
+    return world(authorization=(OIMP,), approaches={"CA0001": approach})
+
+
+def going(*ledger: LedgerBlock, body: object = None) -> Callable[[], Sent]:
+    """Return an onward transfer from Switzerland in a world with these ledger blocks."""
+    return lambda: sent(body or onward(), world(*ledger))
+
+
+def accepting(body: object, **changes: Any) -> Callable[[], Sent]:
+    """Return an answer to a transfer that has reserved units, these changed."""
+    reserved = held(1, 100, registry="THA01", reserved_by="THA01-1", **changes)
+    return lambda: sent(body, world(reserved, transfers={"THA01-1": TRANSFER}))
+
+
+def crowded(last: int) -> Callable[[], Sent]:
+    """Return an onward transfer whose ledger part up to a serial was too crowded to load."""
+    facts = world(held(1, 100), crowded=frozenset({Range(SERIES, 1, last)}))
+    return lambda: sent(onward(), facts)
+
+
+def underlying(taken: Range) -> Callable[[], Sent]:
+    """Return a first transfer of units whose underlying unit carries a range already."""
+    facts = world(underlying_taken={("T-VER", "500"): taken})
+    return lambda: sent(proposal(block(underlying_unit=T_VER)), facts)
+
+
+ROWS = [
+    passes(Code.BLOCK_UNKNOWN, "new units, first transfer", lambda: sent(proposal())),
+    found(
+        Code.BLOCK_UNKNOWN,
+        "new units, transfer",
+        lambda: sent(proposal(action="transfer")),
+    ),
+    passes(
+        Code.BLOCK_UNKNOWN,
+        "new units first transferred by issuance, transfer",
+        lambda: sent(
+            proposal(action="transfer", purpose="OIMP"), oimp(FirstTransferDefinition.ISSUANCE)
+        ),
+    ),
+    found(Code.BLOCK_UNKNOWN, "new units in use towards an NDC", lambda: sent(use())),
+    found(
+        Code.BLOCK_UNKNOWN,
+        "all but the last serial is known",
+        going(held(1, 99)),
+    ),
+    found(Code.BLOCK_UNKNOWN, "a hole", going(held(1, 49), held(51, 100))),
+    passes(Code.BLOCK_UNKNOWN, "two that touch", going(held(1, 50), held(51, 100))),
+    passes(
+        Code.BLOCK_UNKNOWN,
+        "new units cancelled for OIMP where they were issued",
+        lambda: sent(
+            cancel(action_id="THA01-9", cancelling_party="THA", kind="oimp", oimp_purpose="CORSIA"),
+            oimp(FirstTransferDefinition.USE_OR_CANCELLATION),
+            "THA01",
+        ),
+    ),
+    found(
+        Code.NOT_ORIGINATING_REGISTRY,
+        "another registry brings them in",
+        lambda: sent(proposal(transfer_id="CHE01-1"), sender="CHE01"),
+    ),
+    found(
+        Code.NOT_ORIGINATING_REGISTRY,
+        "the mechanism registry with units of a Party registry",
+        lambda: sent(first_transfer(block())),
+    ),
+    passes(
+        Code.NOT_ORIGINATING_REGISTRY,
+        "the mechanism registry with its own",
+        lambda: sent(first_transfer(a64_block())),
+    ),
+    passes(Code.BLOCK_NOT_HELD, "held", going(held(1, 100))),
+    passes(Code.BLOCK_NOT_HELD, "part of what is held", going(held(1, 1000))),
+    found(Code.BLOCK_NOT_HELD, "held by a third", going(held(1, 100, registry="GHA01"))),
+    found(
+        Code.BLOCK_NOT_HELD,
+        "the last one held by a third",
+        going(held(1, 99), held(100, 100, registry="GHA01")),
+    ),
+    passes(Code.BLOCK_HELD_ELSEWHERE, "never sold", lambda: sent(proposal())),
+    found(
+        Code.BLOCK_HELD_ELSEWHERE,
+        "sold before",
+        lambda: sent(proposal(), world(held(1, 100))),
+    ),
+    found(
+        Code.BLOCK_HELD_ELSEWHERE,
+        "one of them sold before",
+        lambda: sent(proposal(), world(held(100, 100))),
+    ),
+    passes(
+        Code.BLOCK_HELD_ELSEWHERE,
+        "the neighbour sold before",
+        lambda: sent(proposal(), world(held(101, 200))),
+    ),
+    passes(Code.ATTRIBUTES_DIFFER, "equal", going(held(1, 100))),
+    *[
+        found(
+            Code.ATTRIBUTES_DIFFER,
+            f"in {name}",
+            going(held(1, 100, attributes=replace(ATTRIBUTES, **{name: value}))),
+        )
+        for name, value in OTHER_ATTRIBUTES.items()
+    ],
+    found(Code.BLOCK_RESERVED, "by another transfer", going(held(1, 100, reserved_by="CHE01-7"))),
+    found(
+        Code.BLOCK_RESERVED,
+        "one of them",
+        going(held(1, 99), held(100, 100, reserved_by="CHE01-7")),
+    ),
+    passes(
+        Code.BLOCK_RESERVED,
+        "the neighbour",
+        going(held(1, 100), held(101, 200, reserved_by="CHE01-7")),
+    ),
+    found(Code.BLOCK_FROZEN, "a freeze", going(held(1, 100, hold="case-3"))),
+    passes(Code.BLOCK_FROZEN, "the neighbour", going(held(1, 100), held(101, 101, hold="case-3"))),
+    found(Code.BLOCK_FROZEN, "accepting", accepting(acknowledgement(), hold="case-3")),
+    passes(Code.BLOCK_FROZEN, "declining", accepting(rejection(), hold="case-3")),
+    passes(Code.BLOCK_FROZEN, "accepting what is free", accepting(acknowledgement())),
+    found(Code.BLOCK_TERMINAL, "used", going(held(1, 100, status=BlockStatus.USED))),
+    found(
+        Code.BLOCK_TERMINAL,
+        "cancelled, to be used",
+        going(held(1, 100, status=BlockStatus.CANCELLED), body=use()),
+    ),
+    found(
+        Code.BLOCK_TERMINAL,
+        "used, to be cancelled",
+        going(held(1, 100, status=BlockStatus.USED), body=cancel()),
+    ),
+    passes(
+        Code.BLOCK_TERMINAL,
+        "the neighbour used",
+        going(held(1, 100), held(101, 101, status=BlockStatus.USED)),
+    ),
+    found(Code.LEDGER_BLOCKS_TOO_MANY, "crowded", crowded(100)),
+    passes(Code.LEDGER_BLOCKS_TOO_MANY, "another range is crowded", crowded(200)),
+    found(
+        Code.UNDERLYING_UNIT_ALREADY_REGISTERED,
+        "under other serials",
+        underlying(Range(SERIES, 101, 200)),
+    ),
+    passes(
+        Code.UNDERLYING_UNIT_ALREADY_REGISTERED,
+        "under these serials",
+        underlying(Range(SERIES, 1, 100)),
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_unit_rule_holds_where_it_should(row: Row) -> None:
+    """Each rule stops what it is for, and nothing next to it."""
+    hold_true(row)
+
+
+def test_findings_name_exactly_the_serials_concerned() -> None:
+    """Of a hundred serials, the one that is gone is named, and no other."""
+    findings = sent(onward(), world(held(1, 99), held(100, 100, registry="GHA01"))).findings()
+    (finding,) = findings
+    assert [(part.first, part.last) for part in finding.ranges] == [(100, 100)]
+    assert finding.path == "/blocks/0"
+
+
+def test_a_crowded_range_is_told_only_that() -> None:
+    """What was not loaded cannot be judged: there is no guess about holders or serials."""
+    assert crowded(100)().codes() == [Code.LEDGER_BLOCKS_TOO_MANY]
+
+
+def test_the_holder_is_named_only_to_who_gave_it_there() -> None:
+    """Thailand may know where its sale went; about what came later it may not."""
+    gone = held(1, 100)
+    sale = replace(TRANSFER, state=TransferState.COMPLETED, closed_log_index=41, closed_at=NOW)
+    known = sent(proposal(transfer_id="THA01-2"), world(gone, brought_by={gone.block_id: sale}))
+    (finding,) = known.findings()
+    assert finding.hub_view == "held by CHE01 since log index 41 (THA01-1)"
+    resold = replace(gone, registry="GHA01")
+    for facts in (world(gone), world(resold, brought_by={gone.block_id: sale})):
+        (finding,) = sent(proposal(transfer_id="THA01-2"), facts).findings()
+        assert finding.hub_view == "not held by THA01"
+        assert "GHA01" not in finding.detail
+
+
+def test_a_stranger_does_not_learn_who_reserves_or_freezes() -> None:
+    """Reservations and freezes of others' units are said to exist, not whose they are."""
+    theirs = held(1, 100, registry="GHA01", reserved_by="GHA01-77", hold="case-3")
+    findings = sent(onward(), world(theirs)).findings()
+    assert {f.code for f in findings} >= {Code.BLOCK_RESERVED, Code.BLOCK_FROZEN}
+    told = " ".join(f"{f.detail} {f.hub_view}" for f in findings)
+    assert "GHA01-77" not in told
+    assert "case-3" not in told
