@@ -7,7 +7,6 @@ precondition does not hold and that nothing changed. It has serials, no blocks a
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from hub.international_registry.ledger import LedgerWindow
 from hub.international_registry.replay import Standing, span_of
 from hub.international_registry.units import (
     BlockStatus,
@@ -121,10 +120,6 @@ class NaiveLedger:
         for unit, standing in self.units.items():
             if standing.hold == reference:
                 self.units[unit] = replace(standing, hold=None)
-
-    def agrees_with(self, window: LedgerWindow) -> bool:
-        """Tell whether the window has the same units in the same standing."""
-        return units_of(window) == self.units
 
     def _reserved(self, transfer_id: str) -> list[Unit]:
         return [

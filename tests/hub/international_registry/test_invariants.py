@@ -13,7 +13,7 @@ from hub.international_registry.invariants import (
     prove,
 )
 from hub.international_registry.ledger import LedgerWindow, Posting, PostingKind
-from hub.international_registry.units import BlockStatus, LedgerBlock, Series
+from hub.international_registry.units import BlockStatus, FirstTransferEvent, LedgerBlock, Series
 from tests.hub.international_registry.samples import (
     ATTRIBUTES,
     INTERNATIONAL,
@@ -47,10 +47,16 @@ def sound_ledger() -> tuple[list[LedgerBlock], list[Posting]]:
     return list(window), sorted(changes.postings, key=lambda posting: posting.series)
 
 
-def introduce(window: LedgerWindow, series: Series, quantity: int, transfer_id: str) -> None:
+def introduce(
+    window: LedgerWindow,
+    series: Series,
+    quantity: int,
+    transfer_id: str,
+    event: FirstTransferEvent | None = None,
+) -> None:
     """Propose new units from serial one on."""
     range_ = units(1, quantity, series)
-    window.introduce(range_, ATTRIBUTES, "GHA01", None, BlockStatus.AUTHORIZED, None, transfer_id)
+    window.introduce(range_, ATTRIBUTES, "GHA01", None, BlockStatus.AUTHORIZED, event, transfer_id)
     window.reserve([range_], transfer_id)
 
 
@@ -179,6 +185,15 @@ def test_usage_and_cap_are_proven_from_the_blocks(
     """The record must say what the blocks say, and stay within what is authorized."""
     expectations = replace(SOUND, usage={KEY: usage}, quantity_max={KEY: cap})
     assert [v.kind for v in prove(*sound_ledger(), expectations)] == [kind]
+
+
+def test_flagged_units_on_trial_count_as_in_flight() -> None:
+    """Authorization as first transfer flags new units at once; their transfer may still fail."""
+    window = LedgerWindow((), 1)
+    introduce(window, SERIES, 7, "GHA01-1", FirstTransferEvent.AUTHORIZATION)
+    blocks, postings = list(window), window.changes().postings
+    usage = {KEY: AuthorizationUsage(first_transferred=0, reserved=7)}
+    assert prove(blocks, postings, Expectations({"GHA01-1": 7}, usage)) == []
 
 
 def test_usage_that_was_never_recorded_is_found() -> None:

@@ -36,5 +36,6 @@ def test_a_change_names_the_first_transfer_it_brought(was_flagged: bool) -> None
     after = replace(BLOCK, registry="THA01", account=None)
     posting = postings.alteration(PostingKind.MOVED, before, after, "CHE01-1")
     assert posting.first_transfer is (None if was_flagged else INTERNATIONAL)
-    assert (posting.from_registry, posting.to_registry) == ("CHE01", "THA01")
+    assert (posting.from_registry, posting.from_account) == ("CHE01", "ACC-1")
+    assert (posting.to_registry, posting.to_account) == ("THA01", None)
     assert posting.balance == 0
