@@ -12,7 +12,7 @@ be known here.
 from collections.abc import Iterator
 from typing import Final
 
-from hub.checks.case import Action, Answer, Case, Movement, Proposal, UnitMessage
+from hub.checks.case import ACTIONS, Action, Answer, Case, Movement, Proposal, UnitMessage
 from hub.checks.facts import Facts, SuspensionLevel
 from hub.checks.findings import FindingDraft, show
 from hub.checks.units import in_central_account
@@ -114,7 +114,7 @@ def _giving(case: Case[UnitMessage], account_id: str, path: str) -> Iterator[Fin
     elif not accounts.may_give(account, provisional_may_send=provisional_may_send):
         detail = f"{account_id} is {account.status}."
         yield FindingDraft(ResponseCode.ACCOUNT_NOT_OPEN, detail, path)
-    if isinstance(case.body, Action) and account.party != case.acquiring_party:
+    if isinstance(case.body, ACTIONS) and account.party != case.acquiring_party:
         detail = f"{account_id} is not an account of {case.acquiring_party}."
         yield FindingDraft(ResponseCode.ACCOUNT_OTHER_PARTY, detail, path)
     yield from _bound(case, account, path)

@@ -43,7 +43,7 @@ def check_action_typed(case: Case[Proposal]) -> Iterator[FindingDraft]:
 
 
 def _unflagged_typed(case: Case[Proposal], lot: Lot) -> Iterator[FindingDraft]:
-    authorization = case.latest_authorization(lot)
+    authorization = lot.authorization
     if authorization is None:
         return
     approach = case.facts.approaches.get(authorization.cooperative_approach)
@@ -162,7 +162,7 @@ def check_oimp_deadline(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
     if days is None:
         return
     for lot in case.lots:
-        authorization = case.latest_authorization(lot) if lot.has_unflagged else None
+        authorization = lot.authorization if lot.has_unflagged else None
         if authorization is None or not includes_other(authorization.purposes):
             continue
         last_day = _oimp_last_day(lot, authorization, facts)

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from hub.checks.case import Case, Lot, Movement, UnitMessage
+from hub.checks.case import MOVEMENTS, Case, Lot, UnitMessage
 from hub.checks.facts import Facts
 from hub.checks.findings import FindingDraft
 from hub.international_registry.accounts import ADAPTATION_FUND_PARTY
@@ -44,7 +44,7 @@ def check_cooperative_approach(case: Case[UnitMessage]) -> Iterator[FindingDraft
         detail = f"There is no record of {identifier}."
         yield FindingDraft(ResponseCode.COOPERATIVE_APPROACH_UNKNOWN, detail, path)
         return
-    if approach.status is not ApproachStatus.ACTIVE and isinstance(case.body, Movement):
+    if approach.status is not ApproachStatus.ACTIVE and isinstance(case.body, MOVEMENTS):
         # What was acquired while it ran may still be used and cancelled.
         detail = f"{identifier} is {approach.status} since version {approach.version}."
         yield FindingDraft(ResponseCode.COOPERATIVE_APPROACH_NOT_ACTIVE, detail, path)
@@ -68,7 +68,7 @@ def check_authorization_known(case: Case[UnitMessage]) -> Iterator[FindingDraft]
     """Check 6004, 6006 to 6008: each block names a recorded authorization that fits it."""
     facts = case.facts
     for lot in case.lots:
-        latest = case.latest_authorization(lot)
+        latest = lot.authorization
         if latest is None:
             yield _not_found(lot, facts)
             continue
@@ -190,7 +190,7 @@ def check_authorized_quantity(case: Case[UnitMessage]) -> Iterator[FindingDraft]
     wanted: dict[tuple[str, str], int] = defaultdict(int)
     capped: dict[tuple[str, str], Authorization] = {}
     for lot in case.lots:
-        latest = case.latest_authorization(lot)
+        latest = lot.authorization
         if latest is None or latest.quantity_max is None or not lot.has_unflagged:
             continue
         if case.first_transfer_event(latest) is not None:
@@ -205,9 +205,7 @@ def check_authorized_quantity(case: Case[UnitMessage]) -> Iterator[FindingDraft]
                 f" {usage.first_transferred} are first transferred, {usage.reserved} in flight,"
                 f" {quantity_left(authorization, usage)} left. This message would add {quantity}."
             )
-            ranges = tuple(
-                lot.range for lot in case.lots if case.latest_authorization(lot) is authorization
-            )
+            ranges = tuple(lot.range for lot in case.lots if lot.authorization is authorization)
             yield FindingDraft(
                 ResponseCode.AUTHORIZED_QUANTITY_EXCEEDED, detail, "/quantity", ranges
             )

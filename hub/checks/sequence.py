@@ -144,16 +144,14 @@ def check_transfer_known(case: Case[Any]) -> Iterator[FindingDraft]:
 
 def check_answer_role(case: Case[Answer]) -> Iterator[FindingDraft]:
     """Check 4004: the acquirer answers, to the initiator (DES 3010, 3012)."""
-    facts = case.facts
-    record = facts.transfers.get(case.body.transfer_id)
+    record = case.facts.transfers.get(case.body.transfer_id)
     if record is not None:
         yield from _role(case, record, sender=record.acquirer, recipient=record.initiator)
 
 
 def check_cancellation_role(case: Case[TransferCancellation]) -> Iterator[FindingDraft]:
     """Check 4004: the initiator withdraws, towards the acquirer."""
-    facts = case.facts
-    record = facts.transfers.get(case.body.transfer_id)
+    record = case.facts.transfers.get(case.body.transfer_id)
     if record is not None:
         yield from _role(case, record, sender=record.initiator, recipient=record.acquirer)
 
@@ -179,10 +177,17 @@ def check_asker_role(case: Case[TransferStatus] | Case[HistoryQuery]) -> Iterato
         yield FindingDraft(ResponseCode.NOT_PARTY_TO_TRANSFER, detail, path="/transfer_id")
 
 
+def _own_transfer(case: Case[Any]) -> TransferRecord | None:
+    """Return the transfer if the sender is one of its ends; a stranger learns nothing more."""
+    record = case.facts.transfers.get(case.body.transfer_id)
+    if record is not None and case.context.sender in {record.initiator, record.acquirer}:
+        return record
+    return None
+
+
 def check_answer_mode(case: Case[Answer]) -> Iterator[FindingDraft]:
     """Check 4014: a proposal is acknowledged, a notification is recognized."""
-    facts = case.facts
-    record = facts.transfers.get(case.body.transfer_id)
+    record = _own_transfer(case)
     acknowledges = case.context.type == "transfer.acknowledgement"
     wanted = TransferMode.MOVE if acknowledges else TransferMode.NOTIFY_AND_RECORD
     if record is not None and record.mode != wanted:
@@ -192,12 +197,11 @@ def check_answer_mode(case: Case[Answer]) -> Iterator[FindingDraft]:
 
 def check_answer_state(case: Case[Answer]) -> Iterator[FindingDraft]:
     """Check 4003, 4006: the transfer still waits for its answer (DES 3003, 3007, 3008)."""
-    facts = case.facts
-    record = facts.transfers.get(case.body.transfer_id)
+    record = _own_transfer(case)
     if record is None:
         return
     input_ = TransferInput.DECLINED if case.releases_units else TransferInput.ACCEPTED
-    late = record.state is TransferState.PROPOSED and facts.now >= record.respond_by
+    late = record.state is TransferState.PROPOSED and case.facts.now >= record.respond_by
     yield from _state(record, input_, late=late)
 
 
@@ -206,8 +210,7 @@ def check_cancellation_state(case: Case[TransferCancellation]) -> Iterator[Findi
 
     Withdrawing after the deadline, before the hub noted the expiry, is harmless: both release.
     """
-    facts = case.facts
-    record = facts.transfers.get(case.body.transfer_id)
+    record = _own_transfer(case)
     if record is not None:
         yield from _state(record, TransferInput.WITHDRAWN, late=False)
 
@@ -227,13 +230,10 @@ def _state(record: TransferRecord, input_: TransferInput, *, late: bool) -> Iter
 
 def check_previous_digest(case: Case[Any]) -> Iterator[FindingDraft]:
     """Check 4005: the answer is to exactly the bytes that were proposed (6/CMA.4 I.10)."""
-    facts = case.facts
-    record = facts.transfers.get(case.body.transfer_id)
+    record = _own_transfer(case)
     if record is not None and record.proposal_sha256 != case.body.previous_sha256:
         detail = f"The envelope with {record.transfer_id} has another digest."
-        view = None
-        if case.context.sender in {record.initiator, record.acquirer}:
-            view = f"SHA-256 of the proposal's envelope: {record.proposal_sha256}"
+        view = f"SHA-256 of the proposal's envelope: {record.proposal_sha256}"
         path = "/previous_sha256"
         yield FindingDraft(ResponseCode.PREVIOUS_DIGEST_DIFFERS, detail, path, hub_view=view)
 

@@ -15,7 +15,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from hub.checks.case import (
-    Action,
+    ACTIONS,
     Answer,
     Case,
     Lot,
@@ -73,7 +73,7 @@ def may_bring_in(case: Case[UnitMessage], lot: Lot) -> bool:
         return True
     if body.action == "first_transfer":
         return True
-    authorization = case.latest_authorization(lot)
+    authorization = lot.authorization
     if authorization is None:
         return False
     approach = case.facts.approaches.get(authorization.cooperative_approach)
@@ -103,7 +103,7 @@ def in_central_account(case: Case[UnitMessage], known: LedgerBlock) -> bool:
     """
     body = case.body
     central = case.facts.international_registry
-    return isinstance(body, Action) and body.account is not None and known.registry == central
+    return isinstance(body, ACTIONS) and body.account is not None and known.registry == central
 
 
 def _holder_view(case: Case[Any], known: LedgerBlock) -> str:

@@ -289,12 +289,16 @@ def test_a_version_that_is_repeated_is_told_its_difference_only() -> None:
     assert codes == [Code.RECORD_EXISTS_WITH_DIFFERENT_FIELD]
 
 
-def test_the_right_digest_is_shown_only_to_the_two_ends() -> None:
-    """A stranger who guesses a transfer id learns nothing of its content."""
+def test_a_stranger_learns_nothing_of_a_transfer() -> None:
+    """Who guesses a transfer id is told that it is not his, and neither state nor digest."""
     wrong = acknowledgement(previous_sha256="0" * 64)
-    views = {
-        sender: [f.hub_view for f in to(wrong, sender, "THA01").findings()]
-        for sender in ("CHE01", "GHA01")
+    state = closed(TransferState.COMPLETED)
+    (refusal,) = to(wrong, "GHA01", "THA01", **state).findings()
+    assert refusal.code is Code.NOT_PARTY_TO_TRANSFER
+    assert refusal.hub_view is None
+    own = to(wrong, "CHE01", "THA01", **state).findings()
+    assert {f.code for f in own} == {
+        Code.INPUT_NOT_ALLOWED_IN_STATE,
+        Code.PREVIOUS_DIGEST_DIFFERS,
     }
-    assert any(TRANSFER.proposal_sha256 in (view or "") for view in views["CHE01"])
-    assert not any(view for view in views["GHA01"])
+    assert any(TRANSFER.proposal_sha256 in (f.hub_view or "") for f in own)
