@@ -24,10 +24,8 @@ from hub.checks.case import (
 from hub.checks.findings import FindingDraft, show
 from hub.international_registry.authorizations import definition_in_force
 from hub.international_registry.first_transfer import expected_action
-from hub.international_registry.purposes import includes_other
 from hub.international_registry.units import Attributes, LedgerBlock, Range
 from hub.protocol.response_codes import ResponseCode
-from message_schemas.messages.actions import ActionCancellation, ActionUse
 from message_schemas.messages.article64 import A64FirstTransfer
 
 ATTRIBUTE_NAMES: Final = tuple(field.name for field in fields(Attributes))
@@ -46,8 +44,8 @@ def check_serials_known(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
     """Check 5001, 5009: the ledger knows the serials, or this message may bring them in (DES 4002).
 
     New units enter by their first transfer, sent by the registry that the identifier names as their
-    origin; or, where authorization or issuance was the first transfer, by a transfer; or by their
-    use or cancellation in the registry that issued them.
+    origin; or, where the first transfer is another event than the move, by a transfer. Use and
+    cancellation end units that the ledger knows, and bring in none.
     """
     for lot in case.lots:
         if not lot.gaps:
@@ -66,11 +64,8 @@ def may_bring_in(case: Case[UnitMessage], lot: Lot) -> bool:
     body = case.body
     if isinstance(body, A64FirstTransfer):
         return True
-    if isinstance(body, ActionUse):
-        # Own outcomes count towards the own NDC without any ITMO; for other purposes they are used.
-        return includes_other(body.purpose)
-    if isinstance(body, ActionCancellation):
-        return True
+    if isinstance(body, ACTIONS):
+        return False  # what ends here must have been seen before
     if body.action == "first_transfer":
         return True
     authorization = lot.authorization

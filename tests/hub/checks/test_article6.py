@@ -221,6 +221,30 @@ def test_an_article_6_rule_holds_where_it_should(row: Row) -> None:
     hold_true(row)
 
 
+def test_the_international_registry_records_for_the_party_of_the_account() -> None:
+    """It acts for every Party that has a section in it, and moves within one Party are domestic."""
+    central = held(1, 100, registry="XIR01", account="ACC-1")
+    body = use(action_id="XIR01-9", account="ACC-1")
+    assert sent(body, world(central), "XIR01", "XHB01").codes() == []
+    stored = replace(central, first_transfer=None)
+    domestic = proposal(
+        transfer_id="XIR01-1",
+        action="first_transfer",
+        transferring_account="ACC-1",
+        acquiring_account="C-1",
+    )
+    codes = sent(domestic, world(stored), "XIR01", "CHE01").codes()
+    assert codes == [Code.ALREADY_FIRST_TRANSFERRED]
+
+
+def test_no_deadline_is_guessed_without_the_partys_ndc_period() -> None:
+    """Where the NDC period is not on record, there is no last day to warn of."""
+    sent_late = cancelled_on(at(2032, 1, 1))()
+    approach = replace(APPROACH, ndc_periods=())
+    facts = replace(sent_late.facts, approaches={"CA0001": approach})
+    assert replace(sent_late, facts=facts).codes() == []
+
+
 def test_a_new_year_makes_its_vintage_possible() -> None:
     """The year is that of the hub's now, to the second."""
     assert of_vintage(2027, NEW_YEAR_2027)().codes() == []
