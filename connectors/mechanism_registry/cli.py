@@ -197,9 +197,9 @@ def _refusals(notes: Console) -> Iterator[None]:
     """Turn what may go wrong into one line on standard error and an exit status."""
     try:
         yield
-    except (SettingsError, FeedRefusedError, OSError) as error:
+    except (SettingsError, FeedRefusedError, KeysError, OSError) as error:
         status_code, text = 2, str(error)
-    except (FeedChangedError, StrictError, PushStoppedError, KeysError) as error:
+    except (FeedChangedError, StrictError, PushStoppedError) as error:
         status_code, text = 1, str(error)
     except KeyboardInterrupt:
         status_code, text = 1, "interrupted; the next run goes on from here"

@@ -8,7 +8,7 @@ vintage. All names and quantities are made up. The same seed gives the same byte
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final, TextIO
 
 from connectors.mechanism_registry.feed_lines import FeedFormat
@@ -157,8 +157,8 @@ class _Maker:
 def fields_of(row: Row) -> dict[str, object]:
     """Return a line's fields by name, absent ones left out."""
     record = "issuance" if isinstance(row, IssuanceLine) else "first_transfer"
-    present = {name: value for name, value in asdict(row).items() if value is not None}
-    return {"record": record, **present}
+    values = {name: getattr(row, name) for name in type(row).__slots__}
+    return {"record": record} | {name: value for name, value in values.items() if value is not None}
 
 
 def json_line(row: Row) -> str:

@@ -190,7 +190,9 @@ class Pusher:
             if waiting <= waiting_max:
                 return
             try:
-                await asyncio.wait_for(self._settled.wait(), LOOK_SECONDS)
+                # Not wait_for: before Python 3.12 it can swallow a cancellation.
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._settled.wait()
             except TimeoutError:
                 await self._session.database.read(raise_if_stopped)
 

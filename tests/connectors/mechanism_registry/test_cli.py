@@ -80,9 +80,12 @@ def test_wrong_settings_are_a_misuse(feed: Path, content: bytes | None, said: st
 
 
 def test_a_missing_feed_is_a_misuse(feed: Path) -> None:
-    """So is a file that is no feed."""
+    """So is a file that is no feed, and a key that is not there."""
+    assert "XMR01_KEY" in run(feed)[2]
     feed.unlink()
-    assert run(feed)[0] == 2
+    status, _, errors = run(feed, "--dry-run")
+    assert status == 2
+    assert "feed.jsonl" in errors
     feed.write_bytes("{}".encode("utf-16"))
     status, _, errors = run(feed, "--dry-run")
     assert status == 2
