@@ -29,7 +29,6 @@ from hub.store.database import Database
 from message_schemas import timestamps
 from message_schemas.envelopes import Outcome
 
-
 _LOOK_AGAIN_SECONDS = 0.5  # another hub process of this database may have recorded it
 
 

@@ -15,7 +15,7 @@ import structlog
 
 from hub.protocol.errors import HubError
 from hub.protocol.retry_schedule import RetrySchedule
-from hub.services import deliver
+from hub.services import crash_points, deliver
 from hub.services.deliver import DeliveryMaker
 from hub.store.database import Database, DatabaseUnavailableError
 from hub.store.mailboxes import Delivery
@@ -144,7 +144,9 @@ class Courier:
         assert endpoint is not None
         try:
             answer = await self._post(endpoint, delivery.body)
+            crash_points.reach("push.before_acknowledgement")
             await self._submit(answer)
+            crash_points.reach("push.after_acknowledgement")
             await self._require_acknowledged(delivery)
         except (PushFailedError, HubError) as error:
             until = await self._run_blocking(self._note_failure, recipient, str(error))

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from hub.protocol.envelopes import DELIVERY_TYP, PROTOCOL, digest
 from hub.protocol.limits import Limits
 from hub.protocol.retry_schedule import RetrySchedule
+from hub.services import crash_points
 from hub.store import mailboxes
 from hub.store.database import Database
 from hub.store.mailboxes import Delivery, Mailbox, MailboxItem
@@ -45,6 +46,8 @@ class DeliveryMaker:
                 delivery = self._next(connection, mailbox, mailbox.acknowledged_sequence, now)
                 if delivery is not None:
                     ready.append(delivery)
+            crash_points.reach("delivery.before_commit")
+        crash_points.reach("delivery.after_commit")
         return ready
 
     def fetch(
@@ -57,6 +60,8 @@ class DeliveryMaker:
                 return None, 0
             mailbox = locked[0]
             delivery = self._stored_or_new(connection, mailbox, after, now)
+            crash_points.reach("delivery.before_commit")
+        crash_points.reach("delivery.after_commit")
         last = mailbox.last_sequence
         return delivery, last - (delivery.last_sequence if delivery else min(after, last))
 

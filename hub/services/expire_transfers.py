@@ -8,7 +8,7 @@ from datetime import datetime
 
 from hub.protocol.limits import Limits
 from hub.protocol.transfer_states import TransferInput, TransferState
-from hub.services import reference_data
+from hub.services import crash_points, reference_data
 from hub.services.handlers.transfers import close
 from hub.services.load_facts import HubIdentity, Needs, load_needs
 from hub.services.record_batch import record_work
@@ -67,4 +67,6 @@ def expire_due(
             detail=" ".join(due),
         )
         recipients = record_work(connection, interning, work, head, [])
+        crash_points.reach("sweep.before_commit")
+    crash_points.reach("sweep.after_commit")
     return len(due), recipients

@@ -18,9 +18,10 @@ from typing import TypeVar
 
 import structlog
 
+from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.errors import HubError, UnavailableError
 from hub.protocol.response_codes import ResponseCode
-from hub.protocol.envelopes import OpenEnvelope
+from hub.services import crash_points
 from hub.services.receive_envelopes import Answer, EnvelopeReceiver, Opened, RecordedBatch
 from hub.store.database import DatabaseUnavailableError
 from keys.trust import TrustStore
@@ -189,6 +190,7 @@ class Intake:
             log.exception("recording a batch failed", envelopes=len(batch))
             await self._record_alone(batch, opened, trust, now)
         else:
+            crash_points.reach("intake.before_receipt")
             for (_, future), answer in zip(batch, recorded.answers, strict=True):
                 _settle(future, answer)
             self._on_recorded(recorded.recipients)

