@@ -27,14 +27,12 @@ class Participants:
         self._lock = asyncio.Lock()
 
     def load(self) -> None:
-        """Believe the list stored last, if there is one and the anchor still vouches for it."""
+        """Believe the list stored last, if there is one."""
         raw = self._context.database.read_now(state.load, state.PARTICIPANTS)
         if raw is None:
             return
         try:
-            self._context.trust = self._context.trust.with_list(
-                raw, self._context.clock(), self._context.skew
-            )
+            self._context.trust = self._context.trust.restored(raw)
         except ParticipantsInvalidError as error:
             self._context.log.warning("participants.forgotten", detail=str(error))
 

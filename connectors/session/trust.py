@@ -87,6 +87,20 @@ class Trust:
             raise ValueError(f"the anchor is one or more public keys of {hub}, and no other")
         return cls(hub, anchor, TrustStore(anchor))
 
+    def restored(self, raw: bytes) -> Trust:
+        """Return what was believed when this list was stored, which was after verifying it.
+
+        It is not verified again: the hub key that signed it may be known from an earlier list
+        only, which the anchor alone does not vouch for.
+
+        Raises:
+            ParticipantsInvalidError: the bytes are not such a list any more.
+        """
+        try:
+            return self._believing(open_signed(raw, PARTICIPANTS_TYP).payload)
+        except (KeysError, JsonRefusedError, ValueError) as error:
+            raise ParticipantsInvalidError(str(error)[:300]) from error
+
     def with_list(self, raw: bytes, now: datetime, skew: timedelta) -> Trust:
         """Return what is believed once this signed list is read.
 
@@ -96,17 +110,23 @@ class Trust:
         """
         try:
             word = open_hub_word(raw, PARTICIPANTS_TYP, self.store, self.hub, now)
-            created_at, records, policies = _read_list(word.payload, self.hub)
-            in_list = {record.key_id for record in records}
-            # The anchor stays, but the list may end or revoke a key of it.
-            kept = [record for record in self.anchor if record.key_id not in in_list]
-            store = TrustStore([*records, *kept], policies)
+            believed = self._believing(word.payload)
         except (KeysError, JsonRefusedError, ValueError) as error:
             raise ParticipantsInvalidError(str(error)[:300]) from error
+        created_at = believed.created_at
+        assert created_at is not None, "a list has a date"
         if created_at > now + skew or not word.is_in_time(created_at):
             raise ParticipantsInvalidError(f"the list is dated {created_at.isoformat()}")
         if self.created_at is not None and created_at < self.created_at:
             raise ParticipantsInvalidError("the list is older than the one believed now")
+        return believed
+
+    def _believing(self, payload: bytes) -> Trust:
+        created_at, records, policies = _read_list(payload, self.hub)
+        in_list = {record.key_id for record in records}
+        # The anchor stays, but the list may end or revoke a key of it.
+        kept = [record for record in self.anchor if record.key_id not in in_list]
+        store = TrustStore([*records, *kept], policies)
         return Trust(self.hub, self.anchor, store, created_at)
 
 

@@ -1,0 +1,62 @@
+"""A peer as a process of its own, for the kill tests: killed at a named place, started again.
+
+    python -m tests.connectors.session.crash_peer HUB_URL DATABASE MODE
+
+It submits one note to GHA01 the first time, answers every item with a note, and ends by itself
+when nothing is left to do. MODE is `pull` or `none`.
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from connectors.session import outbox_states, state
+from connectors.session.handler import Transaction
+from connectors.session.session import Session, open_database
+from connectors.session.settings import SessionSettings
+from tests.connectors.session.ledger_handler import LEDGER_METADATA, LedgerHandler, note
+from tests.connectors.worlds import make_record, make_signer
+
+SECONDS_MAX = 15.0
+ITEMS_WANTED = 2
+
+
+async def run(url: str, path: Path, mode: str) -> None:
+    """Do the work, however often it was begun before."""
+    database = open_database(path, LEDGER_METADATA)
+    settings = SessionSettings(
+        participant="CHE01",
+        hub_url=url,
+        delivery_mode=mode,
+        fetch_wait_seconds=1,
+        request_seconds_max=5.0,
+        retry_delay_seconds_min=0.02,
+        retry_delay_seconds_max=0.1,
+    )
+    handler = LedgerHandler(answer_to="THA01")
+    session = Session(settings, database, [make_signer("CHE01")], [make_record("XHB01")], handler)
+    async with session:
+        if not await database.read(state.load, "greeted"):
+            await session.write("outbox.submit", _greeting)
+        deadline = time.monotonic() + SECONDS_MAX
+        while not await _is_done(session):
+            assert time.monotonic() < deadline, "the work is not getting done"
+            await asyncio.sleep(0.01)
+    database.close()
+
+
+def _greeting(transaction: Transaction) -> None:
+    state.store(transaction.connection, "greeted", b"yes")
+    transaction.submit("GHA01", [note(reference="greeting")])
+
+
+async def _is_done(session: Session) -> bool:
+    counts = await session.database.read(outbox_states.count_open)
+    applied = await session.database.read(state.load_int, state.APPLIED_THROUGH)
+    wanted = ITEMS_WANTED if session.settings.delivery_mode == "pull" else 0
+    return not any(counts.values()) and applied >= wanted
+
+
+if __name__ == "__main__":
+    asyncio.run(run(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
