@@ -6,6 +6,7 @@ is a signed envelope with the acknowledgement: it goes through the same door as 
 """
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from hub.protocol.envelopes import RECEIPT_TYP
 from hub.protocol.errors import HubError
 from hub.protocol.retry_schedule import RetrySchedule
 from hub.services import crash_points, deliver
@@ -20,6 +22,7 @@ from hub.services.deliver import DeliveryMaker
 from hub.store.database import Database, DatabaseUnavailableError
 from hub.store.mailboxes import Delivery
 from hub.store.reference import ParticipantRow
+from keys.jws import open_signed
 
 log = structlog.get_logger(__name__)
 
@@ -145,9 +148,9 @@ class Courier:
         try:
             answer = await self._post(endpoint, delivery.body)
             crash_points.reach("push.before_acknowledgement")
-            await self._submit(answer)
+            receipt = await self._submit(answer)
             crash_points.reach("push.after_acknowledgement")
-            await self._require_acknowledged(delivery)
+            _require_acknowledged(receipt, delivery)
         except (PushFailedError, HubError) as error:
             until = await self._run_blocking(self._note_failure, recipient, str(error))
             log.warning("delivery failed", recipient=recipient, detail=str(error), again_at=until)
@@ -164,12 +167,15 @@ class Courier:
             now=self._clock(),
         )
 
-    async def _require_acknowledged(self, delivery: Delivery) -> None:
-        """Raise PushFailedError unless the answer acknowledged this delivery."""
-        acknowledged = await asyncio.to_thread(
-            deliver.acknowledged_sequence, self._database, delivery.recipient
+
+def _require_acknowledged(receipt: bytes, delivery: Delivery) -> None:
+    """Raise PushFailedError unless our receipt says that the answer acknowledged the delivery."""
+    outcomes = json.loads(open_signed(receipt, RECEIPT_TYP).payload)["outcomes"]
+    acknowledged = max(
+        ((one.get("result") or {}).get("acknowledged_sequence", 0) for one in outcomes), default=0
+    )
+    if acknowledged < delivery.last_sequence:
+        names = ", ".join(sorted({one["name"] for one in outcomes}))
+        raise PushFailedError(
+            f"the answer did not acknowledge items up to {delivery.last_sequence} ({names})"
         )
-        if acknowledged < delivery.last_sequence:
-            raise PushFailedError(
-                f"the answer did not acknowledge items up to {delivery.last_sequence}"
-            )

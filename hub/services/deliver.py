@@ -46,6 +46,7 @@ class DeliveryMaker:
                 delivery = self._next(connection, mailbox, mailbox.acknowledged_sequence, now)
                 if delivery is not None:
                     ready.append(delivery)
+            mailboxes.add_deliveries(connection, [one for one in ready if one.is_new])
             crash_points.reach("delivery.before_commit")
         crash_points.reach("delivery.after_commit")
         return ready
@@ -60,6 +61,8 @@ class DeliveryMaker:
                 return None, 0
             mailbox = locked[0]
             delivery = self._stored_or_new(connection, mailbox, after, now)
+            if delivery is not None and delivery.is_new:
+                mailboxes.add_deliveries(connection, [delivery])
             crash_points.reach("delivery.before_commit")
         crash_points.reach("delivery.after_commit")
         last = mailbox.last_sequence
@@ -83,17 +86,13 @@ class DeliveryMaker:
     ) -> Delivery | None:
         if mailbox.last_sequence <= after:
             return None
-        stored = mailboxes.delivery_after(connection, mailbox.recipient, after)
-        if stored is not None:
-            return stored
-        # What was stored ends before ``after`` + 1: the next delivery starts where it ended.
-        start = mailboxes.last_delivered(connection, mailbox.recipient)
+        if after < mailbox.stored_sequence:
+            return mailboxes.delivery_after(connection, mailbox.recipient, after)
+        # The next delivery begins where the stored ones end.
         items = mailboxes.items_after(
-            connection, mailbox.recipient, start, self.limits.delivery_items_max
+            connection, mailbox.recipient, mailbox.stored_sequence, self.limits.delivery_items_max
         )
-        delivery = self.seal(mailbox.recipient, _within(items, self.limits.delivery_bytes_max), now)
-        mailboxes.add_delivery(connection, delivery)
-        return delivery
+        return self.seal(mailbox.recipient, _within(items, self.limits.delivery_bytes_max), now)
 
     def seal(
         self, recipient: str, items: Sequence[tuple[MailboxItem, bytes | None]], now: datetime
@@ -110,7 +109,7 @@ class DeliveryMaker:
             "items": [_item(item, envelope) for item, envelope in items],
         }
         body = sign(msgspec.json.encode(payload), DELIVERY_TYP, self.signers)
-        return Delivery(recipient, first, last, digest(body), now, None, body)
+        return Delivery(recipient, first, last, digest(body), now, None, body, is_new=True)
 
 
 def _item(item: MailboxItem, envelope: bytes | None) -> dict[str, Any]:
@@ -168,9 +167,3 @@ def due_recipients(database: Database, now: datetime) -> list[str]:
             for mailbox in mailboxes.waiting(connection)
             if mailbox.next_attempt_at is None or mailbox.next_attempt_at <= now
         ]
-
-
-def acknowledged_sequence(database: Database, recipient: str) -> int:
-    """Return up to which item a recipient acknowledged."""
-    with database.reading() as connection:
-        return mailboxes.load(connection, [recipient])[recipient].acknowledged_sequence

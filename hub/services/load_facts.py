@@ -186,12 +186,7 @@ def load_needs(
         limits,
         head.log_index,
         mailboxes.load(connection, needs.mailboxes) if needs.mailboxes else {},
-        {
-            end: delivery.sha256
-            for end, delivery in mailboxes.find_deliveries(
-                connection, needs.acknowledgements
-            ).items()
-        },
+        mailboxes.delivery_digests(connection, needs.acknowledgements),
         acted,
         known_usages=frozenset(usages),
     )

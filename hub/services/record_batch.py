@@ -139,7 +139,14 @@ def _record_session(connection: Connection, work: BatchWork, now: datetime) -> N
         reference.end_key(connection, key_id, until)
     for key_id, at in sorted(changes.revoked_keys.items()):
         reference.revoke_key(connection, key_id, at)
-    for recipient, up_to in sorted(changes.acknowledged.items()):
-        mailboxes.acknowledge(connection, recipient, up_to, now)
+    mailboxes.acknowledge(
+        connection,
+        [
+            (work.mailboxes[recipient], up_to)
+            for recipient, up_to in sorted(changes.acknowledged.items())
+            if up_to > work.mailboxes[recipient].acknowledged_sequence
+        ],
+        now,
+    )
     for recipient, from_sequence in sorted(changes.resend_from.items()):
         mailboxes.request_resend(connection, recipient, from_sequence)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
 from hub.store.tables import act, envelope
 
@@ -32,24 +32,27 @@ class EnvelopeRow:
     receipt: bytes
 
 
+# Statements of the hot path are made once: SQLAlchemy then compiles and keys them once too.
+_FIND_ANSWERS = select(
+    envelope.c.sender, envelope.c.envelope_id, envelope.c.sha256, envelope.c.receipt
+).where(tuple_(envelope.c.sender, envelope.c.envelope_id).in_(bindparam("ids", expanding=True)))
+_ADD = insert(envelope)
+
+
 def find_answers(
     connection: Connection, ids: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], StoredAnswer]:
     """Return the stored answers of those (sender, envelope id) pairs that were seen before."""
     if not ids:
         return {}
-    rows = connection.execute(
-        select(
-            envelope.c.sender, envelope.c.envelope_id, envelope.c.sha256, envelope.c.receipt
-        ).where(tuple_(envelope.c.sender, envelope.c.envelope_id).in_(list(ids)))
-    )
+    rows = connection.execute(_FIND_ANSWERS, {"ids": list(ids)})
     return {(row[0], row[1]): StoredAnswer(row[2], bytes(row[3])) for row in rows}
 
 
 def add(connection: Connection, rows: Sequence[EnvelopeRow]) -> None:
     """Record envelopes with their receipts."""
     connection.execute(
-        insert(envelope),
+        _ADD,
         [
             {
                 "log_index": row.log_index,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from hub.store.tables import head
 
@@ -24,6 +24,16 @@ _COLUMNS = (
     head.c.reference_version,
 )
 _SELECT = select(*_COLUMNS).where(head.c.id == 1)
+_ADVANCE = (
+    update(head)
+    .where(head.c.id == 1, head.c.log_index == bindparam("b_before"))
+    .values(
+        log_index=bindparam("b_log_index"),
+        next_block_id=bindparam("b_next_block_id"),
+        trust_version=bindparam("b_trust_version"),
+        reference_version=bindparam("b_reference_version"),
+    )
+)
 _SELECT_LOCKED = _SELECT.with_for_update()
 
 
@@ -40,13 +50,13 @@ def read(connection: Connection) -> Head:
 def advance(connection: Connection, before: Head, after: Head) -> None:
     """Move the head by compare-and-swap: two writers can never number the same entry twice."""
     result = connection.execute(
-        update(head)
-        .where(head.c.id == 1, head.c.log_index == before.log_index)
-        .values(
-            log_index=after.log_index,
-            next_block_id=after.next_block_id,
-            trust_version=after.trust_version,
-            reference_version=after.reference_version,
-        )
+        _ADVANCE,
+        {
+            "b_before": before.log_index,
+            "b_log_index": after.log_index,
+            "b_next_block_id": after.next_block_id,
+            "b_trust_version": after.trust_version,
+            "b_reference_version": after.reference_version,
+        },
     )
     assert result.rowcount == 1, f"the head moved from {before.log_index} under our lock"

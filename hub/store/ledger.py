@@ -40,6 +40,10 @@ _COLUMNS = (
 )
 _SELECT = select(*(unit_block.c[name] for name in _COLUMNS))
 
+_RESERVED = _SELECT.where(unit_block.c.reserved_by.in_(bindparam("ids", expanding=True)))
+_ADD_BLOCKS = insert(unit_block)
+_ADD_POSTINGS = insert(posting)
+
 _REQUESTS_SQLITE = """
 WITH request AS (
     SELECT json_extract(value, '$[0]') AS series_id, json_extract(value, '$[1]') AS first,
@@ -120,7 +124,7 @@ def load_reserved(
     """Return the blocks reserved by the given transfers."""
     if not transfer_ids:
         return []
-    rows = connection.execute(_SELECT.where(unit_block.c.reserved_by.in_(sorted(transfer_ids))))
+    rows = connection.execute(_RESERVED, {"ids": list(transfer_ids)})
     return [_block(row, interning, connection) for row in rows]
 
 
@@ -214,12 +218,12 @@ def record(
         )
     if changes.inserted:
         connection.execute(
-            insert(unit_block),
+            _ADD_BLOCKS,
             [_values(block, interning, connection) for block in changes.inserted],
         )
     if changes.postings:
         connection.execute(
-            insert(posting),
+            _ADD_POSTINGS,
             list(_posting_values(connection, interning, changes.postings, log_indices)),
         )
 

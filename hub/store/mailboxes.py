@@ -1,20 +1,29 @@
-"""Each recipient's numbered items, the deliveries made of them, and how far it acknowledged."""
+"""Each recipient's numbered items, the deliveries made of them, and how far it acknowledged.
+
+The statements are made once, as constants: SQLAlchemy then compiles and keys them once too, which
+is most of what a small statement costs.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, tuple_, update
 
 from hub.store.tables import delivery, envelope, mailbox, mailbox_item
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """Where a recipient's sequence stands, and when it may be tried again."""
+    """Where a recipient's sequence stands, and when it may be tried again.
+
+    Items up to ``stored_sequence`` are cut into stored deliveries; those up to
+    ``acknowledged_sequence`` the recipient has.
+    """
 
     recipient: str
     last_sequence: int
+    stored_sequence: int
     acknowledged_sequence: int
     failure_count: int
     next_attempt_at: datetime | None
@@ -37,7 +46,7 @@ class MailboxItem:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A signed delivery, stored before it is first sent."""
+    """A signed delivery, stored before it is first sent; ``is_new`` until it is stored."""
 
     recipient: str
     first_sequence: int
@@ -46,25 +55,27 @@ class Delivery:
     created_at: datetime
     acknowledged_at: datetime | None
     body: bytes
+    is_new: bool = False
 
 
+_RECIPIENTS = mailbox.c.recipient.in_(bindparam("recipients", expanding=True))
 _MAILBOX = select(
     mailbox.c.recipient,
     mailbox.c.last_sequence,
+    mailbox.c.stored_sequence,
     mailbox.c.acknowledged_sequence,
     mailbox.c.failure_count,
     mailbox.c.next_attempt_at,
     mailbox.c.last_error,
     mailbox.c.resend_from,
-)
-_DELIVERY = select(
-    delivery.c.recipient,
-    delivery.c.first_sequence,
-    delivery.c.last_sequence,
-    delivery.c.sha256,
-    delivery.c.created_at,
-    delivery.c.acknowledged_at,
-    delivery.c.body,
+).order_by(mailbox.c.recipient)
+_LOAD = _MAILBOX.where(_RECIPIENTS)
+_LOCK = _LOAD.with_for_update()
+_WAITING = _MAILBOX.where(
+    or_(
+        mailbox.c.last_sequence > mailbox.c.acknowledged_sequence,
+        mailbox.c.resend_from.is_not(None),
+    )
 )
 
 
@@ -72,43 +83,43 @@ def open_mailbox(connection: Connection, recipient: str) -> None:
     """Give a new participant its mailbox, at sequence 0."""
     connection.execute(
         insert(mailbox).values(
-            recipient=recipient, last_sequence=0, acknowledged_sequence=0, failure_count=0
+            recipient=recipient,
+            last_sequence=0,
+            stored_sequence=0,
+            acknowledged_sequence=0,
+            failure_count=0,
         )
     )
 
 
 def load(connection: Connection, recipients: Collection[str]) -> dict[str, Mailbox]:
     """Return the mailboxes of ``recipients`` that exist."""
-    rows = connection.execute(_MAILBOX.where(mailbox.c.recipient.in_(sorted(recipients))))
+    rows = connection.execute(_LOAD, {"recipients": sorted(recipients)})
     return {row[0]: Mailbox(*row) for row in rows}
 
 
 def lock(connection: Connection, recipients: Collection[str]) -> list[Mailbox]:
     """Return the mailboxes of ``recipients``, by code, held until the transaction ends."""
-    rows = connection.execute(
-        _MAILBOX.where(mailbox.c.recipient.in_(sorted(recipients)))
-        .order_by(mailbox.c.recipient)
-        .with_for_update()
-    )
+    rows = connection.execute(_LOCK, {"recipients": sorted(recipients)})
     return [Mailbox(*row) for row in rows]
 
 
 def load_all(connection: Connection) -> list[Mailbox]:
     """Return every mailbox, by recipient."""
-    return [Mailbox(*row) for row in connection.execute(_MAILBOX.order_by(mailbox.c.recipient))]
+    return [Mailbox(*row) for row in connection.execute(_MAILBOX)]
 
 
 def waiting(connection: Connection) -> list[Mailbox]:
     """Return the mailboxes with something unacknowledged or asked for again, by recipient."""
-    rows = connection.execute(
-        _MAILBOX.where(
-            or_(
-                mailbox.c.last_sequence > mailbox.c.acknowledged_sequence,
-                mailbox.c.resend_from.is_not(None),
-            )
-        ).order_by(mailbox.c.recipient)
-    )
-    return [Mailbox(*row) for row in rows]
+    return [Mailbox(*row) for row in connection.execute(_WAITING)]
+
+
+_ADD_ITEMS = insert(mailbox_item)
+_SET_LAST = (
+    update(mailbox)
+    .where(mailbox.c.recipient == bindparam("b_recipient"))
+    .values(last_sequence=bindparam("b_last"))
+)
 
 
 def add_items(
@@ -116,7 +127,7 @@ def add_items(
 ) -> None:
     """Append numbered items and move the sequence counters (``last_sequences`` by recipient)."""
     connection.execute(
-        insert(mailbox_item),
+        _ADD_ITEMS,
         [
             {
                 "recipient": item.recipient,
@@ -131,11 +142,33 @@ def add_items(
         ],
     )
     connection.execute(
-        update(mailbox)
-        .where(mailbox.c.recipient == bindparam("b_recipient"))
-        .values(last_sequence=bindparam("b_last")),
+        _SET_LAST,
         [{"b_recipient": code, "b_last": last} for code, last in sorted(last_sequences.items())],
     )
+
+
+_ITEMS_AFTER = (
+    select(
+        mailbox_item.c.recipient,
+        mailbox_item.c.sequence,
+        mailbox_item.c.log_index,
+        mailbox_item.c.recorded_at,
+        mailbox_item.c.carries_envelope,
+        mailbox_item.c.verdicts,
+        mailbox_item.c.notices,
+        envelope.c.body,
+    )
+    .outerjoin(
+        envelope,
+        and_(envelope.c.log_index == mailbox_item.c.log_index, mailbox_item.c.carries_envelope),
+    )
+    .where(
+        mailbox_item.c.recipient == bindparam("b_recipient"),
+        mailbox_item.c.sequence > bindparam("b_after"),
+        mailbox_item.c.sequence <= bindparam("b_up_to"),
+    )
+    .order_by(mailbox_item.c.sequence)
+)
 
 
 def items_after(
@@ -143,90 +176,120 @@ def items_after(
 ) -> list[tuple[MailboxItem, bytes | None]]:
     """Return up to ``limit`` items after ``sequence`` in order, with the envelope's bytes."""
     rows = connection.execute(
-        select(
-            mailbox_item.c.recipient,
-            mailbox_item.c.sequence,
-            mailbox_item.c.log_index,
-            mailbox_item.c.recorded_at,
-            mailbox_item.c.carries_envelope,
-            mailbox_item.c.verdicts,
-            mailbox_item.c.notices,
-            envelope.c.body,
-        )
-        .outerjoin(
-            envelope,
-            (envelope.c.log_index == mailbox_item.c.log_index) & mailbox_item.c.carries_envelope,
-        )
-        .where(mailbox_item.c.recipient == recipient, mailbox_item.c.sequence > sequence)
-        .order_by(mailbox_item.c.sequence)
-        .limit(limit)
+        _ITEMS_AFTER,
+        {"b_recipient": recipient, "b_after": sequence, "b_up_to": sequence + limit},
     )
     return [(MailboxItem(*row[:7]), row[7]) for row in rows]
 
 
-def add_delivery(connection: Connection, row: Delivery) -> None:
-    """Store a signed delivery before it is first sent."""
+_ADD_DELIVERY = insert(delivery)
+_SET_STORED = (
+    update(mailbox)
+    .where(mailbox.c.recipient == bindparam("b_recipient"))
+    .values(stored_sequence=bindparam("b_last"))
+)
+
+
+def add_deliveries(connection: Connection, rows: Sequence[Delivery]) -> None:
+    """Store signed deliveries before they are first sent."""
+    if not rows:
+        return
     connection.execute(
-        insert(delivery).values(
-            recipient=row.recipient,
-            first_sequence=row.first_sequence,
-            last_sequence=row.last_sequence,
-            sha256=row.sha256,
-            created_at=row.created_at,
-            body=row.body,
-        )
+        _ADD_DELIVERY,
+        [
+            {
+                "recipient": row.recipient,
+                "first_sequence": row.first_sequence,
+                "last_sequence": row.last_sequence,
+                "sha256": row.sha256,
+                "created_at": row.created_at,
+                "body": row.body,
+            }
+            for row in rows
+        ],
     )
+    connection.execute(
+        _SET_STORED, [{"b_recipient": row.recipient, "b_last": row.last_sequence} for row in rows]
+    )
+
+
+_DELIVERY = select(
+    delivery.c.recipient,
+    delivery.c.first_sequence,
+    delivery.c.last_sequence,
+    delivery.c.sha256,
+    delivery.c.created_at,
+    delivery.c.acknowledged_at,
+    delivery.c.body,
+)
+_DELIVERY_AFTER = (
+    _DELIVERY.where(
+        delivery.c.recipient == bindparam("b_recipient"),
+        delivery.c.last_sequence > bindparam("b_after"),
+    )
+    .order_by(delivery.c.last_sequence)
+    .limit(1)
+)
 
 
 def delivery_after(connection: Connection, recipient: str, sequence: int) -> Delivery | None:
     """Return the stored delivery that contains or follows item ``sequence`` + 1, if any."""
     row = connection.execute(
-        _DELIVERY.where(delivery.c.recipient == recipient, delivery.c.last_sequence > sequence)
-        .order_by(delivery.c.last_sequence)
-        .limit(1)
+        _DELIVERY_AFTER, {"b_recipient": recipient, "b_after": sequence}
     ).one_or_none()
     return None if row is None else Delivery(*row)
 
 
-def last_delivered(connection: Connection, recipient: str) -> int:
-    """Return the last item of the last stored delivery; 0 before the first."""
-    last = connection.execute(
-        select(func.max(delivery.c.last_sequence)).where(delivery.c.recipient == recipient)
-    ).scalar_one()
-    return int(last or 0)
+_DIGESTS = select(delivery.c.recipient, delivery.c.last_sequence, delivery.c.sha256).where(
+    tuple_(delivery.c.recipient, delivery.c.last_sequence).in_(bindparam("ends", expanding=True))
+)
 
 
-def find_deliveries(
-    connection: Connection, ends: Iterable[tuple[str, int]]
-) -> dict[tuple[str, int], Delivery]:
-    """Return the deliveries that end at the given (recipient, last sequence) pairs."""
-    found: dict[tuple[str, int], Delivery] = {}
-    for recipient, last in ends:
-        row = connection.execute(
-            _DELIVERY.where(delivery.c.recipient == recipient, delivery.c.last_sequence == last)
-        ).one_or_none()
-        if row is not None:
-            found[recipient, last] = Delivery(*row)
-    return found
+def delivery_digests(
+    connection: Connection, ends: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], str]:
+    """Return the digests of the deliveries that end at (recipient, last sequence) pairs."""
+    if not ends:
+        return {}
+    rows = connection.execute(_DIGESTS, {"ends": sorted(ends)})
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
-def acknowledge(connection: Connection, recipient: str, up_to: int, at: datetime) -> None:
-    """Note that ``recipient`` has everything up to ``up_to``; a sign of life ends its back-off."""
-    connection.execute(
-        update(delivery)
-        .where(
-            delivery.c.recipient == recipient,
-            delivery.c.last_sequence <= up_to,
-            delivery.c.acknowledged_at.is_(None),
-        )
-        .values(acknowledged_at=at)
+_ACKNOWLEDGE_DELIVERIES = (
+    update(delivery)
+    .where(
+        delivery.c.recipient == bindparam("b_recipient"),
+        delivery.c.last_sequence > bindparam("b_before"),
+        delivery.c.last_sequence <= bindparam("b_up_to"),
     )
-    connection.execute(
-        update(mailbox)
-        .where(mailbox.c.recipient == recipient, mailbox.c.acknowledged_sequence < up_to)
-        .values(acknowledged_sequence=up_to)
+    .values(acknowledged_at=bindparam("b_at"))
+)
+_ACKNOWLEDGE = (
+    update(mailbox)
+    .where(mailbox.c.recipient == bindparam("b_recipient"))
+    .values(
+        acknowledged_sequence=bindparam("b_up_to"),
+        failure_count=0,
+        next_attempt_at=None,
+        last_error=None,
     )
-    note_sign_of_life(connection, [recipient])
+)
+
+
+def acknowledge(connection: Connection, up_to: Iterable[tuple[Mailbox, int]], at: datetime) -> None:
+    """Note up to which item recipients have everything; a sign of life ends their back-off."""
+    rows = [
+        {
+            "b_recipient": box.recipient,
+            "b_before": box.acknowledged_sequence,
+            "b_up_to": last,
+            "b_at": at,
+        }
+        for box, last in up_to
+    ]
+    if rows:
+        connection.execute(_ACKNOWLEDGE_DELIVERIES, rows)
+        connection.execute(_ACKNOWLEDGE, rows)
 
 
 def note_sign_of_life(connection: Connection, recipients: Collection[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from hub.international_registry.accounts import Account
 from hub.international_registry.authorizations import AuthorizationUsage
@@ -359,24 +359,33 @@ def update_issuance(
     )
 
 
+_USAGES = select(
+    authorization_usage.c.party,
+    authorization_usage.c.authorization_id,
+    authorization_usage.c.first_transferred,
+    authorization_usage.c.reserved,
+).where(
+    tuple_(authorization_usage.c.party, authorization_usage.c.authorization_id).in_(
+        bindparam("keys", expanding=True)
+    )
+)
+_SET_USAGE = (
+    update(authorization_usage)
+    .where(
+        authorization_usage.c.party == bindparam("b_party"),
+        authorization_usage.c.authorization_id == bindparam("b_id"),
+    )
+    .values(first_transferred=bindparam("b_first"), reserved=bindparam("b_reserved"))
+)
+
+
 def usages(
     connection: Connection, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], AuthorizationUsage]:
     """Return the units first transferred and reserved under (Party, authorization id) pairs."""
     if not keys:
         return {}
-    rows = connection.execute(
-        select(
-            authorization_usage.c.party,
-            authorization_usage.c.authorization_id,
-            authorization_usage.c.first_transferred,
-            authorization_usage.c.reserved,
-        ).where(
-            tuple_(authorization_usage.c.party, authorization_usage.c.authorization_id).in_(
-                sorted(keys)
-            )
-        )
-    )
+    rows = connection.execute(_USAGES, {"keys": sorted(keys)})
     return {
         (row[0], row[1]): AuthorizationUsage(first_transferred=row[2], reserved=row[3])
         for row in rows
@@ -387,17 +396,23 @@ def write_usage(
     connection: Connection, key: tuple[str, str], usage: AuthorizationUsage, *, known: bool
 ) -> None:
     """Write one authorization's usage; ``known`` tells whether it has a row already."""
-    values = {"first_transferred": usage.first_transferred, "reserved": usage.reserved}
+    party, authorization_id = key
     if known:
         connection.execute(
-            update(authorization_usage)
-            .where(
-                authorization_usage.c.party == key[0],
-                authorization_usage.c.authorization_id == key[1],
-            )
-            .values(**values)
+            _SET_USAGE,
+            {
+                "b_party": party,
+                "b_id": authorization_id,
+                "b_first": usage.first_transferred,
+                "b_reserved": usage.reserved,
+            },
         )
     else:
         connection.execute(
-            insert(authorization_usage).values(party=key[0], authorization_id=key[1], **values)
+            insert(authorization_usage).values(
+                party=party,
+                authorization_id=authorization_id,
+                first_transferred=usage.first_transferred,
+                reserved=usage.reserved,
+            )
         )

@@ -289,6 +289,7 @@ mailbox = Table(
     metadata,
     Column("recipient", String(5), ForeignKey("participant.code"), primary_key=True),
     Column("last_sequence", BigInteger, nullable=False),
+    Column("stored_sequence", BigInteger, nullable=False),
     Column("acknowledged_sequence", BigInteger, nullable=False),
     Column("failure_count", Integer, nullable=False),
     Column("next_attempt_at", Instant, nullable=True),

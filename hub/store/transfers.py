@@ -16,6 +16,10 @@ _SELECT = select(*(transfer.c[name] for name in _NAMES))
 _STATE = _NAMES.index("state")
 
 
+_LOAD = _SELECT.where(transfer.c.transfer_id.in_(bindparam("ids", expanding=True)))
+_ADD = insert(transfer)
+
+
 def _record(row: Sequence[Any]) -> TransferRecord:
     """Return a row as the value that the checks see."""
     values = list(row)
@@ -27,15 +31,13 @@ def load(connection: Connection, ids: Collection[str]) -> dict[str, TransferReco
     """Return the transfers among ``ids`` that exist."""
     if not ids:
         return {}
-    rows = connection.execute(_SELECT.where(transfer.c.transfer_id.in_(sorted(ids))))
+    rows = connection.execute(_LOAD, {"ids": list(ids)})
     return {row[0]: _record(row) for row in rows}
 
 
 def add(connection: Connection, rows: Collection[TransferRecord]) -> None:
     """Insert new transfers."""
-    connection.execute(
-        insert(transfer), [{name: getattr(row, name) for name in _NAMES} for row in rows]
-    )
+    connection.execute(_ADD, [{name: getattr(row, name) for name in _NAMES} for row in rows])
 
 
 _CLOSE = (
