@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from message_schemas import json_codec, schema_files, timestamps
+from message_schemas import examples, json_codec, schema_files, timestamps
 from message_schemas.blocks import SERIAL_MAX, Block, BlockRange, render_identifier
 from message_schemas.catalogue import MESSAGE_TYPES, NOTICE_TYPES
 from message_schemas.envelopes import Delivery, Envelope, Receipt
@@ -34,7 +34,9 @@ BLOCK_COLUMNS = {
     "last_serial",
 }
 
-moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 12, 31), timezones=st.just(UTC))
+# Hypothesis wants naive bounds and adds the zone itself.
+_FIRST, _LAST = (datetime.fromisoformat(day) for day in ("1990-01-01", "2100-12-31"))
+moments = st.datetimes(_FIRST, _LAST, timezones=st.just(UTC))
 participant_codes = st.from_regex("[A-Z]{3}[0-9]{2}", fullmatch=True)
 party_codes = st.from_regex("[A-Z]{3}", fullmatch=True)
 cooperative_approaches = st.from_regex("CA[0-9]{4}", fullmatch=True)
@@ -62,21 +64,21 @@ def bodies(type_: str) -> st.SearchStrategy[Any]:
 
 def block_ranges() -> st.SearchStrategy[BlockRange]:
     """Draw runs of serial numbers, first never above last."""
-    query = {"items_max": 1}
-    return (
-        identities()
-        .map(
-            lambda identity: json_codec.decode_body(
-                "history.query", 1, {**query, "range": identity}
-            )
-        )
-        .map(lambda body: body.range)
+    return identities().map(
+        lambda identity: _decoded("history.query", {"items_max": 1, "range": identity}).range
     )
 
 
 def blocks() -> st.SearchStrategy[Block]:
     """Draw blocks with attributes; quantity and serial numbers need not agree."""
-    return bodies("transfer.proposal").map(lambda body: body.blocks[0])
+    carrier = examples.valid("action.cancellation")
+    return _definition("block").map(
+        lambda block: _decoded("action.cancellation", {**carrier, "blocks": [block]}).blocks[0]
+    )
+
+
+def _decoded(type_: str, document: dict[str, Json]) -> Any:
+    return json_codec.decode_body(type_, 1, document)
 
 
 def envelopes() -> st.SearchStrategy[Envelope]:
@@ -133,12 +135,12 @@ def _strings(schema: dict[str, Json]) -> st.SearchStrategy[str]:
         return moments.map(timestamps.render)
     if schema.get("format") == "date":
         return moments.map(lambda moment: moment.date().isoformat())
-    longest = min(schema.get("maxLength", 30), 30)
-    pattern = schema.get("pattern")
+    pattern, shortest = schema.get("pattern"), schema.get("minLength", 0)
     if pattern is None or pattern.startswith("^[^"):
-        return st.text(line_characters, min_size=schema.get("minLength", 0), max_size=longest)
+        return st.text(line_characters, min_size=shortest, max_size=30)
     drawn = st.from_regex(re.compile(pattern.removesuffix("$") + r"\Z"))
-    return drawn.filter(lambda text: schema.get("minLength", 0) <= len(text))
+    longest = schema.get("maxLength", 200)
+    return drawn.filter(lambda text: shortest <= len(text) <= longest)
 
 
 def _lists(schema: dict[str, Json]) -> st.SearchStrategy[list[Any]]:

@@ -50,7 +50,7 @@ def test_other_zones_are_rendered_in_utc() -> None:
 def test_a_time_without_zone_is_not_rendered() -> None:
     """A naive datetime could be any of 38 hours."""
     with pytest.raises(timestamps.TimestampError, match="naive"):
-        timestamps.render(datetime(2026, 11, 22))
+        timestamps.render(datetime.fromisoformat("2026-11-22"))
 
 
 @pytest.mark.parametrize("text", NOT_TIMESTAMPS)
