@@ -183,7 +183,9 @@ class HubProcess:
     async def _listen(
         self, application: web.Application, port: int, tls: ssl.SSLContext | None = None
     ) -> str:
-        runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(
+            application, access_log=None, keepalive_timeout=self.settings.idle_seconds_max
+        )
         await runner.setup()
         self.runners.append(runner)
         site = web.TCPSite(runner, self.settings.host, port, ssl_context=tls, backlog=1024)
@@ -198,6 +200,7 @@ class HubProcess:
             health=self._health,
             limits=self.settings.limits,
             metrics=self.metrics,
+            request_seconds_max=self.settings.request_seconds_max,
         )
 
     def _participants(self) -> bytes:

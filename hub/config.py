@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     batch_envelopes_max: int = Field(256, description="envelopes that share one commit")
     queue_envelopes_max: int = Field(2_000, description="envelopes waiting before 503")
     queue_bytes_max: int = Field(268_435_456, description="bytes waiting before 503")
+    request_seconds_max: float = Field(30.0, description="time for a request's body to arrive")
+    idle_seconds_max: float = Field(75.0, description="time a connection may be without a request")
     push_timeout_seconds: float = 30.0
     delivery_poll_seconds: float = Field(0.25, description="look for work of other hub processes")
     expiry_sweep_seconds: float = 1.0

@@ -44,8 +44,8 @@ def check_serials_known(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
     """Check 5001, 5009: the ledger knows the serials, or this message may bring them in (DES 4002).
 
     New units enter by their first transfer, sent by the registry that the identifier names as their
-    origin; or, where the first transfer is another event than the move, by a transfer. Use and
-    cancellation end units that the ledger knows, and bring in none.
+    origin; or, where the first transfer is another event than the move, by a transfer; or by their
+    use or cancellation in that registry itself.
     """
     for lot in case.lots:
         if not lot.gaps:
@@ -65,7 +65,9 @@ def may_bring_in(case: Case[UnitMessage], lot: Lot) -> bool:
     if isinstance(body, A64FirstTransfer):
         return True
     if isinstance(body, ACTIONS):
-        return False  # what ends here must have been seen before
+        # Units authorized for OIMP may end where they were issued, never having moved: their use
+        # or cancellation is then the first the ledger hears of them (2/CMA.3 a.2(b)).
+        return lot.range.series.originating_registry == case.context.sender
     if body.action == "first_transfer":
         return True
     authorization = lot.authorization

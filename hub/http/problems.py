@@ -1,7 +1,7 @@
 """Errors turned into HTTP, in this one place (RFC 9457 problem documents).
 
-The retry table of docs/protocol.md is made from ``STATUS``: 429 and 503 are to be retried after a
-while with the same bytes, everything else is final.
+The retry table of docs/protocol.md is made from ``STATUS``: 408, 429 and 503 are to be retried
+after a while with the same bytes, everything else is final.
 """
 
 import json
@@ -35,7 +35,7 @@ STATUS: Final = {
 }
 """Every code a problem may carry, with its HTTP status."""
 
-RETRIED: Final = frozenset({429, 503})
+RETRIED: Final = frozenset({408, 429, 503})
 
 
 def problem(error: HubError) -> web.Response:
@@ -94,6 +94,21 @@ def bad_request(status: int, detail: str) -> web.Response:
         remedy="Send a complete HTTP/1.1 request as /openapi.json describes it.",
         headers={},
     )
+
+
+def too_slow(detail: str) -> web.Response:
+    """Return the problem of a request that took too long to arrive; its connection is closed."""
+    response = _document(
+        408,
+        code=None,
+        name="REQUEST_TOO_SLOW",
+        title="The request did not arrive in time.",
+        detail=detail,
+        remedy="Send it again on a faster connection, or in smaller envelopes.",
+        headers={},
+    )
+    response.force_close()
+    return response
 
 
 def _document(

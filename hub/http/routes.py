@@ -29,6 +29,7 @@ class Door:
     health: Callable[[], dict[str, Any]]
     limits: Limits
     metrics: Metrics
+    request_seconds_max: float
 
 
 DOOR: Final = web.AppKey("door", Door)
@@ -87,6 +88,11 @@ async def _errors_as_problems(
         return problems.problem(too_large)
     except web.HTTPException as error:
         return problems.bad_request(error.status, error.reason)
+    except web.RequestPayloadError as error:
+        return problems.bad_request(400, f"the body cannot be read: {error}"[:200])
+    except TimeoutError:
+        seconds = request.app[DOOR].request_seconds_max
+        return problems.too_slow(f"the body did not arrive within {seconds:g} seconds")
 
 
 async def post_envelope(request: web.Request) -> web.Response:
@@ -97,13 +103,20 @@ async def post_envelope(request: web.Request) -> web.Response:
             ResponseCode.MEDIA_TYPE_NOT_SUPPORTED,
             f"Content-Type {request.content_type[:80]!r}; send {MEDIA_TYPE}",
         )
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":  # a digest is over the bytes as posted; nothing is inflated here
+        raise PeerError(
+            ResponseCode.MEDIA_TYPE_NOT_SUPPORTED,
+            f"Content-Encoding {encoding[:40]!r}; send the envelope as it is",
+        )
     length = request.content_length
     if length is not None and length > door.limits.envelope_bytes_max:
         raise PeerError(
             ResponseCode.ENVELOPE_TOO_LARGE,
             f"{length} bytes announced; the limit is {door.limits.envelope_bytes_max}",
         )
-    raw = await request.read()
+    async with asyncio.timeout(door.request_seconds_max):
+        raw = await request.read()
     with door.metrics.receiving():
         receipt = await door.receive(raw)
     return web.Response(body=receipt, content_type=MEDIA_TYPE)

@@ -16,6 +16,7 @@ import msgspec
 
 from hub.checks.facts import Facts, IssuanceRecord, MessageContext, TransferRecord
 from hub.checks.sequence import differing_field, natural_id
+from hub.international_registry.authorizations import AuthorizationUsage
 from hub.protocol.limits import Limits
 from hub.services.reference_data import ReferenceData
 from hub.store.mailboxes import Mailbox
@@ -161,7 +162,11 @@ class BatchWork:
         result: dict[str, Any] = msgspec.json.decode(row.result)
         return result
 
-    def set_usage(self, key: tuple[str, str], usage: Any) -> None:
+    def usage_of(self, key: tuple[str, str]) -> AuthorizationUsage:
+        """Return how much of an authorization's cap is used or reserved."""
+        return self.facts.usage.get(key) or AuthorizationUsage()
+
+    def set_usage(self, key: tuple[str, str], usage: AuthorizationUsage) -> None:
         """Write how much of an authorization's cap is used or reserved."""
         self.facts.usage[key] = usage
         self.dirty_usages.add(key)

@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 
 from hub.checks.facts import Facts, Policy
 from hub.checks.sequence import natural_id
-from hub.international_registry.authorizations import AuthorizationUsage
 from hub.international_registry.ledger import LedgerWindow
-from hub.international_registry.units import Range
+from hub.international_registry.units import Range, Series
 from hub.protocol.envelopes import OpenEnvelope, OpenMessage, type_message
 from hub.protocol.limits import Limits
+from hub.services import load_provenance
 from hub.services.batch_work import BatchWork
 from hub.services.handlers.article64 import issuance_of
 from hub.services.handlers.units import range_of
@@ -59,6 +59,7 @@ class Needs:
     acknowledgements: set[tuple[str, int]] = field(default_factory=set)
     mailboxes: set[str] = field(default_factory=set)
     initiators: set[str] = field(default_factory=set)
+    askers: dict[Series, set[str]] = field(default_factory=dict)
 
 
 def needs_of(opened: Iterable[OpenEnvelope]) -> Needs:
@@ -98,15 +99,17 @@ def _add(needs: Needs, sender: str, message: OpenMessage) -> None:
         if isinstance(named, AuthorizationRecord):
             needs.usages.add((named.authorizing_party, named.authorization_id))
     for block in getattr(body, "blocks", ()):
-        _add_block(needs, block)
+        _add_block(needs, sender, block)
 
 
-def _add_block(needs: Needs, block: Any) -> None:
+def _add_block(needs: Needs, sender: str, block: Any) -> None:
     """Add the ledger rows and the authorization that a unit block names."""
     if not hasattr(block, "authorization_id"):
         return  # the blocks of a rejection's reasons only name serials
     if block.first_serial <= block.last_serial:
-        needs.ranges.add(range_of(block))
+        range_ = range_of(block)
+        needs.ranges.add(range_)
+        needs.askers.setdefault(range_.series, set()).add(sender)
     needs.usages.add((block.first_transferring_party, block.authorization_id))
     if block.underlying_unit is not None:
         unit = block.underlying_unit
@@ -158,6 +161,7 @@ def load_needs(
     merged = {block.block_id: block for block in (*blocks, *reserved)}
     acted = transfers.load_acted(connection, needs.action_ids)
     usages = reference.usages(connection, needs.usages | _usages_of(reserved))
+    own = dict if needs.records else _shared
     facts = Facts(
         now=now,
         window=LedgerWindow(merged.values(), head.next_block_id),
@@ -167,15 +171,19 @@ def load_needs(
         policy=identity.policy,
         participants=data.participants,
         suspensions=data.suspensions,
-        approaches=dict(data.approaches),
-        authorizations=dict(data.authorizations),
-        authorization_versions=dict(data.authorization_versions),
-        entities=dict(data.entities),
+        approaches=own(data.approaches),
+        authorizations=own(data.authorizations),
+        authorization_versions=own(data.authorization_versions),
+        entities=own(data.entities),
         accounts=data.accounts,
         transfers=dict(known),
-        usage={key: AuthorizationUsage() for key in data.authorizations} | usages,
+        usage=usages,
         crowded=crowded,
         underlying_taken=_underlying_taken(connection, interning, needs.underlying),
+        brought_by=load_provenance.brought_by(connection, interning, blocks, needs.askers),
+        arrivals=load_provenance.arrivals(
+            connection, interning, needs.initiators, identity.policy, now
+        ),
         quantity_today=_quantity_today(connection, needs.initiators, identity.policy, now),
     )
     _load_issuances(connection, facts, needs.issuance_ids)
@@ -190,6 +198,11 @@ def load_needs(
         acted,
         known_usages=frozenset(usages),
     )
+
+
+def _shared(directory: Any) -> Any:
+    """Return a directory of the cached reference data itself: this batch will not change it."""
+    return directory
 
 
 def _usages_of(blocks: Iterable[Any]) -> set[tuple[str, str]]:

@@ -272,7 +272,14 @@ Index(
     sqlite_where=transfer.c.state == "proposed",
     postgresql_where=transfer.c.state == "proposed",
 )
-Index("ix_transfer_proposed_log_index", transfer.c.proposed_log_index)
+# What the timelines, the velocity limit and the onward delay look back at.
+Index("ix_transfer_proposed_at", transfer.c.proposed_at)
+Index(
+    "ix_transfer_closed_at",
+    transfer.c.closed_at,
+    sqlite_where=transfer.c.closed_at.is_not(None),
+    postgresql_where=transfer.c.closed_at.is_not(None),
+)
 
 acted = Table(
     "acted",

@@ -87,7 +87,7 @@ def search(
     limit: int = 100,
 ) -> list[TransferRecord]:
     """Return the newest transfers, of one participant or in one state if asked."""
-    query = _SELECT.order_by(transfer.c.proposed_log_index.desc(), transfer.c.transfer_id)
+    query = _SELECT.order_by(transfer.c.proposed_at.desc(), transfer.c.transfer_id)
     if participant is not None:
         query = query.where(
             or_(transfer.c.initiator == participant, transfer.c.acquirer == participant)

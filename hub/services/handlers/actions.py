@@ -10,11 +10,22 @@ from typing import Any
 
 from hub.checks.facts import MessageContext
 from hub.international_registry import first_transfer
-from hub.international_registry.units import FirstTransferEvent, LedgerBlock, Range
+from hub.international_registry.units import (
+    BlockStatus,
+    FirstTransferEvent,
+    LedgerBlock,
+    Range,
+)
 from hub.services import outcomes
 from hub.services.batch_work import BatchWork
 from hub.services.handlers.judging import judged
-from hub.services.handlers.units import definition_of, range_of, wire_ranges
+from hub.services.handlers.units import (
+    attributes_of,
+    definition_of,
+    range_of,
+    underlying_of,
+    wire_ranges,
+)
 from message_schemas.envelopes import Outcome
 
 
@@ -42,6 +53,8 @@ def _act(context: MessageContext, work: BatchWork, kind: str) -> dict[str, Any]:
     ended: list[LedgerBlock] = []
     for block in body.blocks:
         range_ = range_of(block)
+        for gap in window.gaps(range_):
+            _introduce(context, work, block, gap)
         for piece in window.overlapping(range_.series, range_.first, range_.last):
             part = piece.range.intersect(range_)
             assert part is not None
@@ -55,6 +68,31 @@ def _act(context: MessageContext, work: BatchWork, kind: str) -> dict[str, Any]:
     result = {"action_id": body.action_id, "log_index": context.log_index, "state": "recorded"}
     work.take(context, body.action_id, result)
     return result
+
+
+def _introduce(context: MessageContext, work: BatchWork, block: Any, gap: Range) -> None:
+    """Bring in units that end in their originating registry, never having moved."""
+    body: Any = context.body
+    attributes = attributes_of(block)
+    authorization = work.facts.authorizations[
+        gap.series.first_transferring_party, attributes.authorization_id
+    ]
+    event = first_transfer.event_of_introduction(
+        authorization.purposes, definition_of(work.facts, authorization)
+    )
+    work.facts.window.introduce(
+        gap,
+        attributes,
+        context.sender,
+        body.account,
+        BlockStatus.AUTHORIZED,
+        event,
+        body.action_id,
+        underlying_of(block),
+    )
+    if event is not None:
+        count_first_transfer(work, gap, attributes.authorization_id)
+        tell_first_transfer(context, work, [gap], event, body.action_id)
 
 
 def _event(
@@ -75,7 +113,7 @@ def _event(
 def count_first_transfer(work: BatchWork, range_: Range, authorization_id: str) -> None:
     """Count units that just became first transferred against their authorization's cap."""
     key = (range_.series.first_transferring_party, authorization_id)
-    work.set_usage(key, work.facts.usage[key].recorded(range_.quantity))
+    work.set_usage(key, work.usage_of(key).recorded(range_.quantity))
 
 
 def tell_first_transfer(

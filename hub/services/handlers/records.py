@@ -7,7 +7,6 @@ import msgspec
 from hub.checks.facts import MessageContext
 from hub.international_registry.authorizations import (
     Authorization,
-    AuthorizationUsage,
     AuthorizedEntity,
     CooperativeApproach,
 )
@@ -58,7 +57,6 @@ def _enter(context: MessageContext, work: BatchWork, value: record_bodies.Record
             key = (value.authorizing_party, value.authorization_id)
             facts.authorizations[key] = value
             facts.authorization_versions[(*key, value.version)] = value
-            facts.usage.setdefault(key, AuthorizationUsage())
             notice = {
                 "authorization_id": value.authorization_id,
                 "version": value.version,

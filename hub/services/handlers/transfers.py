@@ -58,7 +58,7 @@ def _propose(context: MessageContext, work: BatchWork) -> dict[str, Any]:
     reserved = facts.window.reserve(ranges, body.transfer_id)
     transfer = _record_of(context, work)
     for key, quantity in _counted(transfer, reserved).items():
-        work.set_usage(key, facts.usage[key].proposed(quantity))
+        work.set_usage(key, work.usage_of(key).proposed(quantity))
     work.add_transfer(transfer)
     work.remember(context)
     if context.recipient == facts.international_registry:
@@ -203,12 +203,12 @@ def close(
         )
         window.move(transfer.transfer_id, transfer.acquirer, transfer.acquiring_account, event)
         for key, quantity in counted.items():
-            work.set_usage(key, work.facts.usage[key].completed(quantity))
+            work.set_usage(key, work.usage_of(key).completed(quantity))
     else:
         window.withdraw(transfer.transfer_id)
         window.release(transfer.transfer_id)
         for key, quantity in counted.items():
-            work.set_usage(key, work.facts.usage[key].released(quantity))
+            work.set_usage(key, work.usage_of(key).released(quantity))
     after = closed(transfer, state, work.log_index, work.facts.now)
     work.close_transfer(after)
     _tell_both(work, after, previous_sha256, reasons)

@@ -99,7 +99,7 @@ ROWS = [
     ),
     found(Code.BLOCK_UNKNOWN, "a hole", going(held(1, 49), held(51, 100))),
     passes(Code.BLOCK_UNKNOWN, "two that touch", going(held(1, 50), held(51, 100))),
-    found(
+    passes(
         Code.BLOCK_UNKNOWN,
         "new units cancelled where they were issued",
         lambda: sent(cancel(action_id="THA01-9", cancelling_party="THA"), sender="THA01"),

@@ -344,8 +344,14 @@ def _create_transfer() -> None:
         sqlite_where=sa.text("state = 'proposed'"),
         postgresql_where=sa.text("state = 'proposed'"),
     )
+    op.create_index("ix_transfer_proposed_at", "transfer", ["proposed_at"], unique=False)
     op.create_index(
-        "ix_transfer_proposed_log_index", "transfer", ["proposed_log_index"], unique=False
+        "ix_transfer_closed_at",
+        "transfer",
+        ["closed_at"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NOT NULL"),
+        postgresql_where=sa.text("closed_at IS NOT NULL"),
     )
 
 
