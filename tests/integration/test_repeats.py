@@ -12,7 +12,9 @@ from tests.integration.conftest import StartHub
 from tests.integration.hub_process import HubUnderTest, register
 from tests.integration.peers import Peer, payload_of, proposal
 from tests.integration.worlds import (
+    acknowledgement,
     codes,
+    fetched,
     fresh_block,
     fresh_id,
     last_sequence,
@@ -105,36 +107,26 @@ async def test_an_act_under_a_known_id_is_a_duplicate_or_names_the_field_that_di
 
 
 async def test_acknowledgements_with_a_wrong_or_missing_digest_are_refused(
-    thailand: Peer, switzerland: Peer
+    thailand: Peer, switzerland: Peer, ghana: Peer
 ) -> None:
     """Only the digest of the delivery that ends at the item moves the mailbox on."""
     await record_world(thailand)
     await thailand.say("CHE01", proposal(fresh_id("THA01"), fresh_block(5)))
-    receipt = await switzerland.say("XHB01", ("mailbox.fetch", {"after_sequence": 0, "wait_seconds": 0}))
-    delivery = payload_of(
-        receipt["outcomes"][0]["result"]["delivery"].encode(), "itmo-delivery+jws"
-    )
-    last = delivery["last_sequence"]
+    mine, others = await fetched(switzerland), await fetched(ghana)
+    assert mine is not None
+    assert others is not None
+    last = acknowledgement(mine)[1]["up_to_sequence"]
 
     async def acknowledge(**body: object) -> int:
         receipt = await switzerland.say("XHB01", ("delivery.acknowledgement", body))
         return codes(receipt)[0]
 
-    assert await acknowledge(up_to_sequence=last, delivery_sha256="0" * 64) == 4009
+    wrong = acknowledgement(others)[1]["delivery_sha256"]
+    assert await acknowledge(up_to_sequence=last, delivery_sha256=wrong) == 4009
     assert await acknowledge(up_to_sequence=last) == 3003
-    assert await acknowledge(up_to_sequence=last + 1000, delivery_sha256="0" * 64) == 4008
-    # Digests of other deliveries and of other participants' deliveries are wrong digests too.
-    theirs = await thailand.say("XHB01", ("mailbox.fetch", {"after_sequence": 0, "wait_seconds": 0}))
-    assert theirs["outcomes"][0]["result"]["delivery"] is not None
-    digest_of_theirs = _digest(theirs)
-    assert await acknowledge(up_to_sequence=last, delivery_sha256=digest_of_theirs) in {4009}
-    assert await acknowledge(up_to_sequence=last, delivery_sha256=_digest(receipt)) == 0
-
-
-def _digest(fetched: dict[str, list[dict[str, dict[str, str]]]]) -> str:
-    import hashlib
-
-    return hashlib.sha256(fetched["outcomes"][0]["result"]["delivery"].encode()).hexdigest()
+    assert await acknowledge(up_to_sequence=last + 1000, delivery_sha256=wrong) == 4008
+    assert await acknowledge(**acknowledgement(mine)[1]) == 0
+    assert await acknowledge(**acknowledgement(mine)[1]) == 0
 
 
 @pytest.mark.postgres

@@ -1,10 +1,20 @@
 """What tests that share a hub need: ids and serials of their own, a world recorded once, views."""
 
+import hashlib
 import itertools
 from collections import Counter
 from typing import Any
 
-from tests.integration.peers import Body, Peer, approach, authorization, block
+from tests.integration.peers import (
+    Body,
+    Peer,
+    Said,
+    acceptance,
+    approach,
+    authorization,
+    block,
+    payload_of,
+)
 
 _NUMBERS = itertools.count(1)
 _SERIALS = itertools.count(1_000_001, 100_000)
@@ -50,6 +60,31 @@ async def mailbox(peer: Peer, after: int = 0) -> list[Body]:
         items.extend(item for item in delivery["items"] if item["sequence"] > after)
         after = delivery["last_sequence"]
     return items
+
+
+async def fetched(peer: Peer, after: int = 0, wait_seconds: int = 0) -> bytes | None:
+    """Return the exact bytes of the delivery with the item after one, or None."""
+    body = {"after_sequence": after, "wait_seconds": wait_seconds}
+    receipt = await peer.say("XHB01", ("mailbox.fetch", body))
+    text = receipt["outcomes"][0]["result"]["delivery"]
+    return None if text is None else text.encode()
+
+
+def acknowledgement(delivery: bytes) -> Said:
+    """Return the message that acknowledges a delivery."""
+    last = payload_of(delivery, "itmo-delivery+jws")["last_sequence"]
+    digest = hashlib.sha256(delivery).hexdigest()
+    return "delivery.acknowledgement", {"up_to_sequence": last, "delivery_sha256": digest}
+
+
+def rejection(transfer_id: str, proposal_sha256: str) -> Said:
+    """Return a rejection of a transfer."""
+    return acceptance(
+        transfer_id,
+        proposal_sha256,
+        decision="reject",
+        reasons=[{"text": "The account is closed."}],
+    )
 
 
 async def last_sequence(peer: Peer) -> int:

@@ -1,0 +1,90 @@
+"""Killed at every commit boundary, and at any moment under load, everyone converges alone.
+
+No receipt without its message, no message without its receipt, no unit in two places or in none, and
+nothing stuck: every transfer ends, every reservation is released (``traffic`` compares it all).
+"""
+
+import asyncio
+import random
+
+import aiohttp
+import pytest
+
+from hub.services.crash_points import CRASH_POINTS
+from tests.integration.conftest import StartHub
+from tests.integration.hub_process import register
+from tests.integration.postgres_process import PostgresUnderTest
+from tests.integration.traffic import Traffic, keep_alive, wait_for_traffic
+
+SETTINGS = {
+    "ITMO_HUB_EXPIRY_SWEEP_SECONDS": "0.2",
+    "ITMO_HUB_RETRY": '{"base_seconds": 0.1, "cap_seconds": 1.0}',
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_hub_killed_at_every_commit_boundary_converges(
+    hubs: StartHub, http: aiohttp.ClientSession, database_url: str, run_seed: int
+) -> None:
+    """Before and after each commit, each receipt and each acknowledgement, one after the other."""
+    register(database_url)
+    hub = await hubs(database_url, **SETTINGS)
+    traffic = Traffic(hub, http, run_seed)
+    chosen = random.Random(run_seed)
+    places = [f"{place}:{chosen.randint(1, 4)}" for place in CRASH_POINTS]
+    async with traffic.flowing(sender_count=4):
+        await keep_alive(hub, places)
+    await traffic.check()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_three_kills_under_load_leave_nothing_stuck(
+    hubs: StartHub, http: aiohttp.ClientSession, database_url: str, run_seed: int
+) -> None:
+    """Thirty-two senders, three kills at random moments: every transfer ends, all is released."""
+    register(database_url)
+    hub = await hubs(database_url, **SETTINGS)
+    traffic = Traffic(hub, http, run_seed)
+    chosen = random.Random(run_seed)
+    async with traffic.flowing(sender_count=32):
+        for _ in range(3):
+            await wait_for_traffic(traffic, 40)
+            await asyncio.sleep(chosen.random() / 2)
+            hub.kill_now()
+            await hub.start()
+        await wait_for_traffic(traffic, 40)
+    await traffic.check()
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.timeout(300)
+async def test_a_killed_postgresql_server_costs_waiting_and_nothing_else(
+    hubs: StartHub,
+    http: aiohttp.ClientSession,
+    tmp_path_factory: pytest.TempPathFactory,
+    run_seed: int,
+) -> None:
+    """The hub answers "later" while its server is away, and goes on by itself when it is back."""
+    server = PostgresUnderTest(tmp_path_factory.mktemp("postgres"))
+    try:
+        register(server.url)
+        hub = await hubs(server.url, **SETTINGS)
+        traffic = Traffic(hub, http, run_seed)
+        chosen = random.Random(run_seed)
+        async with traffic.flowing(sender_count=16):
+            for _ in range(3):
+                await wait_for_traffic(traffic, 20)
+                await asyncio.sleep(chosen.random() / 2)
+                await asyncio.to_thread(server.kill)
+                ready = hub.address + "/health/ready"
+                async with http.get(ready) as response:
+                    assert response.status == 503
+                assert hub.returncode is None
+                await asyncio.to_thread(server.start)
+            await wait_for_traffic(traffic, 20)
+        await traffic.check()
+    finally:
+        server.close()
