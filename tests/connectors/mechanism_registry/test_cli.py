@@ -19,6 +19,8 @@ from connectors.session.crash_points import ENVIRONMENT_NAME, EXIT_STATUS
 from tests.connectors.mechanism_registry.hub import MechanismHub, write_settings
 from tests.connectors.mechanism_registry.rows import block, whole_issuance, write_lines
 
+RUN_SECONDS_MAX = 60
+
 runner = CliRunner()
 
 
@@ -134,7 +136,13 @@ async def run_process(feed: Path, variables: dict[str, str]) -> tuple[int, str, 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    output, errors = await process.communicate()
+    try:
+        async with asyncio.timeout(RUN_SECONDS_MAX):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
     assert process.returncode is not None
     return process.returncode, output.decode(), errors.decode()
 
