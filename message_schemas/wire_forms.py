@@ -58,7 +58,7 @@ def _writer(cls: Any) -> Callable[[Any], Json]:
     defaults = tuple(
         _REQUIRED if field.default is MISSING else field.default for field in fields(cls)
     )
-    values_of = attrgetter(*names) if len(names) > 1 else _single(names[0])
+    values_of = attrgetter(*names)  # a tuple, because no class of ours has a single field
     plan = tuple(zip(names, defaults, strict=True))
 
     def write(value: Any) -> Json:
@@ -70,11 +70,6 @@ def _writer(cls: Any) -> Callable[[Any], Json]:
         return written
 
     return _block_writer(write) if cls is Block else write
-
-
-def _single(name: str) -> Callable[[Any], tuple[Any]]:
-    get = attrgetter(name)
-    return lambda value: (get(value),)
 
 
 def _range_to_plain(block: BlockRange) -> Json:

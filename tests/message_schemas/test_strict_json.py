@@ -105,6 +105,14 @@ def test_positions_point_at_the_fault() -> None:
     assert "character 9" in str(refused.value)
 
 
+@pytest.mark.parametrize("end", [b"", b"x", b"1.5", b'"\\ud800"'])
+def test_faults_at_the_edge_of_the_stack_are_refused_too(end: bytes) -> None:
+    """The careful reader may run out of stack where the fast one did not."""
+    for depth in range(880, 1020):
+        with pytest.raises(JsonRefusedError):
+            parse_strict(b"[" * depth + end)
+
+
 @pytest.mark.parametrize("depth", [0, 1, 5, DEPTH_MAX])
 @pytest.mark.parametrize("noise", [b'"x"', b'"[["', b'"]]"', b'"\\"["', b'"\\\\"'])
 def test_depth_counts_brackets_outside_strings_only(depth: int, noise: bytes) -> None:
