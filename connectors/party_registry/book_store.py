@@ -87,6 +87,10 @@ _RETIRE: Final = (
     .where(unit_block.c.block_id == bindparam("block"))
     .values(status=bindparam("new_status"), reserved_by=None, first_transfer=bindparam("event"))
 )
+_DELETE: Final = delete(unit_block).where(unit_block.c.block_id == bindparam("block"))
+_ACCOUNT: Final = select(account).where(account.c.account_id == bindparam("wanted"))
+_INSERT: Final = insert(unit_block)
+_JOURNAL: Final = insert(movement)
 _MARK: Final = (
     update(unit_block)
     .where(unit_block.c.block_id == bindparam("block"))
@@ -185,7 +189,7 @@ def insert_blocks(connection: Connection, blocks: Iterable[HeldBlock]) -> None:
     """Insert blocks that are not there yet, with or without a reservation."""
     rows = [{**_values(block), "reserved_by": block.reserved_by} for block in blocks]
     if rows:
-        connection.execute(insert(unit_block), rows)
+        connection.execute(_INSERT, rows)
 
 
 def replace_block(
@@ -252,9 +256,7 @@ def delete_blocks(connection: Connection, blocks: Iterable[HeldBlock]) -> None:
     """Remove blocks that left the registry."""
     ids = [{"block": block.block_id} for block in blocks]
     if ids:
-        connection.execute(
-            delete(unit_block).where(unit_block.c.block_id == bindparam("block")), ids
-        )
+        connection.execute(_DELETE, ids)
 
 
 def journal(
@@ -266,7 +268,7 @@ def journal(
         for block in blocks
     ]
     if rows:
-        connection.execute(insert(movement), rows)
+        connection.execute(_JOURNAL, rows)
 
 
 def next_serial(connection: Connection, series: Series) -> int:
@@ -291,7 +293,7 @@ def open_account(connection: Connection, opened: Account) -> bool:
 
 def fetch_account(connection: Connection, account_id: str) -> Account | None:
     """Return an account, or nothing."""
-    row = connection.execute(select(account).where(account.c.account_id == account_id)).first()
+    row = connection.execute(_ACCOUNT, {"wanted": account_id}).first()
     return None if row is None else Account(*row)
 
 

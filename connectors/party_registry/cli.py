@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,8 @@ from connectors.party_registry.cli_transfers import app as transfer_app
 from connectors.party_registry.cli_units import app as units_app
 from connectors.party_registry.config import RegistryConfig, load_config
 from connectors.party_registry.connector import Connector, open_registry_database
+from connectors.party_registry.simulator import SimulatedConnector
+from connectors.party_registry.simulator_faults import Fault, FaultPlan
 
 __all__ = ["app"]
 
@@ -77,13 +80,41 @@ def serve(config: Config, as_json: AsJson = False) -> None:
         uvloop.run(_serve(settings, as_json=as_json))
 
 
+@app.command()
+def simulate(
+    config: Config,
+    fault: Annotated[list[str], typer.Option(help="A fault and its chance: repeat=0.2")],
+    seed: Annotated[int | None, typer.Option(help="Repeat the run of this seed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a registry that misbehaves on demand; only against a hub that is there for tests."""
+    import uvloop
+
+    with failing():
+        settings = load_config(config)
+        chances = dict(_read_fault(text) for text in fault)
+        chosen = secrets.randbits(32) if seed is None else seed
+        typer.echo(f"seed: {chosen}", err=True)
+        simulated = SimulatedConnector(settings, FaultPlan(chosen, chances))
+        uvloop.run(_run(simulated, as_json=as_json))
+
+
+def _read_fault(text: str) -> tuple[Fault, float]:
+    name, _, chance = text.partition("=")
+    return Fault(name), float(chance)
+
+
 async def _serve(settings: RegistryConfig, *, as_json: bool) -> None:
+    await _run(Connector(settings), as_json=as_json)
+
+
+async def _run(connector: Connector, *, as_json: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with Connector(settings) as connector:
-        started = {"participant": settings.participant, "api": connector.api_url}
+    async with connector:
+        started = {"participant": connector.config.participant, "api": connector.api_url}
         if connector.push_url is not None:
             started["push"] = connector.push_url
         typer.echo(json.dumps(started) if as_json else "\t".join(started.values()))

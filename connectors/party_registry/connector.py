@@ -49,9 +49,9 @@ class Connector:
         self, config: RegistryConfig, *, clock: Callable[[], datetime] = system_clock
     ) -> None:
         self.config = config
-        self._clock = clock
-        self._signers = self._open_signers()
-        self._anchor = self._open_anchor()
+        self.clock = clock
+        self.signers = self._open_signers()
+        self.anchor = self._open_anchor()
         self._webhooks: WebhookWorker | None = None
         self._stack = AsyncExitStack()
         self.push_url: str | None = None
@@ -87,14 +87,7 @@ class Connector:
             policy=config.policy(),
             webhooks=self._wake_webhooks if config.webhooks is not None else None,
         )
-        self.session = Session(
-            config.session_settings(),
-            self.database,
-            self._signers,
-            self._anchor,
-            self.registry,
-            clock=self._clock,
-        )
+        self.session = self.make_session()
         await self._stack.enter_async_context(self.session)
         self._start_webhooks()
         application = api.make_application(self.session, self.registry, token)
@@ -102,6 +95,21 @@ class Connector:
         if config.delivery.mode == "push":
             url = await self._listen(self._push_application(), config.delivery.listen, self._tls())
             self.push_url = url + config.delivery.path
+
+    def make_session(self) -> Session:
+        """Return the session; simulators put a misbehaving one in its place."""
+        return Session(
+            self.config.session_settings(),
+            self.database,
+            self.signers,
+            self.anchor,
+            self.registry,
+            clock=self.clock,
+        )
+
+    async def handle_push(self, request: web.Request) -> web.StreamResponse:
+        """Answer a push of the hub; simulators answer something else."""
+        return await self.session.handle_push(request)
 
     def _start_webhooks(self) -> None:
         webhooks = self.config.webhooks
@@ -123,7 +131,7 @@ class Connector:
     def _push_application(self) -> web.Application:
         # The body is read in pieces within the session's own limit.
         application = web.Application(client_max_size=0)
-        application.router.add_post(self.config.delivery.path, self.session.handle_push)
+        application.router.add_post(self.config.delivery.path, self.handle_push)
         return application
 
     def _tls(self) -> ssl.SSLContext | None:

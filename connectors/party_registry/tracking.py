@@ -11,10 +11,11 @@ What is final stays: a late word changes nothing but the timeline.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, Update, bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from connectors.party_registry.tracking_tables import action, counter, transfer, transfer_event
@@ -93,6 +94,13 @@ _NUMBER: Final = (
 )
 _FETCH: Final = select(transfer).where(transfer.c.transfer_id == bindparam("wanted"))
 _NOTE: Final = insert(transfer_event)
+_ADD: Final = upsert(transfer).on_conflict_do_nothing(index_elements=["transfer_id"])
+
+
+@cache
+def _set_transfer(names: tuple[str, ...]) -> Update:
+    changed = update(transfer).where(transfer.c.transfer_id == bindparam("wanted"))
+    return changed.values({name: bindparam(name) for name in ("changed_at", *names)})
 
 
 def next_number(connection: Connection, participant: str) -> str:
@@ -105,8 +113,7 @@ def add_transfer(connection: Connection, added: Transfer) -> bool:
     """Store a transfer; tell whether its id was new."""
     values = {name: getattr(added, name) for name in Transfer.__dataclass_fields__}
     values["proposal"] = msgspec.json.encode(added.proposal)
-    statement = upsert(transfer).on_conflict_do_nothing(index_elements=["transfer_id"])
-    return connection.execute(statement, values).rowcount == 1
+    return connection.execute(_ADD, values).rowcount == 1
 
 
 def fetch_transfer(connection: Connection, transfer_id: str) -> Transfer | None:
@@ -137,11 +144,8 @@ def list_transfers(
 
 def set_transfer(connection: Connection, transfer_id: str, at: str, **values: Any) -> None:
     """Change columns of a transfer that is there."""
-    result = connection.execute(
-        update(transfer)
-        .where(transfer.c.transfer_id == transfer_id)
-        .values(changed_at=at, **values)
-    )
+    statement = _set_transfer(tuple(values))
+    result = connection.execute(statement, {"wanted": transfer_id, "changed_at": at, **values})
     assert result.rowcount == 1, f"the transfer {transfer_id} is not there"
 
 

@@ -66,7 +66,9 @@ class WebhookWorker:
                     await self._deliver(client, event)
                     continue
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), wait)
+                    # not wait_for(): on Python 3.11 it can swallow a cancellation
+                    async with asyncio.timeout(wait):
+                        await self._changed.wait()
 
     def _seconds_until(self, event: WebhookEvent) -> float:
         return event.due_at_ms / 1000 - self._context.clock().timestamp()

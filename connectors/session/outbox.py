@@ -44,6 +44,8 @@ __all__ = [
 _ENVELOPE_OVERHEAD_BYTES: Final = 4_096
 _MESSAGE_OVERHEAD_BYTES: Final = 160
 _REFERENCE_CHARACTERS_MAX: Final = 200
+_NEW_MESSAGE: Final = insert(outbox_message)
+_NEW_ENVELOPE: Final = insert(outbox_envelope)
 
 
 class MessageInvalidError(ValueError):
@@ -98,7 +100,7 @@ def submit(
     """
     rows = [_row(settings, recipient, *message, now) for message in messages]
     if rows:
-        connection.execute(insert(outbox_message), rows)
+        connection.execute(_NEW_MESSAGE, rows)
     return [row["message_id"] for row in rows]
 
 
@@ -254,23 +256,24 @@ def seal_next(
         return None
     messages = [(row["message_id"], row["type"], msgspec.json.decode(row["body"])) for row in rows]
     envelope_id, raw = build_envelope(settings, signers, recipient, messages, now)
-    due_at_ms = milliseconds(now)
+    due_at_ms, sha256 = milliseconds(now), digest(raw)
     connection.execute(
-        insert(outbox_envelope).values(
-            envelope_id=envelope_id,
-            recipient=recipient,
-            state="queued",
-            raw=raw,
-            sha256=digest(raw),
-            sealed_at=timestamps.render(now),
-            attempt_count=0,
-            due_at_ms=due_at_ms,
-        )
+        _NEW_ENVELOPE,
+        {
+            "envelope_id": envelope_id,
+            "recipient": recipient,
+            "state": "queued",
+            "raw": raw,
+            "sha256": sha256,
+            "sealed_at": timestamps.render(now),
+            "attempt_count": 0,
+            "due_at_ms": due_at_ms,
+        },
     )
     connection.execute(
         _TAKE, {"line": recipient, "last": rows[-1]["position"], "taken_by": envelope_id}
     )
-    return QueuedEnvelope(envelope_id, recipient, raw, digest(raw), 0, due_at_ms)
+    return QueuedEnvelope(envelope_id, recipient, raw, sha256, 0, due_at_ms)
 
 
 def _as_many_as_fit(rows: Iterable[RowMapping], bytes_max: int) -> list[RowMapping]:

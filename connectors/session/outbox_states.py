@@ -69,6 +69,13 @@ _OUTCOME: Final = (
 )
 
 
+_WAKE: Final = (
+    update(outbox_envelope)
+    .where(outbox_envelope.c.state == "queued", outbox_envelope.c.due_at_ms > bindparam("now_ms"))
+    .values(due_at_ms=bindparam("now_ms"))
+)
+
+
 def record_receipt(
     connection: Connection,
     envelope_id: str,
@@ -135,12 +142,7 @@ def has_postponed(connection: Connection, now_ms: int) -> bool:
 
 def wake_postponed(connection: Connection, now_ms: int) -> int:
     """Make every waiting envelope due: the hub gave a sign of life, or an operator asks."""
-    result = connection.execute(
-        update(outbox_envelope)
-        .where(outbox_envelope.c.state == "queued", outbox_envelope.c.due_at_ms > now_ms)
-        .values(due_at_ms=now_ms)
-    )
-    return result.rowcount
+    return connection.execute(_WAKE, {"now_ms": now_ms}).rowcount
 
 
 def retry(connection: Connection, envelope_id: str, now_ms: int) -> bool:

@@ -43,6 +43,8 @@ from message_schemas.messages.session import DeliveryAcknowledgement, DeliveryRe
 __all__ = ["Acknowledged", "Receiver", "Refused"]
 
 _KEY_RETRY_AFTER_SECONDS: Final = 5
+# A delivery that overlaps an earlier one may be stored already, by the same bytes.
+_NEW_DELIVERY: Final = insert(inbox_delivery).prefix_with("OR IGNORE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Receiver:
         self._participants = participants
         self._exchanger = exchanger
         self._lock = asyncio.Lock()
+        self._applied_through: int | None = None
 
     async def receive(self, raw: bytes) -> Acknowledged | Refused:
         """Give a delivery its effect, at most once, and return what to answer."""
@@ -109,7 +112,7 @@ class Receiver:
 
     async def _apply(self, checked: CheckedDelivery) -> Acknowledged | Refused:
         delivery = checked.delivery
-        applied_through = await self._context.database.read(state.load_int, state.APPLIED_THROUGH)
+        applied_through = await self._load_applied_through()
         if delivery.first_sequence > applied_through + 1:
             return await self._ask_again(applied_through + 1, delivery.first_sequence - 1)
         items = [
@@ -125,6 +128,7 @@ class Receiver:
             await self._context.database.write(
                 "inbox.apply", lambda work: self._apply_now(work, checked, items)
             )
+            self._applied_through = delivery.last_sequence
             self._context.metrics.items_applied.inc(len(items))
             self._context.metrics.applied_through.set(delivery.last_sequence)
         reach("inbox.before_acknowledgement")
@@ -133,12 +137,20 @@ class Receiver:
         )
         return Acknowledged(*self._exchanger.seal("delivery.acknowledgement", body), len(items))
 
+    async def _load_applied_through(self) -> int:
+        # Read once: afterwards this receiver alone moves it, and the transaction asserts so.
+        if self._applied_through is None:
+            self._applied_through = await self._context.database.read(
+                state.load_int, state.APPLIED_THROUGH
+            )
+        return self._applied_through
+
     def _apply_now(self, work: Work, checked: CheckedDelivery, items: list[ArrivedItem]) -> None:
         transaction = self._context.transaction(work)
         applied_through = state.load_int(work.connection, state.APPLIED_THROUGH)
         assert items[0].sequence == applied_through + 1, "two receivers on one inbox"
         work.connection.execute(
-            insert(inbox_delivery).prefix_with("OR IGNORE"),
+            _NEW_DELIVERY,
             {
                 "sha256": checked.sha256,
                 "first_sequence": checked.delivery.first_sequence,

@@ -65,7 +65,9 @@ class Sender:
                 changed.clear()
                 wait = await self._start_due()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), wait)
+                    # not wait_for(): on Python 3.11 it can swallow a cancellation
+                    async with asyncio.timeout(wait):
+                        await changed.wait()
         finally:
             for task in self._tasks:
                 task.cancel()

@@ -106,12 +106,7 @@ class Session:
             self._signers,
             self._trust,
             self._handler,
-            Transport(
-                self._client,
-                settings.hub_url,
-                seconds_max=settings.request_seconds_max,
-                bytes_max=max(settings.answer_bytes_max, settings.delivery_bytes_max * 2),
-            ),
+            self.make_transport(self._client),
             clock=self._clock,
             random=self._random,
             loop=asyncio.get_running_loop(),
@@ -125,6 +120,16 @@ class Session:
         if settings.delivery_mode == "pull":
             workers.append(Poller(self.context, self._exchanger, self._receiver).run())
         self._tasks = [asyncio.create_task(worker) for worker in workers]
+
+    def make_transport(self, client: aiohttp.ClientSession) -> Transport:
+        """Return the way to the hub; simulators put something else in its place."""
+        settings = self.settings
+        return Transport(
+            client,
+            settings.hub_url,
+            seconds_max=settings.request_seconds_max,
+            bytes_max=max(settings.answer_bytes_max, settings.delivery_bytes_max * 2),
+        )
 
     async def stop(self) -> None:
         """Stop the workers; nothing that was committed is lost."""

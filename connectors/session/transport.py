@@ -22,7 +22,7 @@ import aiohttp
 
 from hub.protocol.envelopes import MEDIA_TYPE
 
-__all__ = ["Problem", "Received", "Transport", "TryLater"]
+__all__ = ["Answer", "Problem", "Received", "Transport", "TryLater"]
 
 _PROBLEM: Final = "application/problem+json"
 _FINAL_STATUSES: Final = frozenset({400, 401, 403, 409, 413, 415, 422})

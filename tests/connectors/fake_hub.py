@@ -113,6 +113,7 @@ class FakeHub:
         self.participants_fault: str | None = None
         self.participants_fetched = 0
         self.log_index = 0
+        self._pushers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "FakeHub":
         application = web.Application(client_max_size=8 * 1024 * 1024)
@@ -124,6 +125,8 @@ class FakeHub:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for pusher in self._pushers:
+            pusher.cancel()
         for mailbox in self.mailboxes.values():
             mailbox.changed.set()
         await self.server.close()
@@ -397,6 +400,23 @@ class FakeHub:
                 return {"delivery": None, "waiting": 0}
             delivery = self.next_delivery(sender, body.items_max or 100)
         return {"delivery": None if delivery is None else delivery.decode(), "waiting": 0}
+
+    def push_to(self, recipient: str, url: str) -> None:
+        """Push whatever comes for a recipient to its address from now on, until the end."""
+        self._pushers.append(asyncio.create_task(self._keep_pushing(recipient, url)))
+
+    async def _keep_pushing(self, recipient: str, url: str) -> None:
+        mailbox = self.mailboxes[recipient]
+        async with aiohttp.ClientSession() as client:
+            while True:
+                mailbox.changed.clear()
+                raw = self.next_delivery(recipient)
+                if raw is None:
+                    await mailbox.changed.wait()
+                    continue
+                status, _ = await self.push(client, url, raw)
+                if status != 200:
+                    await asyncio.sleep(0.05)
 
     async def push(self, client: aiohttp.ClientSession, url: str, raw: bytes) -> tuple[int, bytes]:
         """Push a delivery and take the acknowledgement; return the status and the answer."""

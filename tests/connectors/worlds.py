@@ -11,10 +11,14 @@ from keys.public_keys import KeyRecord
 KEY_EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def make_signer(participant: str, label: str = "first") -> LocalSigner:
+def make_private_key(participant: str, label: str = "first") -> Ed25519PrivateKey:
     """Return the key of a participant that belongs to this label, always the same."""
-    seed = sha256(f"{participant}/{label}".encode()).digest()
-    return LocalSigner(Ed25519PrivateKey.from_private_bytes(seed), participant)
+    return Ed25519PrivateKey.from_private_bytes(sha256(f"{participant}/{label}".encode()).digest())
+
+
+def make_signer(participant: str, label: str = "first") -> LocalSigner:
+    """Return the signer of that key."""
+    return LocalSigner(make_private_key(participant, label), participant)
 
 
 def make_record(

@@ -52,8 +52,9 @@ def _greeting(transaction: Transaction) -> None:
 
 
 async def _is_done(session: Session) -> bool:
-    counts = await session.database.read(outbox_states.count_open)
+    # In this order: an item that was applied has its answer in the outbox already.
     applied = await session.database.read(state.load_int, state.APPLIED_THROUGH)
+    counts = await session.database.read(outbox_states.count_open)
     wanted = ITEMS_WANTED if session.settings.delivery_mode == "pull" else 0
     return not any(counts.values()) and applied >= wanted
 

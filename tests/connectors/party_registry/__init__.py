@@ -1,0 +1,1 @@
+"""Tests of the Party registry connector, its reference registry and its simulator."""
