@@ -1,6 +1,7 @@
 """Who waits for new items of a mailbox in this process (long polls of pulling participants)."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 
@@ -20,7 +21,7 @@ class News:
     async def wait(self, recipient: str, seconds: float) -> None:
         """Return when there is news for the recipient, or when the time is over."""
         event = self._events.setdefault(recipient, asyncio.Event())
-        try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            # not wait_for(): on Python 3.11 it can swallow a cancellation
+            async with asyncio.timeout(seconds):
+                await event.wait()
