@@ -42,7 +42,8 @@ def measure_floor(report: Report, server: PostgresServer) -> None:
             "sqlite_commits_per_second": floor.sqlite_commits(Path(folder)),
             "postgresql_commits_per_second": floor.postgres_commits(server.get_uri("floor")),
         }
-    report.table("floor of this machine", [{"what": name, "rate": rate} for name, rate in row.items()])
+    rows = [{"what": name, "rate": rate} for name, rate in row.items()]
+    report.table("floor of this machine", rows)
 
 
 async def measure_throughput(report: Report, server: PostgresServer) -> None:

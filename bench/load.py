@@ -164,7 +164,7 @@ async def post(hub: str, http: aiohttp.ClientSession, raw: bytes, messages: int)
 async def complete(
     hub: str, http: aiohttp.ClientSession, work: Sequence[Exchange], senders: int
 ) -> float:
-    """Run all exchanges with ``senders`` at once; return the wall seconds until the last receipt."""
+    """Run all exchanges, ``senders`` at once; return the wall seconds until the last receipt."""
     waiting = list(reversed(work))
 
     async def sender() -> None:

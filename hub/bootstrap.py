@@ -7,8 +7,7 @@ intake, courier, sweeper, and the HTTP applications.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from hub import jobs
 from hub.config import Settings
 from hub.http.client import PushClient
 from hub.http.routes import Door, operator_application, public_application
+from hub.protocol.envelopes import OpenEnvelope
 from hub.services import expire_transfers, publications
 from hub.services.administer import Act, Administration
 from hub.services.answer_queries import Questions
@@ -147,30 +147,97 @@ def open_database(settings: Settings) -> Database:
     return database
 
 
-@dataclass(slots=True)
 class HubProcess:
-    """One running hub."""
+    """One hub, put together and not yet started."""
 
-    settings: Settings
-    database: Database
-    signers: list[Signer]
-    metrics: Metrics
-    receiver: EnvelopeReceiver
-    intake: Intake
-    courier: Courier
-    leadership: Leadership
-    push: PushClient
-    scheduler: Any
-    runners: list[web.AppRunner]
-    address: str = ""
+    def __init__(self, settings: Settings, database: Database, signers: list[Signer]) -> None:
+        self.settings = settings
+        self.database = database
+        self.signers = signers
+        self.address = ""
+        self.metrics = Metrics()
+        self.leadership = Leadership(database)
+        self.identity = identity_of(settings)
+        self.receiver = EnvelopeReceiver(
+            database,
+            handlers=HANDLERS,
+            identity=self.identity,
+            limits=settings.limits,
+            signers=signers,
+        )
+        self._news = News()
+        self._runners: list[web.AppRunner] = []
+        self._maker = DeliveryMaker(settings.hub_code, settings.limits, signers)
+        self.intake = self._make_intake()
+        self._questions = self._make_questions()
+        self._push = PushClient(
+            timeout_seconds=settings.push_timeout_seconds, allow_http=settings.allow_http_endpoints
+        )
+        self.courier = self._make_courier()
+        self._scheduler = jobs.schedule(self._jobs())
+
+    def _make_intake(self) -> Intake:
+        settings = self.settings
+        return Intake(
+            self.receiver,
+            IntakeLimits(
+                batch_envelopes_max=settings.batch_envelopes_max,
+                batch_bytes_max=16 * settings.limits.envelope_bytes_max,
+                queue_envelopes_max=settings.queue_envelopes_max,
+                queue_bytes_max=settings.queue_bytes_max,
+            ),
+            clock=clock,
+            on_recorded=self._on_recorded,
+            on_heard=self._on_heard,
+            answer_question=self._answer_question,
+        )
+
+    async def _answer_question(self, item: OpenEnvelope) -> bytes:
+        return await self._questions.answer(item)
+
+    def _make_questions(self) -> Questions:
+        return Questions(
+            self.database,
+            self.receiver,
+            self._maker,
+            identity=self.identity,
+            limits=self.settings.limits,
+            clock=clock,
+            run_blocking=self.intake.run_blocking,
+            wait_for_news=self._news.wait,
+        )
+
+    def _make_courier(self) -> Courier:
+        return Courier(
+            self.database,
+            self._maker,
+            schedule=self.settings.retry,
+            participants=lambda: dict(self.receiver.data.rows),
+            submit=self.intake.submit,
+            post=self._push.post,
+            is_leader=lambda: self.leadership.leads,
+            clock=clock,
+            poll_seconds=self.settings.delivery_poll_seconds,
+            run_blocking=self.intake.run_blocking,
+            refresh=self.receiver.look_again,
+        )
+
+    def _on_heard(self, senders: Collection[str]) -> None:
+        """Tell the courier who just showed that it lives."""
+        self.courier.heard_from(senders)
+
+    def _on_recorded(self, recipients: Collection[str]) -> None:
+        """Tell the courier and the long polls who has new items."""
+        self.courier.has_news(recipients)
+        self._news.tell(recipients)
 
     async def start(self) -> None:
         """Open the ports and begin to work."""
-        await self.push.start()
+        await self._push.start()
         self.leadership.seek()
         self.intake.start()
         self.courier.start()
-        self.scheduler.start()
+        self._scheduler.start()
         self.address = await self._listen(
             public_application(self._door()), self.settings.port, tls=_tls_of(self.settings)
         )
@@ -187,7 +254,7 @@ class HubProcess:
             application, access_log=None, keepalive_timeout=self.settings.idle_seconds_max
         )
         await runner.setup()
-        self.runners.append(runner)
+        self._runners.append(runner)
         site = web.TCPSite(runner, self.settings.host, port, ssl_context=tls, backlog=1024)
         await site.start()
         bound = runner.addresses[0][1]
@@ -222,14 +289,38 @@ class HubProcess:
         parts["status"] = "ready" if parts["database"] == "ready" else "unavailable"
         return parts
 
+    def _jobs(self) -> list[jobs.Job]:
+        """Return the timed jobs."""
+        return [
+            jobs.Job("seek-lead", 1.0, self._seek_lead),
+            jobs.Job("expire-transfers", self.settings.expiry_sweep_seconds, self._sweep),
+        ]
+
+    async def _seek_lead(self) -> None:
+        self.metrics.leads.set(await asyncio.to_thread(self.leadership.seek))
+        self.metrics.queue.set(self.intake.waiting_count)
+
+    async def _sweep(self) -> None:
+        if not self.leadership.leads:
+            return
+        with contextlib.suppress(DatabaseUnavailableError):
+            count, recipients = await self.intake.run_blocking(self._expire)
+            self.metrics.expired.inc(count)
+            self._on_recorded(recipients)
+
+    def _expire(self) -> tuple[int, list[str]]:
+        return expire_transfers.expire_due(
+            self.database, identity=self.identity, limits=self.settings.limits, now=clock()
+        )
+
     async def close(self) -> None:
         """Stop taking, finish what was taken, close everything."""
-        self.scheduler.shutdown(wait=False)
-        for runner in self.runners:
+        self._scheduler.shutdown(wait=False)
+        for runner in self._runners:
             await runner.cleanup()
         await self.courier.close()
         await self.intake.close()
-        await self.push.close()
+        await self._push.close()
         self.leadership.close()
         self.database.dispose()
 
@@ -252,82 +343,7 @@ def build(settings: Settings) -> HubProcess:
     signers = open_signers(settings)
     database = open_database(settings)
     ensure_own_participants(database, settings, signers, clock())
-    identity = identity_of(settings)
-    receiver = EnvelopeReceiver(
-        database,
-        handlers=HANDLERS,
-        identity=identity,
-        limits=settings.limits,
-        signers=signers,
-    )
-    maker = DeliveryMaker(settings.hub_code, settings.limits, signers)
-    leadership = Leadership(database)
-    metrics = Metrics()
-    news = News()
-    questions: Questions | None = None
-    courier: Courier | None = None
-
-    def on_recorded(recipients: Any) -> None:
-        assert courier is not None
-        courier.has_news(recipients)
-        news.tell(recipients)
-
-    async def answer_question(item: Any) -> bytes:
-        assert questions is not None
-        return await questions.answer(item)
-
-    intake = Intake(
-        receiver,
-        IntakeLimits(
-            batch_envelopes_max=settings.batch_envelopes_max,
-            batch_bytes_max=16 * settings.limits.envelope_bytes_max,
-            queue_envelopes_max=settings.queue_envelopes_max,
-            queue_bytes_max=settings.queue_bytes_max,
-        ),
-        clock=clock,
-        on_recorded=on_recorded,
-        answer_question=answer_question,
-    )
-    questions = Questions(
-        database,
-        receiver,
-        maker,
-        identity=identity,
-        limits=settings.limits,
-        clock=clock,
-        run_blocking=intake.run_blocking,
-        wait_for_news=news.wait,
-    )
-    push = PushClient(
-        timeout_seconds=settings.push_timeout_seconds, allow_http=settings.allow_http_endpoints
-    )
-    courier = Courier(
-        database,
-        maker,
-        schedule=settings.retry,
-        participants=lambda: dict(receiver.data.rows),
-        submit=intake.submit,
-        post=push.post,
-        is_leader=lambda: leadership.leads,
-        clock=clock,
-        poll_seconds=settings.delivery_poll_seconds,
-        run_blocking=intake.run_blocking,
-    )
-    process = HubProcess(
-        settings=settings,
-        database=database,
-        signers=signers,
-        metrics=metrics,
-        receiver=receiver,
-        intake=intake,
-        courier=courier,
-        leadership=leadership,
-        push=push,
-        scheduler=None,
-        runners=[],
-    )
-    process.scheduler = jobs.schedule(_jobs(process, identity, on_recorded))
-    return process
+    return HubProcess(settings, database, signers)
 
 
 def identity_of(settings: Settings) -> HubIdentity:
@@ -337,32 +353,4 @@ def identity_of(settings: Settings) -> HubIdentity:
         international_registry=settings.international_registry_code,
         mechanism_registry=settings.mechanism_registry_code,
         policy=settings.policy,
-    )
-
-
-def _jobs(process: HubProcess, identity: HubIdentity, on_recorded: Any) -> list[jobs.Job]:
-    """Return the hub's timed jobs."""
-
-    async def seek_lead() -> None:
-        leads = await asyncio.to_thread(process.leadership.seek)
-        process.metrics.leads.set(leads)
-        process.metrics.queue.set(process.intake.waiting_count)
-
-    async def sweep() -> None:
-        if not process.leadership.leads:
-            return
-        with contextlib.suppress(DatabaseUnavailableError):
-            count, recipients = await process.intake.run_blocking(_sweep, process, identity)
-            process.metrics.expired.inc(count)
-            on_recorded(recipients)
-
-    return [
-        jobs.Job("seek-lead", 1.0, seek_lead),
-        jobs.Job("expire-transfers", process.settings.expiry_sweep_seconds, sweep),
-    ]
-
-
-def _sweep(process: HubProcess, identity: HubIdentity) -> tuple[int, list[str]]:
-    return expire_transfers.expire_due(
-        process.database, identity=identity, limits=process.settings.limits, now=clock()
     )

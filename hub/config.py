@@ -1,7 +1,8 @@
 """The hub's settings: read once at the start, checked, frozen.
 
 A setting comes from, in this order: a command-line option, an environment variable
-(``ITMO_HUB_DATABASE_URL``), the TOML file named by ``--config`` or ``ITMO_HUB_CONFIG``, the default.
+(``ITMO_HUB_DATABASE_URL``), the TOML file named by ``--config`` (or ``ITMO_HUB_CONFIG``), the
+default.
 Nested settings use two underscores: ``ITMO_HUB_LIMITS__ENVELOPE_BYTES_MAX``. Secrets never stand in
 a setting: keys are named by URI, passphrases by the name of a variable or file.
 """

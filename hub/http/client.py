@@ -1,6 +1,5 @@
 """The hub as a client: push a delivery to a participant's endpoint."""
 
-import asyncio
 import ssl
 
 import aiohttp
@@ -56,6 +55,6 @@ class PushClient:
                     if not more:
                         return answer
                     answer += more
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise PushFailedError(f"{endpoint}: {type(error).__name__} {error}".rstrip()) from error
         raise PushFailedError(f"{endpoint} answered with more than {ANSWER_BYTES_MAX} bytes")

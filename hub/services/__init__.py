@@ -1,6 +1,6 @@
 """The use cases: one file is one thing the hub does, in one transaction.
 
 ``receive_envelopes`` takes a batch from bytes to receipts; ``handlers`` hold what each message type
-does to the batch; ``deliver`` sends what was recorded; ``expire_transfers`` sweeps; ``answer_queries``
-serves what only asks; ``administer`` is what an operator may do.
+does to the batch; ``deliver`` makes deliveries and ``courier`` pushes them; ``expire_transfers``
+sweeps; ``answer_queries`` serves what only asks; ``administer`` is what an operator may do.
 """

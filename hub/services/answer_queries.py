@@ -15,7 +15,7 @@ from typing import Any, cast
 from hub.checks.decision import examine
 from hub.checks.facts import Facts, MessageContext
 from hub.international_registry.ledger import LedgerWindow
-from hub.protocol.envelopes import OpenEnvelope, OpenMessage
+from hub.protocol.envelopes import OpenEnvelope, OpenMessage, open_envelope
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
 from hub.services import outcomes
@@ -71,11 +71,20 @@ class Questions:
         self._wait_for_news = wait_for_news
 
     async def answer(self, item: OpenEnvelope) -> bytes:
-        """Return the signed answer to a read-only envelope."""
+        """Return the signed answer to a read-only envelope. Raises PeerError for an ended key."""
+        await asyncio.to_thread(self._judge_keys, item)
         found = [await self._answer(item, message) for message in item.messages]
         return await asyncio.to_thread(
             self._receiver.seal_receipt, item, found, log_index=None, now=self._clock()
         )
+
+    def _judge_keys(self, item: OpenEnvelope) -> None:
+        """Open the envelope again if its keys may have ended: in another process, a moment ago."""
+        self._receiver.look_again()
+        trust, now = self._receiver.data.trust, self._clock()
+        records = [trust.get(key_id) for key_id in item.key_ids]
+        if not all(record is not None and record.is_valid_at(now) for record in records):
+            open_envelope(item.raw, trust, self._limits, now)
 
     async def _answer(self, item: OpenEnvelope, message: OpenMessage) -> Outcome:
         said, now = message.message, self._clock()

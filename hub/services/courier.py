@@ -3,6 +3,10 @@
 Only the leading hub process of a database pushes. It learns of new items at once from its own
 intake, and by looking every quarter of a second from that of other processes. The answer to a push
 is a signed envelope with the acknowledgement: it goes through the same door as any other.
+
+A failed attempt is written down with the time of the next one. Anything else that the recipient
+says meanwhile, to any hub process, is a sign of life and ends the wait; its answer to a push is not,
+or a peer that answers every push wrongly would be pushed to without pause.
 """
 
 import asyncio
@@ -15,7 +19,7 @@ from typing import Protocol
 import structlog
 
 from hub.protocol.envelopes import RECEIPT_TYP
-from hub.protocol.errors import HubError
+from hub.protocol.errors import PeerError, UnavailableError
 from hub.protocol.retry_schedule import RetrySchedule
 from hub.services import crash_points, deliver
 from hub.services.deliver import DeliveryMaker
@@ -54,6 +58,7 @@ class Courier:
         clock: Callable[[], datetime],
         poll_seconds: float,
         run_blocking: Callable[..., Awaitable[object]],
+        refresh: Callable[[], None],
     ) -> None:
         self._database = database
         self._maker = maker
@@ -65,9 +70,12 @@ class Courier:
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._run_blocking = run_blocking
+        self._refresh = refresh
+        self._backing_off: frozenset[str] = frozenset()
         self._ready: set[str] = set()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
+        self._signs: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
 
@@ -80,7 +88,7 @@ class Courier:
 
     async def close(self) -> None:
         """Stop; whatever is in flight is sent again after the next start."""
-        tasks = [*self._tasks, *self._busy.values()]
+        tasks = [*self._tasks, *self._signs, *self._busy.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -91,18 +99,42 @@ class Courier:
             self._ready.update(recipients)
             self._wake.set()
 
+    def heard_from(self, senders: Collection[str]) -> None:
+        """Learn that these participants live: whoever backs off is tried at once."""
+        alive = [code for code in senders if code in self._backing_off and code not in self._busy]
+        if alive:
+            self._backing_off -= set(alive)
+            task = asyncio.create_task(self._end_back_off(alive))
+            self._signs.add(task)
+            task.add_done_callback(self._signs.discard)
+
+    async def _end_back_off(self, alive: list[str]) -> None:
+        try:
+            await self._run_blocking(deliver.end_back_off, self._database, alive)
+        except DatabaseUnavailableError as error:
+            log.warning("database unavailable", detail=str(error))
+        else:
+            self.has_news(alive)
+
     async def _look_around(self) -> None:
         """Find what other processes recorded and whose waiting time is over."""
         while True:
             await asyncio.sleep(self._poll_seconds)
-            if not self._is_leader():
-                continue
             try:
-                due = await asyncio.to_thread(deliver.due_recipients, self._database, self._clock())
+                outlook = await asyncio.to_thread(self._look)
             except DatabaseUnavailableError as error:
                 log.warning("database unavailable", detail=str(error))
+            except Exception:
+                log.exception("looking at the mailboxes failed")
             else:
-                self.has_news([code for code in due if code not in self._busy])
+                self._backing_off = outlook.backing_off
+                if self._is_leader():
+                    self.has_news([code for code in outlook.due if code not in self._busy])
+
+    def _look(self) -> deliver.Outlook:
+        """Return who waits; where and how they take deliveries may have changed meanwhile."""
+        self._refresh()
+        return deliver.look_around(self._database, self._clock())
 
     async def _run(self) -> None:
         """Prepare deliveries for all recipients that are ready, and send each on its own."""
@@ -120,6 +152,9 @@ class Courier:
                 )
             except DatabaseUnavailableError as error:
                 log.warning("database unavailable", detail=str(error))
+                continue
+            except Exception:
+                log.exception("preparing deliveries failed", recipients=pushed)
                 continue
             assert isinstance(prepared, list)
             for delivery in prepared:
@@ -151,7 +186,9 @@ class Courier:
             receipt = await self._submit(answer)
             crash_points.reach("push.after_acknowledgement")
             _require_acknowledged(receipt, delivery)
-        except (PushFailedError, HubError) as error:
+        except UnavailableError as error:  # ours, not the recipient's: the next look tries again
+            log.warning("acknowledgement not taken", recipient=recipient, detail=str(error))
+        except (PushFailedError, PeerError) as error:
             until = await self._run_blocking(self._note_failure, recipient, str(error))
             log.warning("delivery failed", recipient=recipient, detail=str(error), again_at=until)
         else:
@@ -170,7 +207,10 @@ class Courier:
 
 def _require_acknowledged(receipt: bytes, delivery: Delivery) -> None:
     """Raise PushFailedError unless our receipt says that the answer acknowledged the delivery."""
-    outcomes = json.loads(open_signed(receipt, RECEIPT_TYP).payload)["outcomes"]
+    answered = json.loads(open_signed(receipt, RECEIPT_TYP).payload)
+    if answered["recipient"] != delivery.recipient:
+        raise PushFailedError(f"the answer was signed by {answered['recipient']}")
+    outcomes = answered["outcomes"]
     acknowledged = max(
         ((one.get("result") or {}).get("acknowledged_sequence", 0) for one in outcomes), default=0
     )

@@ -1,4 +1,4 @@
-"""Make the next delivery of each recipient: stored before it is sent, the same bytes until answered.
+"""Make the next delivery of each recipient: stored before it is sent, the same until answered.
 
 1. Asked to resend: the stored delivery that holds the item asked for, unchanged.
 2. A stored delivery not yet acknowledged: the same bytes again.
@@ -43,6 +43,8 @@ class DeliveryMaker:
         ready: list[Delivery] = []
         with database.writing() as connection:
             for mailbox in mailboxes.lock(connection, recipients):
+                if mailbox.next_attempt_at is not None and now < mailbox.next_attempt_at:
+                    continue  # new items do not cut a back-off short
                 delivery = self._next(connection, mailbox, mailbox.acknowledged_sequence, now)
                 if delivery is not None:
                     ready.append(delivery)
@@ -159,11 +161,29 @@ def note_failure(
     return until
 
 
-def due_recipients(database: Database, now: datetime) -> list[str]:
-    """Return the recipients with something to send that may be tried now."""
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Who may be tried now, and who is backing off."""
+
+    due: list[str]
+    backing_off: frozenset[str]
+
+
+def look_around(database: Database, now: datetime) -> Outlook:
+    """Return the recipients with something to send: those that may be tried, those that wait."""
     with database.reading() as connection:
-        return [
-            mailbox.recipient
-            for mailbox in mailboxes.waiting(connection)
-            if mailbox.next_attempt_at is None or mailbox.next_attempt_at <= now
-        ]
+        boxes = mailboxes.waiting(connection)
+    return Outlook(
+        due=[
+            box.recipient
+            for box in boxes
+            if box.next_attempt_at is None or box.next_attempt_at <= now
+        ],
+        backing_off=frozenset(box.recipient for box in boxes if box.failure_count > 0),
+    )
+
+
+def end_back_off(database: Database, recipients: Collection[str]) -> None:
+    """Let recipients be tried at once: they showed a sign of life."""
+    with database.writing() as connection:
+        mailboxes.note_sign_of_life(connection, recipients)

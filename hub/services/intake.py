@@ -10,7 +10,7 @@ envelope tried alone: a poisonous one cannot take its neighbours with it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,6 +52,7 @@ class Intake:
         *,
         clock: Callable[[], datetime],
         on_recorded: Callable[[Sequence[str]], None],
+        on_heard: Callable[[Collection[str]], None],
         answer_question: Callable[[OpenEnvelope], Awaitable[bytes]],
     ) -> None:
         self._answer_question = answer_question
@@ -60,6 +61,7 @@ class Intake:
         self._limits = limits
         self._clock = clock
         self._on_recorded = on_recorded
+        self._on_heard = on_heard
         self._waiting: list[Waiting] = []
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
@@ -143,6 +145,9 @@ class Intake:
                 log.exception("opening a batch failed")
                 _answer_all(batch, _internal())
                 continue
+            self._on_heard(
+                {item.envelope.sender for item in opened if isinstance(item, OpenEnvelope)}
+            )
             batch, opened = self._without_questions(batch, opened)
             if recording is not None:
                 await recording

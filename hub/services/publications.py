@@ -1,4 +1,4 @@
-"""What anyone may fetch without a signature: participants, rulebook, schemas, code lists, limits."""
+"""What anyone may fetch unsigned: participants, rulebook, schemas, code lists, limits."""
 
 import json
 from datetime import datetime

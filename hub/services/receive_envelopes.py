@@ -12,6 +12,7 @@ All of it is one database transaction. Receipts leave only after its commit, del
 An envelope that changes keys ends its batch: those behind it are judged by the new keys.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -81,6 +82,7 @@ class EnvelopeReceiver:
         self._limits = limits
         self._signers = signers
         self._interning = Interning()
+        self._keeping = threading.Lock()
         with database.reading() as connection:
             self._data = reference_data.load(connection, heads.read(connection))
 
@@ -90,10 +92,25 @@ class EnvelopeReceiver:
         return self._data
 
     def refresh(self, connection: Connection, head: Head) -> ReferenceData:
-        """Return reference data as of ``head``, loaded again if it moved."""
-        if not self._data.is_current(head):
-            self._data = reference_data.load(connection, head)
-        return self._data
+        """Return reference data as of ``head``, loaded again if it moved.
+
+        Several threads ask; what is kept never goes back to an older version.
+        """
+        data = self._data
+        if data.is_current(head):
+            return data
+        loaded = reference_data.load(connection, head)
+        with self._keeping:
+            if self._data.is_current(head):
+                return self._data
+            if loaded.is_newer_than(self._data):
+                self._data = loaded
+        return loaded
+
+    def look_again(self) -> None:
+        """See what another process or the operator changed. Raises DatabaseUnavailableError."""
+        with self._database.reading() as connection:
+            self.refresh(connection, heads.read(connection))
 
     def open_batch(self, raws: Sequence[bytes], trust: TrustStore, now: datetime) -> list[Opened]:
         """Step 1: open each; a fault of one does not touch the others."""
@@ -123,9 +140,10 @@ class EnvelopeReceiver:
             try:
                 with self._database.writing() as connection:
                     head = heads.lock(connection)
-                    if self.refresh(connection, head).trust is not trust:
+                    data = self.refresh(connection, head)
+                    if data.trust is not trust:
                         continue
-                    done, told = self._record(connection, head, part, now)
+                    done, told = self._record(connection, head, data, part, now)
                     crash_points.reach("intake.before_commit")
             except BaseException:
                 self._interning.forget()
@@ -134,15 +152,16 @@ class EnvelopeReceiver:
             answers.extend(done)
             recipients.update(told)
             if any(isinstance(item, OpenEnvelope) and _changes_keys(item) for item in part):
-                self._reload()
+                self.look_again()
         return RecordedBatch(answers, sorted(recipients))
 
-    def _reload(self) -> None:
-        with self._database.reading() as connection:
-            self.refresh(connection, heads.read(connection))
-
     def _record(
-        self, connection: Connection, head: Head, part: Sequence[Opened], now: datetime
+        self,
+        connection: Connection,
+        head: Head,
+        data: ReferenceData,
+        part: Sequence[Opened],
+        now: datetime,
     ) -> tuple[list[Answer], list[str]]:
         """Decide and record one transaction's worth; return answers and told recipients."""
         known = envelopes.find_answers(
@@ -162,7 +181,7 @@ class EnvelopeReceiver:
                 self._interning,
                 fresh,
                 head,
-                self._data,
+                data,
                 identity=self._identity,
                 limits=self._limits,
                 now=now,
@@ -312,7 +331,7 @@ def _answer(
 def _fault_of_envelope(
     item: OpenEnvelope, work: BatchWork, limits: Limits
 ) -> tuple[ResponseCode, str] | None:
-    """Return what is wrong with an envelope as a whole, for all its messages; None if nothing is."""
+    """Return what is wrong with an envelope as a whole, for all its messages, or None."""
     envelope, now = item.envelope, work.facts.now
     sent_at = timestamps.parse(envelope.sent_at)
     if sent_at > now + timedelta(seconds=limits.clock_skew_seconds_max):

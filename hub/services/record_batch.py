@@ -4,7 +4,7 @@ The order of the statements is the same for every writer (ledger, transfers, rec
 head), so two hub processes on one database cannot deadlock even without the head's lock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -35,7 +35,7 @@ def record_work(
     reference_changed = _record_reference(connection, work)
     if rows:
         envelopes.add(connection, rows)
-    recipients = _record_outgoing(connection, work.outgoing, now)
+    recipients = _record_outgoing(connection, work, now)
     _record_session(connection, work, now)
     for kind, subject, detail in work.alerts:
         alerts.add(connection, kind=kind, subject=subject, detail=detail, at=now)
@@ -97,13 +97,14 @@ def _record_reference(connection: Connection, work: BatchWork) -> bool:
     return bool(work.new_records or changed)
 
 
-def _record_outgoing(
-    connection: Connection, outgoing: Mapping[str, list[OutgoingItem]], now: datetime
-) -> list[str]:
+def _record_outgoing(connection: Connection, work: BatchWork, now: datetime) -> list[str]:
     """Number each recipient's items and append them to its mailbox."""
+    outgoing, changes = work.outgoing, work.participant_changes
     if not outgoing:
         return []
-    boxes = mailboxes.load(connection, outgoing.keys())
+    # All mailboxes of the batch at once, by code, as the courier of another process locks them.
+    touched = outgoing.keys() | changes.acknowledged.keys() | changes.resend_from.keys()
+    boxes = {box.recipient: box for box in mailboxes.lock(connection, touched)}
     items: list[MailboxItem] = []
     last: dict[str, int] = {}
     for recipient in sorted(outgoing.keys() & boxes.keys()):

@@ -49,6 +49,12 @@ class ReferenceData:
             head.reference_version,
         )
 
+    def is_newer_than(self, other: "ReferenceData") -> bool:
+        """Tell whether this snapshot was read after ``other``; versions only ever rise."""
+        return (self.trust_version + self.reference_version) > (
+            other.trust_version + other.reference_version
+        )
+
     def registries_of(self, party: str) -> list[str]:
         """Return the codes of a Party's own registries."""
         return [

@@ -56,11 +56,13 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that only reads, on one consistent view of the database."""
         with _translated(), self._reader.connect() as connection:
-            if not self.is_sqlite:
-                connection = connection.execution_options(
+            yield (
+                connection
+                if self.is_sqlite
+                else connection.execution_options(
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
-            yield connection
+            )
 
     def dispose(self) -> None:
         """Close all pooled connections."""

@@ -1,4 +1,4 @@
-"""Cooperative approaches, authorizations and entities: versioned records, told to who takes part."""
+"""Cooperative approaches, authorizations, entities: versioned records, told to who takes part."""
 
 from typing import Any
 

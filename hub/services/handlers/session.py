@@ -78,7 +78,7 @@ def handle_resend(context: MessageContext, work: BatchWork) -> Outcome:
 
 
 def handle_key_rotation(context: MessageContext, work: BatchWork) -> Outcome:
-    """Take a ``key.rotate``: the new key proves that its holder has it, and starts in the future."""
+    """Take a ``key.rotate``: the new key proves that it is held, and starts in the future."""
     body: Any = context.body
 
     def effect() -> dict[str, Any]:
