@@ -3,6 +3,7 @@
 import typer
 
 from connectors.mechanism_registry.cli import app as mechanism
+from connectors.party_registry.cli import app as registry
 from hub.commands import accounts, database, participants, rules, suspensions, transfers
 from hub.commands.key_messages import app as keys
 from hub.commands.serving import serve
@@ -19,6 +20,7 @@ app.command("alerts")(rules.show_alerts)
 for part in (participants, accounts, transfers, suspensions, database):
     app.add_typer(part.app)
 app.add_typer(keys, name="keys")
+app.add_typer(registry, name="registry")
 app.add_typer(mechanism, name="mechanism")
 
 
