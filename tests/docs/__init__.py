@@ -1,0 +1,1 @@
+"""What the documents say is true: tables, examples, and a client made from them."""

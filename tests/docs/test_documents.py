@@ -1,0 +1,100 @@
+"""The documents agree with the code: generated parts, links, commands, settings, addresses."""
+
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from connectors.mechanism_registry.settings import MechanismSettings
+from connectors.party_registry.cli import app as registry_app
+from connectors.party_registry.config import RegistryConfig
+from docs.generate_protocol_tables import PARTS, rendered
+from hub.cli import app
+from hub.config import Settings
+from hub.http.openapi import document
+from hub.protocol.limits import Limits
+from tests.docs.documents import FOLDER, NAMES, anchors_of, blocks_of, links_of, text_of
+
+
+@pytest.mark.parametrize("name", ["protocol.md", "operating.md"])
+def test_generated_parts_are_what_the_code_says(name: str) -> None:
+    """`python -m docs.generate_protocol_tables` would change nothing."""
+    assert rendered(text_of(name)) == text_of(name)
+
+
+def test_every_generated_part_has_its_place() -> None:
+    """No table is made in vain, and none stands twice."""
+    texts = text_of("protocol.md") + text_of("operating.md")
+    for part in PARTS:
+        assert texts.count(f"<!-- generated: {part} -->") == 1, part
+        assert texts.count(f"<!-- end: {part} -->") == 1, part
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    """A link names a heading of its document, or a file and perhaps a heading of that."""
+    for link in links_of(name):
+        if link.startswith("https://"):
+            continue
+        target, _, anchor = link.partition("#")
+        assert (FOLDER / (target or name)).is_file(), link
+        assert not anchor or anchor in anchors_of(target or name), link
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """Return each `itmo-hub` command line of the documents with the document's name."""
+    return [
+        (name, line)
+        for name in NAMES
+        for block in blocks_of(name, "sh")
+        for line in block.text.splitlines()
+        if line.startswith("itmo-hub ")
+    ]
+
+
+@pytest.mark.parametrize(("name", "line"), command_lines())
+def test_every_command_of_the_documents_exists(name: str, line: str) -> None:
+    """Its sub-commands and options are known, and no required option is missing."""
+    words = shlex.split(line, comments=True)[1:]
+    command: Any = typer.main.get_command(app)
+    if words[0] == "registry":
+        command, words = typer.main.get_command(registry_app), words[1:]
+    while words and not words[0].startswith("-") and hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    used = {word.partition("=")[0] for word in words if word.startswith("-")}
+    assert used <= known | {"--help"}, (name, used - known)
+    if "--help" in used:
+        return
+    required = [one for one in command.params if one.required and one.opts[0].startswith("-")]
+    missing = [one.name for one in required if not used & set(one.opts) and not one.envvar]
+    assert not missing, (name, missing)
+
+
+def test_the_settings_of_the_documents_are_read() -> None:
+    """Each TOML example is accepted by the program it is for."""
+    (hub,) = blocks_of("operating.md", "toml")[:1]
+    assert Settings(**tomllib.loads(hub.text)).metrics_port == 9470
+    party, mechanism = blocks_of("joining.md", "toml")
+    assert RegistryConfig(**tomllib.loads(party.text)).participant == "THA01"
+    assert MechanismSettings(**tomllib.loads(mechanism.text)).participant == "XMR01"
+
+
+def test_every_open_address_of_the_hub_is_in_the_protocol() -> None:
+    """What the hub serves is what section 17 lists."""
+    _, _, section = text_of("protocol.md").partition("## 17.")
+    section = section.partition("## 18.")[0]
+    for path, operations in document(Limits())["paths"].items():
+        if "get" in operations:
+            shown = path.replace("{name}", "NAME").replace("{date}", "DATE")
+            assert f"`GET {shown}`" in section, path
+
+
+def test_the_promised_client_is_as_short_as_promised() -> None:
+    """joining.md says 150 lines."""
+    client = Path(__file__).with_name("protocol_client.py").read_text(encoding="utf-8")
+    assert "in 150 lines" in " ".join(text_of("joining.md").split())
+    assert len(client.splitlines()) < 150
