@@ -1,8 +1,8 @@
-"""What every test shares: one printed seed for the run, Hypothesis set up to repeat failures, and
-empty databases of both kinds.
+"""What every test shares: one printed seed for the run, Hypothesis, and empty databases.
 
 The seed is drawn once, or given with ``--hypothesis-seed``. Hypothesis and the simulated worlds
 (fixture ``run_seed``) both start from it, so the number in the header repeats the whole run.
+Whatever touches SQL runs on SQLite and on PostgreSQL (fixture ``database_url``).
 """
 
 import os

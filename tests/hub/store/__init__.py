@@ -1,0 +1,1 @@
+"""SQL on both databases, against naive models."""
