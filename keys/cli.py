@@ -73,28 +73,35 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 @app.command()
 def generate(
     participant: Participant,
-    out: Annotated[Path, typer.Option(help="Existing directory for the two files.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files; made if missing.")],
     algorithm: Annotated[Algorithm, typer.Option()] = Algorithm.ED25519,
     passphrase_env: PassphraseEnv = None,
     valid_from: From = None,
     valid_until: Until = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key: an encrypted key file and its public key document."""
+    """Make a key: its encrypted file, its public key document, its proof for registration."""
     with _refusals():
         key = generate_key(algorithm)
         signer = LocalSigner(key, participant)
         public = PublicKey.from_der(participant, signer.public_key_der)
         record = KeyRecord.of(public, valid_from or _now(), valid_until)
         directory = out.resolve()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         key_path = directory / f"{signer.key_id}.key"
         document_path = directory / f"{signer.key_id}.public.json"
+        proof_path = directory / f"{signer.key_id}.proof.jws"
         save_encrypted(key_path, key, _new_passphrase(passphrase_env))
         write_new_file(document_path, render_document(record), 0o644)
+        proof = sign_possession(
+            signer, participant, valid_from=record.valid_from, valid_until=record.valid_until
+        )
+        write_new_file(proof_path, proof, 0o644)
     result = {
         "key_id": signer.key_id,
         "uri": file_uri(key_path, passphrase_env),
         "document": str(document_path),
+        "proof": str(proof_path),
         "fingerprint": fingerprint(signer.public_key_der),
     }
     _show(result, as_json)

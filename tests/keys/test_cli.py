@@ -11,6 +11,7 @@ from keys.algorithms import Algorithm
 from keys.cli import app
 from keys.documents import parse_document, render_document
 from keys.possession import verify_possession
+from keys.possession import verify_possession
 from keys.signing import open_signer
 from tests.keys.support import NOW, record, seeded_signer
 
@@ -41,7 +42,8 @@ def test_generate_writes_a_key_and_its_document(algorithm: Algorithm, tmp_path: 
     assert signer.algorithm is algorithm
     assert document.public_key_der == signer.public_key_der
     assert document.valid_until is None
-    assert {path.suffix for path in tmp_path.iterdir()} == {".key", ".json"}
+    assert verify_possession(Path(printed["proof"]).read_bytes()) == document
+    assert {path.suffix for path in tmp_path.iterdir()} == {".key", ".json", ".jws"}
     key_file = tmp_path / f"{printed['key_id']}.key"
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
 
