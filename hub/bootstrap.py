@@ -41,6 +41,9 @@ from keys.signing import open_signer
 
 log = structlog.get_logger(__name__)
 
+LINGERING_SECONDS = 2.0
+"""How long a refused request may go on sending, so that its sender reads the refusal."""
+
 HANDLERS: Mapping[str, Handler] = {
     "participant.hello": session.handle_hello,
     "key.rotate": session.handle_key_rotation,
@@ -251,7 +254,10 @@ class HubProcess:
         self, application: web.Application, port: int, tls: ssl.SSLContext | None = None
     ) -> str:
         runner = web.AppRunner(
-            application, access_log=None, keepalive_timeout=self.settings.idle_seconds_max
+            application,
+            access_log=None,
+            keepalive_timeout=self.settings.idle_seconds_max,
+            lingering_time=LINGERING_SECONDS,
         )
         await runner.setup()
         self._runners.append(runner)

@@ -5,7 +5,7 @@ intake, and by looking every quarter of a second from that of other processes. T
 is a signed envelope with the acknowledgement: it goes through the same door as any other.
 
 A failed attempt is written down with the time of the next one. Anything else that the recipient
-says meanwhile, to any hub process, is a sign of life and ends the wait; its answer to a push is not,
+says, to any hub process, is a sign of life and ends the wait. Its answer to a push is not one,
 or a peer that answers every push wrongly would be pushed to without pause.
 """
 

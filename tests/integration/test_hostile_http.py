@@ -8,6 +8,7 @@ import asyncio
 import gzip
 import json
 import random
+import re
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -144,7 +145,7 @@ async def test_bytes_that_are_no_http_end_in_a_refusal(
 ) -> None:
     """A 4xx or a closed connection; and the next request is served as ever."""
     answer = await _raw_answer(hub, request_bytes)
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer[:200]
+    assert answer == b"" or re.match(rb"HTTP/1\.[01] 4\d\d ", answer), answer[:200]
     async with thailand.http.get(thailand.hub + "/health/live") as response:
         assert response.status == 200
 

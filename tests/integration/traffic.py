@@ -71,13 +71,15 @@ class Traffic:
         endpoint = f"http://127.0.0.1:{runner.addresses[0][1]}/deliveries"
         act = Act("tests", "wants pushes", now())
         self.hub.administration().set_delivery("CHE01", "push", endpoint, act)
+        senders = [asyncio.create_task(self._send()) for _ in range(sender_count)]
         try:
-            senders = [asyncio.create_task(self._send()) for _ in range(sender_count)]
             yield
             self._stopping = True
             await asyncio.gather(*senders)
             await self._settle()
         finally:
+            for task in (*senders, *self._tasks):
+                task.cancel()
             await runner.cleanup()
 
     async def _send(self) -> None:
