@@ -14,7 +14,7 @@ from rich.table import Table
 
 from hub.bootstrap import StartError
 from hub.services.administer import AdministrationError
-from hub.store.database import DatabaseUnavailableError
+from hub.store.database import DatabaseUnavailableError, DatabaseUrlError
 from hub.store.schema import SchemaError
 from keys.errors import KeysError
 from message_schemas import timestamps
@@ -66,7 +66,9 @@ def refusals() -> Iterator[None]:
     except pydantic.ValidationError as error:
         lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         refuse("a setting is wrong. " + "; ".join(lines))
-    except (AdministrationError, SchemaError, StartError, FileNotFoundError) as error:
+    except (AdministrationError, DatabaseUrlError, SchemaError, StartError) as error:
+        refuse(str(error))
+    except OSError as error:  # a file that is not there, a port that is taken
         refuse(str(error))
     except KeysError as error:
         refuse(error.detail)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 SQLITE_BUSY_SECONDS_MAX = 30
 POSTGRES_POOL_SIZE = 8
@@ -22,15 +22,22 @@ class DatabaseUnavailableError(Exception):
     """The database cannot be reached or answered "busy": nobody's fault, to be retried."""
 
 
+class DatabaseUrlError(ValueError):
+    """The URL names no database this hub can use; it is not repeated: it may hold a password."""
+
+
 class Database:
-    """The hub's database. ``writing`` and ``reading`` give a connection in a transaction."""
+    """The hub's database. ``writing`` and ``reading`` give a connection in a transaction.
+
+    Raises DatabaseUrlError unless the URL is of a SQLite file or a PostgreSQL database.
+    """
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+        self.url = _parse(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE")
-            self._reader = _sqlite_engine(url, "BEGIN")
+            self._reader = _sqlite_engine(url, "BEGIN", query_only=True)
         else:
             self._writer = self._reader = create_engine(
                 self.url.set(drivername="postgresql+psycopg"),
@@ -83,7 +90,21 @@ def _translated() -> Iterator[None]:
         raise
 
 
-def _sqlite_engine(url: str, begin: str) -> Engine:
+def _parse(url: str) -> URL:
+    """Return the parts of a URL. Raises DatabaseUrlError."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise DatabaseUrlError(
+            "the database must be a SQLite file or a PostgreSQL database: "
+            "sqlite:///hub.db, postgresql://user@host/name"
+        )
+    return parsed
+
+
+def _sqlite_engine(url: str, begin: str, *, query_only: bool = False) -> Engine:
     """Return an engine whose transactions begin with ``begin``, durable at every commit."""
     engine = create_engine(
         url, connect_args={"timeout": SQLITE_BUSY_SECONDS_MAX, "check_same_thread": False}
@@ -97,6 +118,7 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-65536")
+        cursor.execute(f"PRAGMA query_only={int(query_only)}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

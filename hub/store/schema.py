@@ -6,11 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import Connection, func, insert, inspect, select
 
 from hub.store.database import Database
 from hub.store.tables import head
 
+_UPGRADE_LOCK = 0x49544D50  # beside the advisory key of the leadership
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -42,6 +43,9 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     Raises SchemaError when the database was written by newer code.
     """
     with database.writing() as connection:
+        if not database.is_sqlite:
+            # Hub processes that start together: there is no head yet to stand in line at.
+            connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
         before = revision_of(connection)
         _refuse_newer(before)
         config = _config()
