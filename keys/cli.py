@@ -75,6 +75,9 @@ def generate(
     participant: Participant,
     out: Annotated[Path, typer.Option(help="Folder for the files; made if missing.")],
     algorithm: Annotated[Algorithm, typer.Option()] = Algorithm.ED25519,
+    name: Annotated[
+        str | None, typer.Option(help="Begins the file names. Default: the key id.")
+    ] = None,
     passphrase_env: PassphraseEnv = None,
     valid_from: From = None,
     valid_until: Until = None,
@@ -88,9 +91,10 @@ def generate(
         record = KeyRecord.of(public, valid_from or _now(), valid_until)
         directory = out.resolve()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key_path = directory / f"{signer.key_id}.key"
-        document_path = directory / f"{signer.key_id}.public.json"
-        proof_path = directory / f"{signer.key_id}.proof.jws"
+        stem = name or signer.key_id
+        key_path = directory / f"{stem}.key"
+        document_path = directory / f"{stem}.public.json"
+        proof_path = directory / f"{stem}.proof.jws"
         save_encrypted(key_path, key, _new_passphrase(passphrase_env))
         write_new_file(document_path, render_document(record), 0o644)
         proof = sign_possession(

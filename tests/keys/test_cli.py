@@ -11,7 +11,6 @@ from keys.algorithms import Algorithm
 from keys.cli import app
 from keys.documents import parse_document, render_document
 from keys.possession import verify_possession
-from keys.possession import verify_possession
 from keys.signing import open_signer
 from tests.keys.support import NOW, record, seeded_signer
 
