@@ -38,25 +38,23 @@ def take_proposal(
     """Open an incoming transfer and let the policy answer it."""
     body: TransferProposal | TransferNotification = arrival.body
     at = transaction.at
-    opened = tracking.add_transfer(
-        transaction.connection,
-        tracking.Transfer(
-            transfer_id=body.transfer_id,
-            direction="incoming",
-            mode="move" if arrival.type == "transfer.proposal" else "notify_and_record",
-            state="proposed",
-            counterparty=arrival.sender,
-            account=body.acquiring_account,
-            cooperative_approach=body.cooperative_approach,
-            quantity=body.quantity,
-            proposal=arrival.plain,
-            proposal_sha256=arrival.envelope_sha256,
-            answer=None,
-            log_index=arrival.log_index,
-            created_at=at,
-            changed_at=at,
-        ),
+    transfer = tracking.Transfer(
+        transfer_id=body.transfer_id,
+        direction="incoming",
+        mode="move" if arrival.type == "transfer.proposal" else "notify_and_record",
+        state="proposed",
+        counterparty=arrival.sender,
+        account=body.acquiring_account,
+        cooperative_approach=body.cooperative_approach,
+        quantity=body.quantity,
+        proposal=arrival.plain,
+        proposal_sha256=arrival.envelope_sha256,
+        answer=None,
+        log_index=arrival.log_index,
+        created_at=at,
+        changed_at=at,
     )
+    opened = tracking.add_transfer(transaction.connection, transfer)
     note = f"from {arrival.sender}: {body.quantity} units, log index {arrival.log_index}"
     tracking.note(transaction.connection, body.transfer_id, at, "proposed", note)
     if not opened:
@@ -66,8 +64,6 @@ def take_proposal(
         tracking.note(transaction.connection, body.transfer_id, at, "operator asked", answer.text)
         return
     reasons = [] if answer.decision is Decision.ACCEPT else [answer.text]
-    transfer = tracking.fetch_transfer(transaction.connection, body.transfer_id)
-    assert transfer is not None, "it was stored just now"
     answers.answer(transaction, transfer, reasons=reasons)
 
 

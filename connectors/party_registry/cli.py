@@ -11,20 +11,19 @@ import json
 import secrets
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connectors.party_registry.book_commands import list_records
-from connectors.party_registry.check_book import check_book
 from connectors.party_registry.cli_init import write_settings
 from connectors.party_registry.cli_support import AsJson, Config, client, failing, show
 from connectors.party_registry.cli_transfers import app as transfer_app
 from connectors.party_registry.cli_units import app as units_app
-from connectors.party_registry.config import RegistryConfig, load_config
-from connectors.party_registry.connector import Connector, open_registry_database
-from connectors.party_registry.simulator import SimulatedConnector
+from connectors.party_registry.config import load_config
 from connectors.party_registry.simulator_faults import Fault, FaultPlan
+
+if TYPE_CHECKING:
+    from connectors.party_registry.connector import Connector
 
 __all__ = ["app"]
 
@@ -75,9 +74,11 @@ def serve(config: Config, as_json: AsJson = False) -> None:
     """Run the connector until it is told to stop."""
     import uvloop
 
+    from connectors.party_registry.connector import Connector
+
     with failing():
-        settings = load_config(config)
-        uvloop.run(_serve(settings, as_json=as_json))
+        connector = Connector(load_config(config))
+        uvloop.run(_run(connector, as_json=as_json))
 
 
 @app.command()
@@ -89,6 +90,8 @@ def simulate(
 ) -> None:
     """Run a registry that misbehaves on demand; only against a hub that is there for tests."""
     import uvloop
+
+    from connectors.party_registry.simulator import SimulatedConnector
 
     with failing():
         settings = load_config(config)
@@ -102,10 +105,6 @@ def simulate(
 def _read_fault(text: str) -> tuple[Fault, float]:
     name, _, chance = text.partition("=")
     return Fault(name), float(chance)
-
-
-async def _serve(settings: RegistryConfig, *, as_json: bool) -> None:
-    await _run(Connector(settings), as_json=as_json)
 
 
 async def _run(connector: Connector, *, as_json: bool) -> None:
@@ -189,6 +188,9 @@ def outbox(
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> None:
     """Check the whole book against its journal; also while the registry is not running."""
+    from connectors.party_registry.check_book import check_book
+    from connectors.party_registry.connector import open_registry_database
+
     with failing():
         database = open_registry_database(load_config(config))
         try:
@@ -205,6 +207,9 @@ def check(config: Config, as_json: AsJson = False) -> None:
 @app.command()
 def records(config: Config, as_json: AsJson = False) -> None:
     """List the cooperative approaches and authorizations recorded from here."""
+    from connectors.party_registry.book_commands import list_records
+    from connectors.party_registry.connector import open_registry_database
+
     with failing():
         database = open_registry_database(load_config(config))
         try:

@@ -23,6 +23,7 @@ from connectors.party_registry.registry import PartyRegistry
 from connectors.party_registry.webhooks import WebhookWorker
 from connectors.session.context import system_clock
 from connectors.session.database import Database
+from connectors.session.hello import say_hello
 from connectors.session.session import Session, open_database
 from keys.documents import parse_document
 from keys.key_files import read_secret_file
@@ -90,6 +91,7 @@ class Connector:
         self.session = self.make_session()
         await self._stack.enter_async_context(self.session)
         self._start_webhooks()
+        await say_hello(self.session)
         application = api.make_application(self.session, self.registry, token)
         self.api_url = await self._listen(application, config.api.listen)
         if config.delivery.mode == "push":

@@ -153,7 +153,7 @@ class Trade:
 
         async def recorded() -> bool:
             found = await seller.call("GET", "/v1/records")
-            return found["authorizations"][0]["state"] == "in_force"
+            return bool(found["authorizations"][0]["state"] == "in_force")
 
         await until(recorded)
         await seller.call("POST", "/v1/accounts", {"account": "TH-100-1"})

@@ -234,3 +234,27 @@ async def test_units_come_back_and_go_on(trade: Trade) -> None:
     mixed = await seller.call("POST", "/v1/transfers", proposal(quantity=1000), status=409)
     assert "split them" in mixed["detail"]
     assert await seller.check() == await buyer.check() == []
+
+
+async def test_hello_is_said_once_and_again_when_the_mode_changes(trade: Trade) -> None:
+    """A restart is no news for the hub; another way of delivery is."""
+    for push in (False, False, True):
+        registry = await trade.start("THA01", push=push)
+        config = registry.connector.config
+        mode = "push" if push else "pull"
+        delivery = config.delivery.model_copy(update={"mode": mode, "listen": "127.0.0.1:0"})
+        await registry.connector.stop()
+        registry = await trade.start("THA01", delivery=delivery)
+        await until(partial(_idle, registry))
+        await registry.connector.stop()
+    said = [
+        message.message.body["delivery_mode"]
+        for envelope in trade.hub.seen
+        for message in envelope.messages
+        if message.message.type == "participant.hello"
+    ]
+    assert said == ["pull", "push"]
+
+
+async def _idle(registry: Registry) -> bool:
+    return not any((await registry.call("GET", "/v1/outbox"))["counts"].values())

@@ -1,0 +1,57 @@
+"""Says hello to the hub: what software this is, and how deliveries shall come.
+
+Once, and again only when something of it changed: a restart alone is no news. The hub takes the
+delivery mode from it, so switching from pull to push is a change of settings and a restart.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from connectors.session import state
+from connectors.session.handler import Transaction
+from connectors.session.session import Session
+from hub.protocol.envelopes import PROTOCOL
+from message_schemas import code_lists
+from message_schemas.json_codec import encode
+from message_schemas.messages.participants import ParticipantHello
+
+__all__ = ["say_hello"]
+
+_SAID = "hello_said"
+_DISTRIBUTION = "itmo-hub"
+
+
+def _software() -> str:
+    try:
+        return f"{_DISTRIBUTION} connector {version(_DISTRIBUTION)}"
+    except PackageNotFoundError:
+        return f"{_DISTRIBUTION} connector"
+
+
+async def say_hello(session: Session) -> bool:
+    """Submit `participant.hello` if it says something new; tell whether it did.
+
+    Raises:
+        ValueError: the session takes no deliveries, so there is no delivery mode to tell.
+    """
+    mode = session.settings.delivery_mode
+    if mode == "none":
+        raise ValueError("a session that takes no deliveries has no delivery mode")
+    body = ParticipantHello(
+        software=_software(),
+        protocol_versions=(PROTOCOL,),
+        binding="json",
+        delivery_mode="push" if mode == "push" else "pull",
+        code_lists=code_lists.CURRENT,
+    )
+    said = encode(body)
+
+    def use(transaction: Transaction) -> bool:
+        if state.load(transaction.connection, _SAID) == said:
+            return False
+        state.store(transaction.connection, _SAID, said)
+        transaction.submit(transaction.hub, [("participant.hello", body, "hello")])
+        return True
+
+    return await session.write("outbox.submit", use)
