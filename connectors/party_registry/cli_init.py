@@ -64,7 +64,7 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
         book="true" if book else "false",
         hub_url=hub_url,
         documents=", ".join(f'"{path.resolve()}"' for path in hub_keys),
-        uris=", ".join(f'"{uri}"' for uri in key_uris),
+        uris=", ".join(f'"{_from_anywhere(uri)}"' for uri in key_uris),
         mode="pull" if push_listen is None else "push",
         push_listen=push_listen or "127.0.0.1:8611",
         api_listen=api_listen,
@@ -74,3 +74,11 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
     write_new_file(path, text.encode(), 0o644)
     write_new_file(folder / "api-token", secrets.token_urlsafe(32).encode() + b"\n", 0o600)
     return path
+
+
+def _from_anywhere(uri: str) -> str:
+    """Return a key URI that does not depend on the folder the connector is started in."""
+    if not uri.startswith("file:") or uri.startswith("file:/"):
+        return uri
+    path, mark, rest = uri.removeprefix("file:").partition("?")
+    return f"file:{Path(path).resolve()}{mark}{rest}"
