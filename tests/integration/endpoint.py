@@ -11,7 +11,7 @@ from aiohttp import web
 from hub.services.administer import Act
 from tests.integration.hub_process import HubUnderTest
 from tests.integration.peers import Body, Peer, now, payload_of
-from tests.integration.worlds import acknowledgement
+from tests.integration.worlds import acknowledgement, until
 
 Manner = Callable[["Endpoint", bytes], Awaitable[web.StreamResponse]]
 
@@ -35,9 +35,7 @@ class Endpoint:
 
     async def until_pushed(self, count: int, seconds: float = 20) -> None:
         """Wait until there were so many pushes."""
-        async with asyncio.timeout(seconds):
-            while len(self.pushed) < count:
-                await asyncio.sleep(0.02)
+        await until(lambda: len(self.pushed) >= count, seconds)
 
     @property
     def items(self) -> list[Body]:

@@ -30,7 +30,7 @@ PARTICIPANTS = {
 
 def hub_key_variable() -> str:
     """Return the hub's test key as PEM, for an environment variable."""
-    key = seeded_signer("XHB01")._key  # noqa: SLF001 - a test key made from a fixed seed
+    key = seeded_signer("XHB01")._key
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

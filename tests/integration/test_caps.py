@@ -14,6 +14,7 @@ from tests.integration.hub_process import register
 from tests.integration.peers import (
     Peer,
     authorization,
+    payload_of,
     proposal,
 )
 from tests.integration.worlds import (
@@ -21,7 +22,6 @@ from tests.integration.worlds import (
     fresh_block,
     fresh_id,
     outcomes,
-    payload_of,
     record_world,
     rejection,
 )

@@ -1,7 +1,7 @@
 """Killed at every commit boundary, and at any moment under load, everyone converges alone.
 
-No receipt without its message, no message without its receipt, no unit in two places or in none, and
-nothing stuck: every transfer ends, every reservation is released (``traffic`` compares it all).
+No receipt without its message, no message without its receipt, no unit in two places or in none,
+and nothing stuck: every transfer ends, every reservation is released (``traffic`` compares it all).
 """
 
 import asyncio

@@ -2,6 +2,7 @@
 
 from tests.integration.hub_process import HubUnderTest
 from tests.integration.peers import (
+    Body,
     Peer,
     acceptance,
     approach,
@@ -26,7 +27,7 @@ async def test_a_transfer_goes_from_proposal_to_completion_at_both_ends(
     accepted = await switzerland.say("THA01", acceptance("THA01-1", proposed["envelope_sha256"]))
     assert accepted["outcomes"][0]["result"]["state"] == "completed"
     for peer in (thailand, switzerland):
-        items = []
+        items: list[Body] = []
         while (delivery := await peer.fetch(len(items))) is not None:
             items.extend(delivery["items"])
         notices = [notice["type"] for item in items for notice in item.get("notices", ())]

@@ -3,10 +3,11 @@
 import asyncio
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from hub.store.database import Database
 from hub.store.tables import unit_block
 from message_schemas import timestamps
-from sqlalchemy import select
 from tests.integration.hub_process import HubUnderTest
 from tests.integration.peers import Peer, acceptance, now, payload_of, proposal
 from tests.integration.worlds import (
@@ -18,6 +19,7 @@ from tests.integration.worlds import (
     mailbox,
     outcomes,
     record_world,
+    until,
 )
 
 HUB_ENVIRONMENT = {"ITMO_HUB_EXPIRY_SWEEP_SECONDS": "0.1"}
@@ -87,9 +89,7 @@ async def test_acceptances_racing_the_sweep_end_each_transfer_once_and_alike_at_
 
     answers = await asyncio.gather(*(accept(position) for position in range(RACE_COUNT)))
     assert set(answers) <= {0, 4006}
-    async with asyncio.timeout(30):
-        while set(names) & set(reserved_blocks(hub)):
-            await asyncio.sleep(0.1)
+    await until(lambda: not set(names) & set(reserved_blocks(hub)))
     for peer, start in zip((thailand, switzerland), starts, strict=True):
         told = final_notices(await mailbox(peer, start))
         for name, code in zip(names, answers, strict=True):

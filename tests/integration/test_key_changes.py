@@ -16,7 +16,7 @@ from message_schemas import timestamps
 from tests.integration.conftest import StartHub
 from tests.integration.hub_process import HubUnderTest, register
 from tests.integration.peers import Peer, now, payload_of, seeded_signer
-from tests.integration.worlds import codes, notices, mailbox, outcomes, record_world
+from tests.integration.worlds import codes, mailbox, notices, outcomes, record_world
 
 NOTE = ("administrator.note", {"subject": "key test", "text": "Which key is this?"})
 
@@ -30,7 +30,7 @@ async def answer_code(peer: Peer, hub: str | None = None) -> int:
     """Return the code a note signed by the peer gets: 0, or that of the problem."""
     import json
 
-    status, body = await peer.post(peer.envelope("XHB01", NOTE), hub)
+    status, body = await peer.post(peer.envelope("XMR01", NOTE), hub)
     if status == 200:
         return codes(payload_of(body, "itmo-receipt+jws"))[0]
     return int(json.loads(body)["code"])

@@ -14,7 +14,7 @@ from hub.store.mailboxes import Mailbox
 from tests.integration import endpoint as manners
 from tests.integration.endpoint import Manner, endpoint_of, well_behaved
 from tests.integration.hub_process import HubUnderTest
-from tests.integration.peers import Peer, payload_of, proposal
+from tests.integration.peers import Body, Peer, payload_of, proposal
 from tests.integration.worlds import (
     codes,
     fetched,
@@ -154,7 +154,7 @@ async def test_any_word_of_the_recipient_ends_its_back_off(
             await switzerland.say("XHB01", ("transfer.status", {"transfer_id": "THA01-1"}))
         else:
             note = ("administrator.note", {"subject": "hello", "text": "We are back."})
-            await switzerland.say("XHB01", note)
+            await switzerland.say("THA01", note)
         await endpoint.until_pushed(count + 1, seconds=2)
         await until_acknowledged(hub, "CHE01")
 
@@ -215,7 +215,7 @@ async def test_a_participant_switches_between_push_and_pull_by_hello(
 async def test_what_was_acknowledged_is_sent_again_on_request_with_identical_bytes(
     hub: HubUnderTest, thailand: Peer, switzerland: Peer
 ) -> None:
-    """``delivery.resend`` replays stored deliveries, pushed and pulled; beyond the end is refused."""
+    """``delivery.resend`` replays stored deliveries; beyond the last item it is refused."""
     await record_world(thailand)
     async with endpoint_of(hub, switzerland, well_behaved) as endpoint:
         first = mailbox_of(hub, "CHE01").last_sequence + 1
@@ -245,7 +245,7 @@ async def test_a_long_poll_is_answered_as_soon_as_there_is_something(
     """A waiting fetch returns at once with a new item, and empty when its time is over."""
     await record_world(thailand)
     loop = asyncio.get_running_loop()
-    items = []
+    items: list[Body] = []
     while (delivery := await ghana.fetch(len(items))) is not None:
         items.extend(delivery["items"])
     started = loop.time()

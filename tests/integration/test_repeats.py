@@ -142,9 +142,7 @@ async def test_eight_posts_at_once_to_two_hubs_have_one_effect_and_eight_equal_r
     await record_world(thailand)
     names = [fresh_id("THA01") for _ in range(ENVELOPE_COUNT)]
     raws = [thailand.envelope("CHE01", proposal(name, fresh_block(3))) for name in names]
-    posts = [
-        (raw, (first, second)[turn % 2].address) for turn in range(POST_COUNT) for raw in raws
-    ]
+    posts = [(raw, (first, second)[turn % 2].address) for turn in range(POST_COUNT) for raw in raws]
     answers = await asyncio.gather(*(thailand.post(raw, address) for raw, address in posts))
     assert {status for status, _ in answers} == {200}
     for at in range(ENVELOPE_COUNT):

@@ -1,8 +1,8 @@
 """Registries at work while things break: many senders, one pushed acquirer, and their books.
 
 1. Senders of THA01 propose, each post repeated with the same bytes until there is a receipt.
-2. CHE01 gets its deliveries pushed; it acknowledges each, and accepts most proposals. Some it leaves
-   to expire, some it rejects.
+2. CHE01 gets its deliveries pushed; it acknowledges each, and accepts most proposals. Some it
+   leaves to expire, some it rejects.
 3. ``settle`` waits until nothing is in flight any more, without a human.
 4. ``check`` compares: every receipt is still the stored one, each transfer ended once and alike at
    both ends, deliveries repeated with the same bytes and no gap, units where the books say.
@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ from tests.integration.worlds import (
     outcomes,
     record_world,
     rejection,
+    until,
 )
 
 RESPOND_SECONDS = 4.0
@@ -140,11 +141,9 @@ class Traffic:
 
     async def _settle(self) -> None:
         """Wait until nothing is in flight: no transfer, no reservation, no delivery."""
-        async with asyncio.timeout(60):
-            while self._tasks:
-                await asyncio.gather(*self._tasks)
-            while self._in_flight() or self._undelivered():
-                await asyncio.sleep(0.1)
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+        await until(lambda: not self._in_flight() and not self._undelivered(), 60)
 
     def _in_flight(self) -> int:
         database = Database(self.hub.database_url)
@@ -212,17 +211,11 @@ async def keep_alive(hub: HubUnderTest, crash_points: list[str]) -> None:
         hub.kill_now()
         await hub.start()
         if place is not None:
-            async with asyncio.timeout(60):
-                while (status := hub.returncode) is None:
-                    await asyncio.sleep(0.02)
-            assert status == 137, place
+            assert await hub.dead(60) == 137, place
             await asyncio.to_thread(hub.prove)
 
 
 async def wait_for_traffic(traffic: Traffic, transfer_count: int) -> None:
     """Wait until so many more transfers were proposed."""
     target = len(traffic.proposed) + transfer_count
-    with suppress(TimeoutError):
-        async with asyncio.timeout(20):
-            while len(traffic.proposed) < target:
-                await asyncio.sleep(0.02)
+    await until(lambda: len(traffic.proposed) >= target)

@@ -1,8 +1,10 @@
 """What tests that share a hub need: ids and serials of their own, a world recorded once, views."""
 
+import asyncio
 import hashlib
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from tests.integration.peers import (
@@ -41,6 +43,13 @@ async def record_world(thailand: Peer) -> None:
     """Record CA0001 and its authorization at the peer's hub; again does no harm."""
     receipt = await thailand.say("XHB01", approach(), authorization())
     assert set(outcomes(receipt)) <= {"accepted", "duplicate-of"}, receipt
+
+
+async def until(holds: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until a condition holds. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what is watched is another process
+            await asyncio.sleep(0.03)
 
 
 def outcomes(receipt: Any) -> list[str]:

@@ -1,0 +1,1 @@
+"""Bytes nobody thought of, at the door of a real hub."""
