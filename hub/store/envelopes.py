@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
+from hub.store.parts import in_parts
 from hub.store.tables import act, envelope
 
 
@@ -36,6 +37,9 @@ class EnvelopeRow:
 _FIND_ANSWERS = select(
     envelope.c.sender, envelope.c.envelope_id, envelope.c.sha256, envelope.c.receipt
 ).where(tuple_(envelope.c.sender, envelope.c.envelope_id).in_(bindparam("ids", expanding=True)))
+_BODIES = select(envelope.c.log_index, envelope.c.body).where(
+    envelope.c.log_index.in_(bindparam("log_indices", expanding=True))
+)
 _ADD = insert(envelope)
 
 
@@ -43,10 +47,11 @@ def find_answers(
     connection: Connection, ids: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], StoredAnswer]:
     """Return the stored answers of those (sender, envelope id) pairs that were seen before."""
-    if not ids:
-        return {}
-    rows = connection.execute(_FIND_ANSWERS, {"ids": list(ids)})
-    return {(row[0], row[1]): StoredAnswer(row[2], bytes(row[3])) for row in rows}
+    return {
+        (row[0], row[1]): StoredAnswer(row[2], bytes(row[3]))
+        for part in in_parts(ids)
+        for row in connection.execute(_FIND_ANSWERS, {"ids": part})
+    }
 
 
 def add(connection: Connection, rows: Sequence[EnvelopeRow]) -> None:
@@ -72,14 +77,11 @@ def add(connection: Connection, rows: Sequence[EnvelopeRow]) -> None:
 
 def bodies(connection: Connection, log_indices: Collection[int]) -> Mapping[int, bytes]:
     """Return the exact bytes of the envelopes recorded at ``log_indices``."""
-    if not log_indices:
-        return {}
-    rows = connection.execute(
-        select(envelope.c.log_index, envelope.c.body).where(
-            envelope.c.log_index.in_(sorted(log_indices))
-        )
-    )
-    return {row[0]: bytes(row[1]) for row in rows}
+    return {
+        row[0]: bytes(row[1])
+        for part in in_parts(log_indices)
+        for row in connection.execute(_BODIES, {"log_indices": part})
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from hub.international_registry.units import (
     Range,
 )
 from hub.store.interning import Interning
+from hub.store.parts import in_parts
 from hub.store.tables import posting, unit_block
 
 _COLUMNS = (
@@ -41,6 +42,8 @@ _COLUMNS = (
 _SELECT = select(*(unit_block.c[name] for name in _COLUMNS))
 
 _RESERVED = _SELECT.where(unit_block.c.reserved_by.in_(bindparam("ids", expanding=True)))
+_UNDERLYING = _SELECT.where(unit_block.c.underlying_first.in_(bindparam("ids", expanding=True)))
+_DELETE = delete(unit_block).where(unit_block.c.block_id.in_(bindparam("ids", expanding=True)))
 _ADD_BLOCKS = insert(unit_block)
 _ADD_POSTINGS = insert(posting)
 
@@ -123,10 +126,11 @@ def load_reserved(
     connection: Connection, interning: Interning, transfer_ids: Collection[str]
 ) -> list[LedgerBlock]:
     """Return the blocks reserved by the given transfers."""
-    if not transfer_ids:
-        return []
-    rows = connection.execute(_RESERVED, {"ids": list(transfer_ids)})
-    return [_block(row, interning, connection) for row in rows]
+    return [
+        _block(row, interning, connection)
+        for part in in_parts(transfer_ids)
+        for row in connection.execute(_RESERVED, {"ids": part})
+    ]
 
 
 def load_held(connection: Connection, interning: Interning, reference: str) -> list[LedgerBlock]:
@@ -139,10 +143,11 @@ def load_underlying(
     connection: Connection, interning: Interning, first_units: Collection[str]
 ) -> list[LedgerBlock]:
     """Return the blocks whose underlying unit range starts with one of ``first_units``."""
-    if not first_units:
-        return []
-    rows = connection.execute(_SELECT.where(unit_block.c.underlying_first.in_(sorted(first_units))))
-    return [_block(row, interning, connection) for row in rows]
+    return [
+        _block(row, interning, connection)
+        for part in in_parts(first_units)
+        for row in connection.execute(_UNDERLYING, {"ids": part})
+    ]
 
 
 def _block(row: Sequence[Any], interning: Interning, connection: Connection) -> LedgerBlock:
@@ -202,10 +207,8 @@ def record(
     connection: Connection, interning: Interning, changes: LedgerChanges, log_indices: Sequence[int]
 ) -> None:
     """Write a window's changes; ``log_indices`` gives each posting its entry, in order."""
-    if changes.deleted_ids:
-        connection.execute(
-            delete(unit_block).where(unit_block.c.block_id.in_(sorted(changes.deleted_ids)))
-        )
+    for part in in_parts(changes.deleted_ids):
+        connection.execute(_DELETE, {"ids": part})
     if changes.updated:
         connection.execute(
             _UPDATE,

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, insert, or_, select, tuple_, update
 
+from hub.store.parts import in_parts
 from hub.store.tables import delivery, envelope, mailbox, mailbox_item
 
 
@@ -249,10 +250,11 @@ def delivery_digests(
     connection: Connection, ends: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
     """Return the digests of the deliveries that end at (recipient, last sequence) pairs."""
-    if not ends:
-        return {}
-    rows = connection.execute(_DIGESTS, {"ends": sorted(ends)})
-    return {(row[0], row[1]): row[2] for row in rows}
+    return {
+        (row[0], row[1]): row[2]
+        for part in in_parts(ends)
+        for row in connection.execute(_DIGESTS, {"ends": part})
+    }
 
 
 _ACKNOWLEDGE_DELIVERIES = (

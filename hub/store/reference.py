@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from hub.international_registry.accounts import Account
 from hub.international_registry.authorizations import AuthorizationUsage
+from hub.store.parts import in_parts
 from hub.store.tables import (
     account,
     authorization_usage,
@@ -317,21 +318,23 @@ class IssuanceRow:
     forwarded: int
 
 
+_ISSUANCES = select(
+    issuance.c.issuance_id,
+    issuance.c.body,
+    issuance.c.log_index,
+    issuance.c.sop_done,
+    issuance.c.omge_done,
+    issuance.c.forwarded,
+).where(issuance.c.issuance_id.in_(bindparam("ids", expanding=True)))
+
+
 def issuances(connection: Connection, ids: Collection[str]) -> dict[str, IssuanceRow]:
     """Return those issuances among ``ids`` that were announced."""
-    if not ids:
-        return {}
-    rows = connection.execute(
-        select(
-            issuance.c.issuance_id,
-            issuance.c.body,
-            issuance.c.log_index,
-            issuance.c.sop_done,
-            issuance.c.omge_done,
-            issuance.c.forwarded,
-        ).where(issuance.c.issuance_id.in_(sorted(ids)))
-    )
-    return {row[0]: IssuanceRow(*row) for row in rows}
+    return {
+        row[0]: IssuanceRow(*row)
+        for part in in_parts(ids)
+        for row in connection.execute(_ISSUANCES, {"ids": part})
+    }
 
 
 def add_issuance(connection: Connection, row: IssuanceRow) -> None:
@@ -383,12 +386,10 @@ def usages(
     connection: Connection, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], AuthorizationUsage]:
     """Return the units first transferred and reserved under (Party, authorization id) pairs."""
-    if not keys:
-        return {}
-    rows = connection.execute(_USAGES, {"keys": sorted(keys)})
     return {
         (row[0], row[1]): AuthorizationUsage(first_transferred=row[2], reserved=row[3])
-        for row in rows
+        for part in in_parts(keys)
+        for row in connection.execute(_USAGES, {"keys": part})
     }
 
 

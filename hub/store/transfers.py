@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from hub.checks.facts import TransferRecord
 from hub.protocol.transfer_states import TransferState
+from hub.store.parts import in_parts
 from hub.store.tables import acted, transfer
 
 _NAMES = tuple(field.name for field in fields(TransferRecord))
@@ -29,10 +30,11 @@ def _record(row: Sequence[Any]) -> TransferRecord:
 
 def load(connection: Connection, ids: Collection[str]) -> dict[str, TransferRecord]:
     """Return the transfers among ``ids`` that exist."""
-    if not ids:
-        return {}
-    rows = connection.execute(_LOAD, {"ids": list(ids)})
-    return {row[0]: _record(row) for row in rows}
+    return {
+        row[0]: _record(row)
+        for part in in_parts(ids)
+        for row in connection.execute(_LOAD, {"ids": part})
+    }
 
 
 def add(connection: Connection, rows: Collection[TransferRecord]) -> None:
@@ -125,19 +127,18 @@ class ActedRow:
     result: str
 
 
+_ACTED = select(acted.c.action_id, acted.c.type, acted.c.log_index, acted.c.result).where(
+    acted.c.action_id.in_(bindparam("ids", expanding=True))
+)
+
+
 def load_acted(connection: Connection, ids: Collection[str]) -> dict[str, ActedRow]:
     """Return those of ``ids`` that were taken before."""
-    if not ids:
-        return {}
-    rows = connection.execute(
-        select(
-            acted.c.action_id,
-            acted.c.type,
-            acted.c.log_index,
-            acted.c.result,
-        ).where(acted.c.action_id.in_(sorted(ids)))
-    )
-    return {row[0]: ActedRow(*row) for row in rows}
+    return {
+        row[0]: ActedRow(*row)
+        for part in in_parts(ids)
+        for row in connection.execute(_ACTED, {"ids": part})
+    }
 
 
 def add_acted(connection: Connection, rows: Sequence[ActedRow]) -> None:

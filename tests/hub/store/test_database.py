@@ -66,9 +66,14 @@ def test_a_writer_that_waits_too_long_is_told_to_come_back(
 
 def test_what_fails_leaves_nothing_behind(database: Database) -> None:
     """Any exception rolls the whole transaction back, and comes through as it is."""
-    with pytest.raises(ZeroDivisionError), database.writing() as connection:
-        alerts.add(connection, kind="note", subject="half", detail="", at=AT)
-        raise ZeroDivisionError
+
+    def fail_half_way() -> None:
+        with database.writing() as connection:
+            alerts.add(connection, kind="note", subject="half", detail="", at=AT)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     assert subjects(database) == set()
 
 
