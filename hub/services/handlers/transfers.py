@@ -28,6 +28,7 @@ from hub.services.handlers.judging import judged
 from hub.services.handlers.units import attributes_of, definition_of, range_of, underlying_of
 from message_schemas import timestamps
 from message_schemas.envelopes import Outcome
+from message_schemas.json_codec import encode_body
 
 _NOTICE_OF_STATE = {
     TransferState.COMPLETED: "transfer.completed",
@@ -153,7 +154,7 @@ def handle_answer(context: MessageContext, work: BatchWork) -> Outcome:
 def _answer(context: MessageContext, work: BatchWork, input_: TransferInput) -> dict[str, Any]:
     body: Any = context.body
     transfer = work.facts.transfers[body.transfer_id]
-    reasons = [reason.text for reason in getattr(body, "reasons", ())]
+    reasons = [encode_body(reason) for reason in getattr(body, "reasons", ())]
     after = close(work, transfer, input_, previous_sha256=context.envelope_sha256, reasons=reasons)
     return _state_of(after)
 
@@ -184,7 +185,7 @@ def close(
     input_: TransferInput,
     *,
     previous_sha256: str,
-    reasons: list[str] | None = None,
+    reasons: list[dict[str, Any]] | None = None,
 ) -> TransferRecord:
     """Bring a transfer to its final state: move or give back the units, tell both ends.
 
@@ -216,7 +217,10 @@ def close(
 
 
 def _tell_both(
-    work: BatchWork, transfer: TransferRecord, previous_sha256: str, reasons: list[str] | None
+    work: BatchWork,
+    transfer: TransferRecord,
+    previous_sha256: str,
+    reasons: list[dict[str, Any]] | None,
 ) -> None:
     """File the notice of a final state for the initiator and the acquirer."""
     body: dict[str, Any] = {
