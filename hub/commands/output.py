@@ -24,7 +24,7 @@ _CONSOLE = Console()
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool) -> None:
     """Print rows under their column names."""
-    listed = [[_plain(value) for value in row] for row in rows]
+    listed = [[plain(value) for value in row] for row in rows]
     if as_json:
         show_json([dict(zip(columns, row, strict=True)) for row in listed])
     elif sys.stdout.isatty():
@@ -40,10 +40,10 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool
 
 def show_json(document: Any) -> None:
     """Print one JSON document."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=plain))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as a person or JSON reads it: instants in the protocol's form."""
     if isinstance(value, datetime):
         return timestamps.render(value)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, database_of
-from hub.commands.output import refusals, refuse, show, show_json
+from hub.commands.output import plain, refusals, refuse, show, show_json
 from hub.services.load_facts import messages_of
 from hub.store import envelopes, transfers, views
 from hub.store.envelopes import LoggedEnvelope
@@ -79,10 +79,10 @@ def show_transfer(
     for name in record.__slots__:
         value = getattr(record, name)
         if value is not None:
-            typer.echo(f"{name}\t{value}")
+            typer.echo(f"{name}\t{plain(value)}")
     for event in timeline:
         typer.echo(
-            f"log {event['log_index']}\t{event['received_at']}\t{event['sender']} -> "
+            f"log {event['log_index']}\t{plain(event['received_at'])}\t{event['sender']} -> "
             f"{event['recipient']}\t{event['type']}\t{event['outcome']}"
         )
     for row in history:
