@@ -322,6 +322,7 @@ class HubProcess:
     async def close(self) -> None:
         """Stop taking, finish what was taken, close everything."""
         self._scheduler.shutdown(wait=False)
+        self._news.close()
         for runner in self._runners:
             await runner.cleanup()
         await self.courier.close()

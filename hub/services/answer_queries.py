@@ -59,7 +59,7 @@ class Questions:
         limits: Limits,
         clock: Callable[[], Any],
         run_blocking: Callable[..., Awaitable[Any]],
-        wait_for_news: Callable[[str, float], Awaitable[None]],
+        wait_for_news: Callable[[str, float], Awaitable[bool]],
     ) -> None:
         self._database = database
         self._receiver = receiver
@@ -110,7 +110,8 @@ class Questions:
         while (rest := deadline - loop.time()) > 0:
             if await asyncio.to_thread(self._last_sequence, sender) > body.after_sequence:
                 return
-            await self._wait_for_news(sender, min(rest, _LOOK_AGAIN_SECONDS))
+            if not await self._wait_for_news(sender, min(rest, _LOOK_AGAIN_SECONDS)):
+                return
 
     def _last_sequence(self, sender: str) -> int:
         with self._database.reading() as connection:
