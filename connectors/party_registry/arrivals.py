@@ -26,7 +26,6 @@ class Arrival:
     sender: str
     envelope_sha256: str
     log_index: int
-    message_id: str
     type: str
     body: Any
     plain: dict[str, Any]

@@ -19,7 +19,6 @@ from connectors.party_registry import arrivals, closings, outcomes, webhook_stor
 from connectors.party_registry.policy import AcceptancePolicy
 from connectors.session.deliveries import ArrivedItem
 from connectors.session.handler import KnownOutcome, Transaction
-from message_schemas.json_codec import decode_body
 
 __all__ = ["PartyRegistry"]
 
@@ -38,26 +37,24 @@ class PartyRegistry:
 
     def item_arrived(self, transaction: Transaction, item: ArrivedItem) -> None:
         """Give an item its effect (`RegistryHandler`)."""
-        for message, _ in item.accepted_messages():
+        for message in item.messages:
             assert item.envelope is not None, "messages come in an envelope"
             assert item.envelope_sha256 is not None, "an envelope has a digest"
             arrival = arrivals.Arrival(
                 sender=item.envelope.sender,
                 envelope_sha256=item.envelope_sha256,
                 log_index=item.log_index,
-                message_id=message.message_id,
                 type=message.type,
-                body=decode_body(message.type, message.version, message.body),
-                plain=dict(message.body),
+                body=message.typed,
+                plain=dict(message.plain),
             )
             effect = _MESSAGE_EFFECTS.get(message.type)
-            if effect is not None:
+            if effect is not None and message.typed is not None:
                 effect(self, transaction, arrival)
             self._tell(transaction, f"message.{message.type}", arrival.plain, item.sequence)
         for notice in item.notices:
-            body = decode_body(notice.type, notice.version, notice.body)
-            closings.apply_notice(transaction, body, has_book=self.book)
-            self._tell(transaction, f"notice.{notice.type}", dict(notice.body), item.sequence)
+            closings.apply_notice(transaction, notice.typed, has_book=self.book)
+            self._tell(transaction, f"notice.{notice.type}", dict(notice.plain), item.sequence)
 
     def outcome_known(self, transaction: Transaction, known: KnownOutcome) -> None:
         """Give the hub's answer its effect (`RegistryHandler`)."""

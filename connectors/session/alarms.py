@@ -17,6 +17,7 @@ from connectors.session.tables import alarm
 __all__ = ["Alarm", "AlarmKind", "close_alarm", "count_open", "list_alarms", "raise_alarm"]
 
 EVIDENCE_BYTES_MAX: Final = 65_536
+KEPT_OF_A_KIND_MAX: Final = 100
 _DETAIL_CHARACTERS_MAX: Final = 2_000
 
 
@@ -59,6 +60,9 @@ def raise_alarm(
 ) -> None:
     """Record that this happened; an open alarm of the kind and reference is counted up."""
     detail = detail[:_DETAIL_CHARACTERS_MAX]
+    if evidence is not None and _count_open_of(connection, kind) >= KEPT_OF_A_KIND_MAX:
+        # Whoever can reach the push address could otherwise fill the disk with other bytes.
+        reference, evidence = "more of the same kind", None
     again = connection.execute(
         update(alarm)
         .where(
@@ -79,6 +83,11 @@ def raise_alarm(
             evidence=None if evidence is None else evidence[:EVIDENCE_BYTES_MAX],
         )
     )
+
+
+def _count_open_of(connection: Connection, kind: AlarmKind) -> int:
+    query = select(func.count()).where(alarm.c.closed_at.is_(None), alarm.c.kind == kind)
+    return int(connection.execute(query).scalar_one())
 
 
 def list_alarms(connection: Connection, *, open_only: bool, limit: int) -> list[Alarm]:

@@ -5,6 +5,8 @@
 3. Each envelope inside carries its sender's own signature, by a key valid for that sender when
    the hub recorded it; it is addressed to us, and each of its messages has exactly one verdict.
    So the hub cannot forge a Party.
+4. Accepted messages and notices of a type that is known here satisfy their schemas. A type that
+   is not known is kept and has no effect: a newer hub may tell more than we understand.
 
 A fault of the hub's bytes is `DeliveryRefusedError`; an unknown key is told apart, because the
 list of participants may be out of date.
@@ -12,6 +14,7 @@ list of participants may be out of date.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,9 +25,12 @@ from hub.protocol.envelopes import DELIVERY_TYP, ENVELOPE_TYP, digest
 from keys.errors import KeysError
 from keys.jws import open_signed, verify
 from message_schemas import timestamps
+from message_schemas.blocks import IdentifierInconsistentError
+from message_schemas.catalogue import MESSAGE_TYPES, NOTICE_TYPES
 from message_schemas.envelopes import Delivery, DeliveryItem, Envelope, Message, Notice, Verdict
 from message_schemas.json_codec import (
     JsonRefusedError,
+    decode_body,
     decode_delivery,
     decode_envelope,
     encode,
@@ -33,6 +39,7 @@ from message_schemas.json_codec import (
 from message_schemas.validation import schema_errors
 
 __all__ = [
+    "Arrived",
     "ArrivedItem",
     "CheckedDelivery",
     "DeliveryFault",
@@ -68,11 +75,24 @@ class CheckedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """An accepted message or a notice: its body as it was written, and typed.
+
+    `typed` is the dataclass of the type, or nothing if the type or its version is not known here.
+    """
+
+    message_id: str | None
+    type: str
+    plain: Mapping[str, object]
+    typed: Any
+
+
+@dataclass(frozen=True, slots=True)
 class ArrivedItem:
     """One item, verified: the sender's messages that the hub accepted, and the hub's notices.
 
     `envelope` is there if and only if the item carries one, and `envelope_sha256` is the digest
-    of its exact bytes: the `previous_sha256` of an answer.
+    of its exact bytes: the `previous_sha256` of an answer. `messages` holds the accepted ones.
     """
 
     sequence: int
@@ -81,16 +101,9 @@ class ArrivedItem:
     envelope: Envelope | None
     envelope_sha256: str | None
     verdicts: tuple[Verdict, ...]
-    notices: tuple[Notice, ...]
+    messages: tuple[Arrived, ...]
+    notices: tuple[Arrived, ...]
     encoded: bytes
-
-    def accepted_messages(self) -> list[tuple[Message, Verdict]]:
-        """Return the messages of the envelope that the hub accepted, in their order."""
-        if self.envelope is None:
-            return []
-        verdicts = {verdict.message_id: verdict for verdict in self.verdicts}
-        pairs = [(message, verdicts[message.message_id]) for message in self.envelope.messages]
-        return [pair for pair in pairs if pair[1].outcome == "accepted"]
 
 
 def open_delivery(
@@ -139,6 +152,9 @@ def open_item(item: DeliveryItem, *, trust: Trust, participant: str) -> ArrivedI
         _check_verdicts(envelope, verdicts, item.sequence)
     elif verdicts:
         raise DeliveryRefusedError(DeliveryFault.INVALID, f"item {item.sequence}: no envelope")
+    accepted = {verdict.message_id for verdict in verdicts if verdict.outcome == "accepted"}
+    said = () if envelope is None else envelope.messages
+    where = f"item {item.sequence}"
     return ArrivedItem(
         item.sequence,
         item.log_index,
@@ -146,9 +162,26 @@ def open_item(item: DeliveryItem, *, trust: Trust, participant: str) -> ArrivedI
         envelope,
         envelope_sha256,
         verdicts,
-        item.notices,
+        tuple(_arrived(m, m.message_id, where) for m in said if m.message_id in accepted),
+        tuple(_arrived(notice, None, where) for notice in item.notices),
         encode(item),
     )
+
+
+def _arrived(said: Message | Notice, message_id: str | None, where: str) -> Arrived:
+    """Type what was said, as its schema allows."""
+    kind = MESSAGE_TYPES.get(said.type) if message_id else NOTICE_TYPES.get(said.type)
+    if kind is None or kind.version != said.version:
+        return Arrived(message_id, said.type, said.body, None)
+    errors = schema_errors(said.type, said.version, said.body)
+    if errors:
+        text = f"{where}: {said.type} {errors[0].path} {errors[0].text}"
+        raise DeliveryRefusedError(DeliveryFault.INVALID, text)
+    try:
+        typed = decode_body(said.type, said.version, said.body)
+    except IdentifierInconsistentError as error:
+        raise DeliveryRefusedError(DeliveryFault.INVALID, f"{where}: {error}") from error
+    return Arrived(message_id, said.type, said.body, typed)
 
 
 def _open_envelope(raw: bytes, item: DeliveryItem, trust: Trust, participant: str) -> Envelope:

@@ -63,7 +63,7 @@ def make_config(folder: Path, hub: FakeHub, participant: str, **changes: Any) ->
             participant=participant,
             hub_url=hub.url,
             hub_keys=[document],
-            key_uris=["file:key.pem?passphrase-env=REGISTRY_PASSPHRASE"],
+            key_uris=[f"file:{key_file}?passphrase-env=REGISTRY_PASSPHRASE"],
             api_listen="127.0.0.1:0",
             push_listen="127.0.0.1:0" if changes.pop("push", False) else None,
             book=changes.pop("book", True),

@@ -80,7 +80,7 @@ async def shell(trade: Trade) -> Shell:
         "--hub-key",
         str(folder / "hub.json"),
         "--key",
-        "file:key.pem?passphrase-env=REGISTRY_PASSPHRASE",
+        f"file:{folder}/key.pem?passphrase-env=REGISTRY_PASSPHRASE",
         "--folder",
         str(folder),
         "--api-listen",

@@ -17,7 +17,7 @@ from connectors.session.session import Session
 from connectors.session.tables import inbox_item
 from hub.protocol.envelopes import MEDIA_TYPE, digest
 from keys.jws import sign
-from message_schemas.envelopes import DeliveryItem
+from message_schemas.envelopes import DeliveryItem, Notice
 from message_schemas.messages.session import DeliveryResend
 from tests.connectors.fake_hub import HUB
 from tests.connectors.session.conftest import World, alarms_of, until
@@ -217,8 +217,16 @@ FORGED: dict[str, Callable[[Pushed], bytes]] = {
     "not signed at all": lambda _: b'{"payload":"e30","signatures":[]}',
     "not JSON": lambda _: b"<delivery/>",
 }
+
+
+def _with_a_malformed_notice(item: DeliveryItem) -> DeliveryItem:
+    notice = Notice(type="transfer.rejected", version=1, body={"transfer_id": "THA01-1"})
+    return replace(item, notices=(notice,))
+
+
 INVALID: dict[str, Callable[[Pushed], bytes]] = {
     "a verdict missing": _with_item(_without_a_verdict),
+    "a malformed notice": _with_item(_with_a_malformed_notice),
     "a verdict twice": _with_item(_with_a_verdict_twice),
     "a hole in the sequence": _with_item(_with_another_sequence),
     "another payload": lambda p: sign(b'{"a":1}', "itmo-delivery+jws", p.world.hub.signers),
@@ -407,3 +415,14 @@ async def test_the_list_believed_last_outlives_a_restart(pushed: Pushed) -> None
     hub.participants_fault = "down"
     again = await pushed.world.peer("CHE01", handler=pushed.handler, delivery_mode="push")
     assert isinstance(await again.receive(hub.delivery("CHE01", 1, 3)), Acknowledged)
+
+
+async def test_a_notice_of_a_type_not_known_here_is_kept_without_effect(pushed: Pushed) -> None:
+    """A newer hub may tell more than we understand: the mailbox goes on."""
+    first, *others = pushed.world.hub.mailboxes["CHE01"].items
+    notice = Notice(type="moon.phase", version=1, body={"phase": "full"})
+    item = replace(first, notices=(notice,))
+    status, _ = await pushed.push(pushed.world.hub.sign_delivery("CHE01", (item, *others)))
+    assert status == 200
+    entries = await pushed.peer.database.read(inbox.list_items, 0, 10)
+    assert entries[0].item["notices"][0]["body"] == {"phase": "full"}

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, update
 from sqlalchemy.exc import OperationalError
 
-from connectors.session import alarms, crash_points
+from connectors.session import alarms, crash_points, inbox
 from connectors.session.alarms import AlarmKind
 from connectors.session.database import Database, Work
 from connectors.session.session import open_database
@@ -132,4 +132,20 @@ def test_the_same_alarm_is_counted_and_a_closed_one_comes_back(tmp_path: Path) -
     database.write_now("alarms.raise", again)
     (other,) = database.read_now(lambda c: alarms.list_alarms(c, open_only=True, limit=9))
     assert (other.alarm_id, other.count) == (one.alarm_id + 1, 1)
+    database.close()
+
+
+def test_a_flood_of_different_forgeries_fills_no_disk(tmp_path: Path) -> None:
+    """A hundred are kept with their bytes, the rest are counted in one row."""
+    database = open_database(tmp_path / "four.sqlite")
+
+    def flood(work: Work) -> None:
+        for number in range(alarms.KEPT_OF_A_KIND_MAX + 50):
+            raw = str(number).encode()
+            inbox.store_refusal(work.connection, AlarmKind.DELIVERY_FORGED, "forged", AT, raw)
+
+    database.write_now("inbox.refuse", flood)
+    found = database.read_now(lambda c: alarms.list_alarms(c, open_only=True, limit=1000))
+    assert len(found) == alarms.KEPT_OF_A_KIND_MAX + 1
+    assert found[0].count == 50
     database.close()

@@ -62,7 +62,7 @@ async def test_a_forged_answer_to_a_fetch_applies_nothing(world: World) -> None:
     assert await items(peer) == ["1"]
 
 
-async def test_five_hundred_items_come_in_pages(world: World) -> None:
+async def test_more_than_a_page_comes_page_by_page(world: World) -> None:
     """More than one fetch can carry arrives in order, page by page."""
     peer = await world.peer(
         "CHE01", handler=LedgerHandler(), delivery_mode="pull", fetch_items_max=100
