@@ -8,6 +8,7 @@ After each round the hub still takes an honest envelope, and its ledger proves i
 """
 
 import asyncio
+import itertools
 import json
 import random
 from collections import Counter
@@ -25,11 +26,12 @@ from message_schemas import examples
 from message_schemas.catalogue import MESSAGE_TYPES
 from tests.fuzz.mutations import spoil_bytes, spoil_document
 from tests.integration.hub_process import HubUnderTest
-from tests.integration.peers import Peer, payload_of, proposal
-from tests.integration.worlds import fresh_block, fresh_id, outcomes, record_world
+from tests.integration.peers import Peer, approach, payload_of, proposal
+from tests.integration.worlds import fresh_block, fresh_id, outcomes
 
 ROUND_COUNT = 600
 AT_ONCE = 32
+NUMBERS = itertools.count(5000)  # of approaches that no example names
 DOCUMENTED = {(status, int(code)) for code, status in STATUS.items()}
 
 
@@ -65,8 +67,8 @@ async def answer_all(hub: HubUnderTest, raws: list[bytes]) -> Counter[str]:
                     raise AssertionError(f"{raw[:2000]!r} -> {status} {body[:500]!r}") from error
 
         await asyncio.gather(*(post_some(raws[at::AT_ONCE]) for at in range(AT_ONCE)))
-        await record_world(peer)
-        receipt = await peer.say("CHE01", proposal(fresh_id("THA01"), fresh_block(1)))
+        honest = Peer("CHE01", hub.address, session)
+        receipt = await honest.say("XHB01", approach(f"CA{next(NUMBERS)}"))
         assert outcomes(receipt) == ["accepted"]
     return counted
 

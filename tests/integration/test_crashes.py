@@ -12,7 +12,7 @@ import pytest
 
 from hub.services.crash_points import CRASH_POINTS
 from tests.integration.conftest import StartHub
-from tests.integration.hub_process import register
+from tests.integration.hub_process import HubUnderTest, register
 from tests.integration.postgres_process import PostgresUnderTest
 from tests.integration.traffic import Traffic, keep_alive, wait_for_traffic
 
@@ -56,6 +56,32 @@ async def test_three_kills_under_load_leave_nothing_stuck(
             await hub.start()
         await wait_for_traffic(traffic, 40)
     await traffic.check()
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.timeout(300)
+async def test_when_the_leading_process_is_killed_another_takes_over(
+    hubs: StartHub, http: aiohttp.ClientSession, postgres_database_url: str, run_seed: int
+) -> None:
+    """Pushing and sweeping go on from the process that is left, without a restart."""
+    register(postgres_database_url)
+    leader = await hubs(postgres_database_url, **SETTINGS)
+    other = await hubs(postgres_database_url, **SETTINGS)
+    assert [await leads(http, hub) for hub in (leader, other)] == [True, False]
+    traffic = Traffic(other, http, run_seed)
+    async with traffic.flowing(sender_count=4):
+        await wait_for_traffic(traffic, 20)
+        leader.kill_now()
+        await wait_for_traffic(traffic, 20)
+    assert await leads(http, other)
+    await traffic.check()
+
+
+async def leads(http: aiohttp.ClientSession, hub: HubUnderTest) -> bool:
+    """Tell whether a hub process says that it leads."""
+    async with http.get(hub.address + "/health/ready") as response:
+        return bool((await response.json())["leads"])
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """A hub starts on a database that fits it, and on no other."""
 
+import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,8 @@ from sqlalchemy import text
 from hub.store.database import Database
 from tests.integration.conftest import StartHub
 from tests.integration.hub_process import HubUnderTest, hub_key_variable, register
+from tests.integration.peers import Peer, proposal
+from tests.integration.worlds import fresh_block, fresh_id, last_sequence, record_world
 
 
 async def test_a_database_of_a_newer_release_is_refused(
@@ -38,8 +42,6 @@ async def test_a_database_of_a_newer_release_is_refused(
 
 def serve(database_url: str) -> "subprocess.CompletedProcess[str]":
     """Run a hub that is expected to end by itself."""
-    import os
-
     return subprocess.run(
         [
             *(sys.executable, "-m", "hub", "serve", "--database", database_url),
@@ -62,7 +64,27 @@ async def test_a_database_that_cannot_be_reached_is_named_without_a_traceback(ur
     assert "Traceback" not in done.stderr
 
 
-async def test_an_orderly_stop_answers_whoever_waits(hub: HubUnderTest) -> None:
-    """SIGTERM ends the process with status 0 in bounded time; it starts again on the same data."""
+async def test_an_orderly_stop_keeps_nobody_waiting_and_loses_nothing(
+    hub: HubUnderTest, thailand: Peer, ghana: Peer
+) -> None:
+    """SIGTERM under load: long polls end, every receipt given is stored, the exit status is 0."""
+    await record_world(thailand)
+    last = await last_sequence(ghana)
+    poll = asyncio.create_task(ghana.fetch(last, wait_seconds=30))
+    raws = [
+        thailand.envelope("CHE01", proposal(fresh_id("THA01"), fresh_block(1))) for _ in range(100)
+    ]
+    posts = [asyncio.create_task(thailand.post(raw)) for raw in raws]
+    await asyncio.sleep(0.2)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
     assert await hub.stop() == 0
+    assert loop.time() - started < 10
+    assert await poll is None
+    answers = await asyncio.gather(*posts, return_exceptions=True)
     await hub.start()
+    for raw, answer in zip(raws, answers, strict=True):
+        status, receipt = await thailand.post(raw)
+        assert status == 200
+        if not isinstance(answer, BaseException) and answer[0] == 200:
+            assert receipt == answer[1]
