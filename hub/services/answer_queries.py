@@ -170,7 +170,7 @@ class Questions:
         del facts
         body: Any = context.body
         delivery, waiting = self._maker.fetch(
-            self._database, context.sender, body.after_sequence, self._clock()
+            self._database, context.sender, body.after_sequence, self._clock(), body.items_max
         )
         return {
             "delivery": None if delivery is None else delivery.body.decode(),

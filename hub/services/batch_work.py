@@ -48,7 +48,7 @@ class ParticipantChanges:
     ended_keys: dict[str, datetime] = field(default_factory=dict)
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
     acknowledged: dict[str, int] = field(default_factory=dict)
-    resend_from: dict[str, int] = field(default_factory=dict)
+    resends: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def touches_trust(self) -> bool:

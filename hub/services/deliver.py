@@ -54,15 +54,23 @@ class DeliveryMaker:
         return ready
 
     def fetch(
-        self, database: Database, recipient: str, after: int, now: datetime
+        self,
+        database: Database,
+        recipient: str,
+        after: int,
+        now: datetime,
+        items_max: int | None = None,
     ) -> tuple[Delivery | None, int]:
-        """Return the delivery with the item after ``after``, and how many items follow it."""
+        """Return the delivery with the item after ``after``, and how many items follow it.
+
+        ``items_max`` bounds a delivery that is made now; a stored one stays as it is.
+        """
         with database.writing() as connection:
             locked = mailboxes.lock(connection, [recipient])
             if not locked:
                 return None, 0
             mailbox = locked[0]
-            delivery = self._stored_or_new(connection, mailbox, after, now)
+            delivery = self._stored_or_new(connection, mailbox, after, now, items_max)
             if delivery is not None and delivery.is_new:
                 mailboxes.add_deliveries(connection, [delivery])
             crash_points.reach("delivery.before_commit")
@@ -74,26 +82,32 @@ class DeliveryMaker:
         self, connection: Connection, mailbox: Mailbox, after: int, now: datetime
     ) -> Delivery | None:
         """Return what is to be pushed next, honouring a request to send again."""
-        if mailbox.resend_from is None:
+        if mailbox.resend_from is None or mailbox.resend_to is None:
             return self._stored_or_new(connection, mailbox, after, now)
         again = mailboxes.delivery_after(connection, mailbox.recipient, mailbox.resend_from - 1)
-        if again is None or again.acknowledged_at is None:
+        asked = again is not None and again.first_sequence <= mailbox.resend_to
+        if again is None or again.acknowledged_at is None or not asked:
             mailboxes.request_resend(connection, mailbox.recipient, None)
             return self._stored_or_new(connection, mailbox, after, now)
-        mailboxes.request_resend(connection, mailbox.recipient, again.last_sequence + 1)
+        rest = (again.last_sequence + 1, mailbox.resend_to)
+        mailboxes.request_resend(connection, mailbox.recipient, rest)
         return again
 
     def _stored_or_new(
-        self, connection: Connection, mailbox: Mailbox, after: int, now: datetime
+        self,
+        connection: Connection,
+        mailbox: Mailbox,
+        after: int,
+        now: datetime,
+        items_max: int | None = None,
     ) -> Delivery | None:
         if mailbox.last_sequence <= after:
             return None
         if after < mailbox.stored_sequence:
             return mailboxes.delivery_after(connection, mailbox.recipient, after)
         # The next delivery begins where the stored ones end.
-        items = mailboxes.items_after(
-            connection, mailbox.recipient, mailbox.stored_sequence, self.limits.delivery_items_max
-        )
+        limit = min(items_max or self.limits.delivery_items_max, self.limits.delivery_items_max)
+        items = mailboxes.items_after(connection, mailbox.recipient, mailbox.stored_sequence, limit)
         return self.seal(mailbox.recipient, _within(items, self.limits.delivery_bytes_max), now)
 
     def seal(

@@ -16,12 +16,19 @@ from hub.checks.facts import Facts, Policy
 from hub.checks.sequence import natural_id
 from hub.international_registry.ledger import LedgerWindow
 from hub.international_registry.units import Range, Series
-from hub.protocol.envelopes import OpenEnvelope, OpenMessage, type_message
+from hub.protocol.envelopes import (
+    ENVELOPE_TYP,
+    RECEIPT_TYP,
+    OpenEnvelope,
+    OpenMessage,
+    type_message,
+)
 from hub.protocol.limits import Limits
 from hub.services import load_provenance
 from hub.services.batch_work import BatchWork
 from hub.services.handlers.article64 import issuance_of
 from hub.services.handlers.units import range_of
+from hub.services.outcomes import ACCEPTED
 from hub.services.record_bodies import MESSAGE_TYPE_OF_KIND, RecordMessage, key_of
 from hub.services.reference_data import ReferenceData
 from hub.store import envelopes, ledger, mailboxes, reference, transfers
@@ -263,9 +270,17 @@ def _load_earlier(
         _remember(facts, type_, json_codec.decode_body(type_, 1, stored))
     indices = {row.proposed_log_index for name, row in known.items() if name in needs.proposed_ids}
     indices |= {row.log_index for row in acted.values()}
-    for raw in envelopes.bodies(connection, indices).values():
-        for message in messages_of(raw):
-            _remember(facts, message.message.type, message.body)
+    for body, receipt in envelopes.bodies(connection, indices).values():
+        accepted = _accepted_ids(receipt)
+        for message in messages_of(body):
+            if message.message.message_id in accepted:  # a refusal leaves its id free
+                _remember(facts, message.message.type, message.body)
+
+
+def _accepted_ids(receipt: bytes) -> set[str]:
+    """Return the ids of the messages that one of our receipts says were accepted."""
+    outcomes = msgspec.json.decode(open_signed(receipt, RECEIPT_TYP).payload)["outcomes"]
+    return {one["message_id"] for one in outcomes if one["outcome"] == ACCEPTED}
 
 
 def _remember(facts: Facts, type_: str, body: object) -> None:
@@ -277,6 +292,6 @@ def _remember(facts: Facts, type_: str, body: object) -> None:
 
 def messages_of(raw: bytes) -> list[OpenMessage]:
     """Return the typed messages of an envelope that was verified when it was recorded."""
-    payload = open_signed(raw, "itmo-envelope+jws").payload
+    payload = open_signed(raw, ENVELOPE_TYP).payload
     envelope = json_codec.decode_envelope(json_codec.parse_strict(payload))
     return [opened for opened in map(type_message, envelope.messages) if opened.body is not None]

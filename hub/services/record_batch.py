@@ -103,7 +103,7 @@ def _record_outgoing(connection: Connection, work: BatchWork, now: datetime) -> 
     if not outgoing:
         return []
     # All mailboxes of the batch at once, by code, as the courier of another process locks them.
-    touched = outgoing.keys() | changes.acknowledged.keys() | changes.resend_from.keys()
+    touched = outgoing.keys() | changes.acknowledged.keys() | changes.resends.keys()
     boxes = {box.recipient: box for box in mailboxes.lock(connection, touched)}
     items: list[MailboxItem] = []
     last: dict[str, int] = {}
@@ -149,5 +149,5 @@ def _record_session(connection: Connection, work: BatchWork, now: datetime) -> N
         ],
         now,
     )
-    for recipient, from_sequence in sorted(changes.resend_from.items()):
-        mailboxes.request_resend(connection, recipient, from_sequence)
+    for recipient, range_ in sorted(changes.resends.items()):
+        mailboxes.request_resend(connection, recipient, range_)

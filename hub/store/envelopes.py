@@ -37,7 +37,7 @@ class EnvelopeRow:
 _FIND_ANSWERS = select(
     envelope.c.sender, envelope.c.envelope_id, envelope.c.sha256, envelope.c.receipt
 ).where(tuple_(envelope.c.sender, envelope.c.envelope_id).in_(bindparam("ids", expanding=True)))
-_BODIES = select(envelope.c.log_index, envelope.c.body).where(
+_BODIES = select(envelope.c.log_index, envelope.c.body, envelope.c.receipt).where(
     envelope.c.log_index.in_(bindparam("log_indices", expanding=True))
 )
 _ADD = insert(envelope)
@@ -75,10 +75,12 @@ def add(connection: Connection, rows: Sequence[EnvelopeRow]) -> None:
     )
 
 
-def bodies(connection: Connection, log_indices: Collection[int]) -> Mapping[int, bytes]:
-    """Return the exact bytes of the envelopes recorded at ``log_indices``."""
+def bodies(
+    connection: Connection, log_indices: Collection[int]
+) -> Mapping[int, tuple[bytes, bytes]]:
+    """Return the exact bytes of the envelopes recorded at ``log_indices``, and their receipts."""
     return {
-        row[0]: bytes(row[1])
+        row[0]: (bytes(row[1]), bytes(row[2]))
         for part in in_parts(log_indices)
         for row in connection.execute(_BODIES, {"log_indices": part})
     }

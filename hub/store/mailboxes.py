@@ -30,6 +30,7 @@ class Mailbox:
     next_attempt_at: datetime | None
     last_error: str | None
     resend_from: int | None
+    resend_to: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ _MAILBOX = select(
     mailbox.c.next_attempt_at,
     mailbox.c.last_error,
     mailbox.c.resend_from,
+    mailbox.c.resend_to,
 ).order_by(mailbox.c.recipient)
 _LOAD = _MAILBOX.where(_RECIPIENTS)
 _LOCK = _LOAD.with_for_update()
@@ -314,8 +316,11 @@ def note_failure(
     )
 
 
-def request_resend(connection: Connection, recipient: str, from_sequence: int | None) -> None:
-    """Ask for (or, with None, finish) sending stored deliveries again from an item on."""
+def request_resend(connection: Connection, recipient: str, range_: tuple[int, int] | None) -> None:
+    """Ask for stored deliveries with these items (first, last) again; None: that is done."""
+    first, last = range_ or (None, None)
     connection.execute(
-        update(mailbox).where(mailbox.c.recipient == recipient).values(resend_from=from_sequence)
+        update(mailbox)
+        .where(mailbox.c.recipient == recipient)
+        .values(resend_from=first, resend_to=last)
     )

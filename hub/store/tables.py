@@ -302,6 +302,7 @@ mailbox = Table(
     Column("next_attempt_at", Instant, nullable=True),
     Column("last_error", Text, nullable=True),
     Column("resend_from", BigInteger, nullable=True),
+    Column("resend_to", BigInteger, nullable=True),
 )
 
 mailbox_item = Table(

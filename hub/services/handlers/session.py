@@ -71,7 +71,8 @@ def handle_resend(context: MessageContext, work: BatchWork) -> Outcome:
         return outcomes.refused_for(context.message_id, ResponseCode.SEQUENCE_NOT_DELIVERED, detail)
 
     def effect() -> dict[str, Any]:
-        work.participant_changes.resend_from[context.sender] = body.from_sequence
+        range_ = (body.from_sequence, body.to_sequence)
+        work.participant_changes.resends[context.sender] = range_
         return {"from_sequence": body.from_sequence, "to_sequence": body.to_sequence}
 
     return judged(context, work, effect)

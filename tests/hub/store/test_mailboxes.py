@@ -141,7 +141,7 @@ def test_failures_are_remembered_until_a_sign_of_life(database: Database) -> Non
 def test_a_request_to_send_again_makes_a_mailbox_wait(database: Database) -> None:
     """Also when all is acknowledged; until it was served."""
     with rolled_back(database) as connection:
-        mailboxes.request_resend(connection, "CHE01", 1)
+        mailboxes.request_resend(connection, "CHE01", (1, 1))
         (box,) = mailboxes.waiting(connection)
         assert (box.recipient, box.resend_from) == ("CHE01", 1)
         mailboxes.request_resend(connection, "CHE01", None)

@@ -377,6 +377,7 @@ def _create_mailbox() -> None:
         sa.Column("next_attempt_at", sa.BigInteger(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("resend_from", sa.BigInteger(), nullable=True),
+        sa.Column("resend_to", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["recipient"], ["participant.code"], name=op.f("fk_mailbox_recipient")
         ),
