@@ -7,6 +7,7 @@ from connectors.party_registry.cli import app as registry
 from hub.commands import accounts, database, participants, rules, suspensions, transfers
 from hub.commands.key_messages import app as keys
 from hub.commands.serving import serve
+from hub.demo.command import demo
 
 app = typer.Typer(
     name="itmo-hub",
@@ -15,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+app.command()(demo)
 app.command("rulebook")(rules.show_rulebook)
 app.command("alerts")(rules.show_alerts)
 for part in (participants, accounts, transfers, suspensions, database):

@@ -14,7 +14,6 @@ import pytest
 
 from hub.demo.books import Run, compare, joined
 from hub.demo.chapters import CHAPTERS
-from hub.international_registry.units import Series
 from hub.store.database import Database
 from hub.store.schema import upgrade
 
@@ -60,7 +59,7 @@ def test_the_demonstration_plays_every_chapter(kind: str, tmp_path: Path) -> Non
 
 
 def test_an_interrupted_demonstration_ends_its_processes(tmp_path: Path) -> None:
-    """Ctrl-C at any moment ends every child; the exit status says that it was interrupted."""
+    """Ctrl-C ends every child; the exit status says that it was interrupted."""
     folder = tmp_path / "demo"
     process = subprocess.Popen(
         [*COMMAND, "--folder", str(folder)],
@@ -115,14 +114,7 @@ def test_a_folder_with_files_in_it_is_refused(tmp_path: Path) -> None:
 
 def run(first: int, last: int, status: str = "itmo") -> Run:
     """Return units of one series in one account."""
-    series = Series("CA0001", "THA01", "THA", 2022)
-    key = (
-        series.cooperative_approach,
-        series.originating_registry,
-        series.first_transferring_party,
-        series.vintage,
-    )
-    return Run(key, first, last, "CH-1", status, None)
+    return Run(("CA0001", "THA01", "THA", 2022), first, last, "CH-1", status, None)
 
 
 def test_only_touching_units_of_one_status_are_joined() -> None:

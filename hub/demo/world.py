@@ -1,0 +1,150 @@
+"""The demonstration's world: its folder, its keys, its settings, its processes.
+
+``keys/``          a PKCS#8 key file for each participant, encrypted with a passphrase that lives in
+                   the environment of these processes only; the public documents; the proofs
+``hub/``           hub.toml, and the SQLite file unless the database is PostgreSQL
+``THA01/`` …       what ``itmo-hub registry init`` writes, and the registry's own book
+``XMR01/``         mechanism.toml and the feed
+``logs/``          what each process logs
+``commands.txt``   every command that was run
+"""
+
+import os
+import secrets
+import socket
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from hub.demo.command_line import CommandLine
+from hub.demo.desk import HUB, Desk
+from hub.demo.processes import Processes
+
+MECHANISM: Final = "XMR01"
+PLACES: Final = {"THA01": "Thailand", "CHE01": "Switzerland", "GHA01": "Ghana"}
+PULLS: Final = "GHA01"
+ALGORITHMS: Final = {"CHE01": "ES256"}
+ACCOUNTS: Final = {
+    "CHE-HOLDING-1": ("CHE", "100"),
+    "CHE-HOLDING-2": ("CHE", "100"),
+    "THA-HOLDING-1": ("THA", "100"),
+    "AF-HOLDING-1": ("XAF", "100"),
+    "OMGE-1": ("THA", "300"),
+}
+"""Accounts of the international registry: Party of the section, and type."""
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that the chapters act on."""
+
+    folder: Path
+    commands: CommandLine
+    processes: Processes
+    database_url: str
+    hub_url: str = ""
+    key_uris: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, Path] = field(default_factory=dict)
+    desks: dict[str, Desk] = field(default_factory=dict)
+
+    @property
+    def hub_config(self) -> Path:
+        """The hub's settings file."""
+        return self.folder / "hub" / "hub.toml"
+
+    @property
+    def mechanism_config(self) -> Path:
+        """The settings file of the mechanism registry's connector."""
+        return self.folder / MECHANISM / "mechanism.toml"
+
+    def hub(self, *arguments: str) -> str:
+        """Run a command of the hub's operator."""
+        return self.commands.run(*arguments, "--config", str(self.hub_config))
+
+    def make_keys(self) -> None:
+        """Make a key for every participant, and the proof that it holds it."""
+        keys = self.folder / "keys"
+        keys.mkdir()
+        for code in (HUB, *PLACES, MECHANISM):
+            variable = f"ITMO_DEMO_PASSPHRASE_{code}"
+            os.environ[variable] = secrets.token_urlsafe(24)
+            options = ["--participant", code, "--out", str(keys), "--passphrase-env", variable]
+            options += ["--algorithm", ALGORITHMS.get(code, "Ed25519")]
+            made = self.commands.run_json("keys", "generate", *options)
+            self.key_uris[code], self.documents[code] = made["uri"], Path(made["document"])
+            if code != HUB:
+                proof = self._proof(code)
+                self.commands.run(
+                    "keys", "possession", made["uri"], "--participant", code, "--out", str(proof)
+                )
+
+    def _proof(self, code: str) -> Path:
+        return self.folder / "keys" / f"{code}.possession.jws"
+
+    def start_hub(self) -> None:
+        """Write the hub's settings, make its database, and start it."""
+        (port,) = free_ports(1)
+        self.hub_config.parent.mkdir()
+        self.hub_config.write_text(
+            f'database_url = "{self.database_url}"\n'
+            f"port = {port}\n"
+            f'signers = ["{self.key_uris[HUB]}"]\n'
+            "allow_http_endpoints = true  # the registries of this demonstration are on loopback\n",
+            encoding="utf-8",
+        )
+        self.hub("db", "upgrade")
+        child = self.processes.start("hub", "serve", "--config", str(self.hub_config))
+        self.hub_url = f"http://127.0.0.1:{port}"
+        self.processes.first_line(child)
+
+    def start_registries(self) -> None:
+        """Register every participant, and start the Party registries' connectors."""
+        ports = iter(free_ports(2 * len(PLACES)))
+        for code, place in PLACES.items():
+            api, push = f"127.0.0.1:{next(ports)}", f"127.0.0.1:{next(ports)}"
+            options = ["--participant", code, "--hub-url", self.hub_url]
+            options += ["--hub-key", str(self.documents[HUB]), "--key", self.key_uris[code]]
+            options += ["--folder", str(self.folder / code), "--api-listen", api]
+            endpoint = None if code == PULLS else f"http://{push}/deliveries"
+            options += [] if endpoint is None else ["--push-listen", push]
+            made = self.commands.run_json("registry", "init", *options)
+            self._register(code, place, "party_registry", endpoint)
+            config = Path(made["config"])
+            self.processes.start(code, "registry", "serve", "--config", str(config))
+            self.desks[code] = Desk.of(code, place, config, self.commands)
+        self._register(MECHANISM, "Article 6.4 mechanism", "mechanism_registry", None)
+        for child in self.processes.children:
+            self.processes.first_line(child)
+
+    def _register(self, code: str, place: str, kind: str, endpoint: str | None) -> None:
+        options = ["--key", str(self._proof(code)), "--kind", kind, "--name", place]
+        options += [] if endpoint is None else ["--endpoint", endpoint]
+        self.hub("participant", "add", code, *options)
+        self.hub("participant", "activate", code)
+
+    def open_central_accounts(self, approach: str) -> None:
+        """Open the accounts of the international registry that the mechanism pushes into."""
+        for account, (party, type_) in ACCOUNTS.items():
+            options = ["--party", party, "--type", type_, "--approach", approach]
+            self.hub("account", "open", account, *options)
+
+    def write_mechanism_settings(self) -> None:
+        """Write the settings of the mechanism registry's connector."""
+        self.mechanism_config.parent.mkdir()
+        self.mechanism_config.write_text(
+            f'participant = "{MECHANISM}"\n'
+            f'hub_url = "{self.hub_url}"\n'
+            f'hub_keys = ["{self.documents[HUB]}"]\n'
+            f'signing_keys = ["{self.key_uris[MECHANISM]}"]\n',
+            encoding="utf-8",
+        )
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback on which nobody listens now."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
+        for one in opened:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in opened]
