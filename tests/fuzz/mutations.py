@@ -89,22 +89,25 @@ def spoil_document(document: Any, chosen: random.Random) -> Any:
     for _ in range(chosen.randint(1, 3)):
         places = list(_places(spoiled))
         if not places:
-            return chosen.choice(INTERESTING_VALUES)
+            return _nasty(chosen)
         container, key = chosen.choice(places)
         match chosen.randrange(5):
             case 0:
                 del container[key]
             case 1 if isinstance(container, dict):
-                container[chosen.choice(["extensions", "x", "", "body", "type"])] = chosen.choice(
-                    INTERESTING_VALUES
-                )
+                container[chosen.choice(["extensions", "x", "", "body", "type"])] = _nasty(chosen)
             case 2 if isinstance(container, list):
-                container.extend([container[key]] * chosen.randint(1, 3))
+                container.extend(copy.deepcopy(container[key]) for _ in range(chosen.randint(1, 3)))
             case 3 if isinstance(container[key], str) and container[key]:
                 container[key] = _spoil_text(container[key], chosen)
             case _:
-                container[key] = chosen.choice(INTERESTING_VALUES)
+                container[key] = _nasty(chosen)
     return spoiled
+
+
+def _nasty(chosen: random.Random) -> Any:
+    """Return an interesting value of its own: a shared one could come to contain itself."""
+    return copy.deepcopy(chosen.choice(INTERESTING_VALUES))
 
 
 def _spoil_text(text: str, chosen: random.Random) -> str:

@@ -96,7 +96,7 @@ async def test_a_rejected_and_a_cancelled_transfer_leave_the_units_with_their_ho
         items = await mailbox(peer, start)
         assert final_notices(items) == {rejected: ["rejected"], cancelled: ["cancelled"]}
         (told,) = notices(items, "transfer.rejected")
-        assert told["body"]["reasons"] == [{"text": "The account is closed.", "blocks": []}]
+        assert told["body"]["reasons"] == [{"text": "The account is closed."}]
     assert held(hub, units) == []
 
 

@@ -20,6 +20,7 @@ from tests.integration.worlds import (
     fetched,
     fresh_block,
     fresh_id,
+    last_sequence,
     outcomes,
     record_world,
 )
@@ -259,3 +260,18 @@ async def test_a_long_poll_is_answered_as_soon_as_there_is_something(
     delivery = await waiting
     assert loop.time() - told < 5
     assert delivery["first_sequence"] == len(items) + 1
+
+
+async def test_a_fetch_takes_no_more_items_than_it_asked_for(thailand: Peer, ghana: Peer) -> None:
+    """New deliveries keep to the bound; what was stored before stays as it was, byte for byte."""
+    await record_world(thailand)
+    start = await last_sequence(ghana)
+    for _ in range(5):
+        await offer(thailand, "GHA01")
+    sizes, after = [], start
+    while (raw := await fetched(ghana, after, items_max=2)) is not None:
+        delivery = payload_of(raw, "itmo-delivery+jws")
+        sizes.append(len(delivery["items"]))
+        assert await fetched(ghana, after) == raw
+        after = delivery["last_sequence"]
+    assert sizes == [2, 2, 1]

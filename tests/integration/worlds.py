@@ -71,9 +71,9 @@ async def mailbox(peer: Peer, after: int = 0) -> list[Body]:
     return items
 
 
-async def fetched(peer: Peer, after: int = 0, wait_seconds: int = 0) -> bytes | None:
+async def fetched(peer: Peer, after: int = 0, wait_seconds: int = 0, **more: Any) -> bytes | None:
     """Return the exact bytes of the delivery with the item after one, or None."""
-    body = {"after_sequence": after, "wait_seconds": wait_seconds}
+    body = {"after_sequence": after, "wait_seconds": wait_seconds} | more
     receipt = await peer.say("XHB01", ("mailbox.fetch", body))
     text = receipt["outcomes"][0]["result"]["delivery"]
     return None if text is None else text.encode()
