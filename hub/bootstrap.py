@@ -22,7 +22,7 @@ from hub.protocol.envelopes import OpenEnvelope
 from hub.services import expire_transfers, publications
 from hub.services.administer import Act, Administration
 from hub.services.answer_queries import Questions
-from hub.services.courier import Courier
+from hub.services.courier import Courier, Surroundings
 from hub.services.deliver import DeliveryMaker
 from hub.services.handlers import actions, article64, records, session, transfers
 from hub.services.intake import Intake, IntakeLimits
@@ -215,14 +215,16 @@ class HubProcess:
             self.database,
             self._maker,
             schedule=self.settings.retry,
-            participants=lambda: dict(self.receiver.data.rows),
-            submit=self.intake.submit,
-            post=self._push.post,
-            is_leader=lambda: self.leadership.leads,
-            clock=clock,
             poll_seconds=self.settings.delivery_poll_seconds,
-            run_blocking=self.intake.run_blocking,
-            refresh=self.receiver.look_again,
+            around=Surroundings(
+                participants=lambda: self.receiver.data.rows,
+                refresh=self.receiver.look_again,
+                submit=self.intake.submit,
+                post=self._push.post,
+                is_leader=lambda: self.leadership.leads,
+                clock=clock,
+                run_blocking=self.intake.run_blocking,
+            ),
         )
 
     def _on_heard(self, senders: Collection[str]) -> None:

@@ -57,7 +57,7 @@ _MESSAGES: Final = (
         participants.ParticipantHello,
         ALL,
         "hub",
-        "Says what the participant's software can do, and asks to be active.",
+        "Says what the participant's software can do, and how it wants its deliveries.",
     ),
     MessageType(
         "key.rotate",

@@ -68,6 +68,10 @@ def check_sender_role(case: Case[object]) -> Iterator[FindingDraft]:
         )
 
 
+FOR_EITHER: Final = frozenset({"administrator.note"})
+"""Types for another participant that the hub's own administrators take too."""
+
+
 def check_recipient(case: Case[object]) -> Iterator[FindingDraft]:
     """Check 2001, 2002, 2011: the message goes to a participant that takes this type."""
     facts = case.facts
@@ -77,6 +81,8 @@ def check_recipient(case: Case[object]) -> Iterator[FindingDraft]:
             detail = f"{context.type} goes to {facts.hub}, not to {context.recipient}."
             yield FindingDraft(ResponseCode.RECIPIENT_NOT_FOR_TYPE, detail)
     elif context.recipient == facts.hub:
+        if context.type in FOR_EITHER:
+            return
         detail = f"{context.type} goes to the other registry, not to {facts.hub}."
         yield FindingDraft(ResponseCode.RECIPIENT_NOT_FOR_TYPE, detail)
     elif case.recipient is None:

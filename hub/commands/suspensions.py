@@ -7,7 +7,7 @@ import typer
 from hub.commands.options import Actor, AsJson, ConfigFile, DatabaseUrl, Reason, act_of, database_of
 from hub.commands.output import refusals, show
 from hub.services.administer import SUSPENSION_LEVELS, Administration
-from hub.store import reference
+from hub.store import reference, views
 
 app = typer.Typer(
     name="suspension", help="Suspend block, account, type, pair, hub.", no_args_is_help=True
@@ -72,8 +72,15 @@ def list_suspensions(
     with refusals():
         with database_of(config, database).reading() as connection:
             rows = reference.suspensions(connection, open_only=not every)
+            held = views.held_blocks(connection)
         show(
             ("level", "subject", "placed_at", "reason", "lifted_at"),
-            [(row.level, row.subject, row.placed_at, row.reason, row.lifted_at) for row in rows],
+            [
+                *(
+                    (row.level, row.subject, row.placed_at, row.reason, row.lifted_at)
+                    for row in rows
+                ),
+                *(("block", row.subject, None, f"hold {row.hold}", None) for row in held),
+            ],
             as_json=as_json,
         )

@@ -20,6 +20,8 @@ from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
 from keys import errors as key_errors
 from keys.jws import open_signed, verify
+from keys.key_ids import participant_of
+from keys.public_keys import KeyRecord
 from keys.trust import TrustStore
 from message_schemas import catalogue, json_codec, validation
 from message_schemas.blocks import IdentifierInconsistentError
@@ -113,11 +115,7 @@ def _verified_payload(
     """Return the payload, the keys that signed it and whose they are."""
     try:
         unverified = open_signed(raw, ENVELOPE_TYP)
-        known = trust.get(unverified.key_ids[0])
-        if known is None:
-            raise key_errors.KeyUnknownError(
-                f"the key {unverified.key_ids[0][:64]!r} is not registered"
-            )
+        known = _claimed_key(unverified.key_ids[0], trust)
         verified = verify(unverified, trust, known.participant, now)
     except key_errors.KeysError as error:
         code = next(
@@ -126,6 +124,18 @@ def _verified_payload(
         )
         raise PeerError(code, error.detail) from error
     return verified.payload, verified.key_ids, known.participant
+
+
+def _claimed_key(key_id: str, trust: TrustStore) -> KeyRecord:
+    """Return the key that claims to have signed. Raises PeerError if it or its owner is unknown."""
+    known = trust.get(key_id)
+    if known is not None:
+        return known
+    participant = participant_of(key_id)
+    if not trust.records_of(participant):
+        detail = f"no participant {participant} is registered"
+        raise PeerError(ResponseCode.SENDER_UNKNOWN, detail)
+    raise PeerError(ResponseCode.KEY_UNKNOWN, f"the key {key_id[:64]!r} is not registered")
 
 
 def read_envelope(payload: bytes, limits: Limits) -> Envelope:

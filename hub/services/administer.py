@@ -6,7 +6,7 @@ commit.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +16,12 @@ from sqlalchemy import Connection
 
 from hub.checks.facts import Policy
 from hub.international_registry.accounts import ACCOUNT_TYPES, Account
-from hub.international_registry.units import Range, Series
+from hub.international_registry.units import LedgerBlock, Range, Series
 from hub.protocol.limits import Limits
 from hub.services import reference_data
-from hub.services.batch_work import BatchWork
+from hub.services.batch_work import BatchWork, OutgoingItem
 from hub.services.load_facts import HubIdentity, Needs, load_needs
-from hub.services.record_batch import record_work
+from hub.services.record_batch import file_items, record_work
 from hub.services.reference_data import ReferenceData
 from hub.store import envelopes, mailboxes, reference
 from hub.store import head as heads
@@ -32,6 +32,7 @@ from hub.store.reference import ParticipantRow, SuspensionRow
 from keys.algorithms import SUITES
 from keys.key_ids import is_participant
 from keys.public_keys import KeyRecord
+from message_schemas import timestamps
 from message_schemas.blocks import parse_identifier
 
 KINDS = ("party_registry", "mechanism_registry", "international_registry", "hub")
@@ -43,6 +44,8 @@ TRANSITIONS = {
 SUSPENSION_LEVELS = ("account", "message_type", "participant", "pair", "hub")
 
 
+Notice = tuple[Collection[str], str, dict[str, Any]]
+Notices = list[Notice]
 DEFAULT_IDENTITY = HubIdentity("XHB01", "XIR01", "XMR01", Policy())
 DEFAULT_LIMITS = Limits()
 
@@ -76,11 +79,21 @@ class Administration:
     @contextmanager
     def _acting(
         self, act: Act, kind: str, subject: str, *, trust: bool = False, **detail: Any
-    ) -> Iterator[tuple[Connection, ReferenceData]]:
-        """Do one act: lock, let the caller change things, record who and why, move the head."""
+    ) -> Iterator[tuple[Connection, ReferenceData, Notices]]:
+        """Do one act: lock, let the caller change things, record who and why, move the head.
+
+        What the caller appends to the notices, (recipients, type, body), is told as part of it.
+        """
+        notices: Notices = []
         with self._database.writing() as connection:
             head = heads.lock(connection)
-            yield connection, reference_data.load(connection, head)
+            yield connection, reference_data.load(connection, head), notices
+            outgoing: dict[str, list[OutgoingItem]] = {}
+            for recipients, type_, body in notices:
+                for code in recipients:
+                    item = OutgoingItem(head.log_index + 1, notices=[(type_, body)])
+                    outgoing.setdefault(code, []).append(item)
+            file_items(connection, outgoing, act.at)
             envelopes.add_act(
                 connection,
                 log_index=head.log_index + 1,
@@ -104,7 +117,7 @@ class Administration:
         _check_participant(row, keys)
         with self._acting(
             act, "participant.add", row.code, trust=True, keys=[key.key_id for key in keys]
-        ) as (connection, data):
+        ) as (connection, data, _):
             if row.code in data.rows:
                 raise AdministrationError(f"{row.code} is registered already")
             reference.add_participant(connection, row)
@@ -114,24 +127,27 @@ class Administration:
 
     def add_key(self, key: KeyRecord, act: Act) -> None:
         """Register a key out of band: the emergency path when a participant lost its old ones."""
-        with self._acting(act, "key.add", key.key_id, trust=True) as (connection, data):
+        with self._acting(act, "key.add", key.key_id, trust=True) as (connection, data, notices):
             if key.participant not in data.rows:
                 raise AdministrationError(f"{key.participant} is not a participant")
             if data.trust.get(key.key_id) is not None:
                 raise AdministrationError(f"{key.key_id} is registered already")
             reference.add_key(connection, key)
+            notices.append(_key_notice(data, key.participant, key.key_id, "added", act))
 
     def revoke_key(self, key_id: str, act: Act) -> None:
         """Revoke a key at once."""
-        with self._acting(act, "key.revoke", key_id, trust=True) as (connection, data):
-            if data.trust.get(key_id) is None:
+        with self._acting(act, "key.revoke", key_id, trust=True) as (connection, data, notices):
+            record = data.trust.get(key_id)
+            if record is None:
                 raise AdministrationError(f"no key {key_id} is registered")
             reference.revoke_key(connection, key_id, act.at)
+            notices.append(_key_notice(data, record.participant, key_id, "revoked", act))
 
     def change_state(self, code: str, verb: str, act: Act) -> str:
         """Activate, suspend or close a participant; return its new state."""
         allowed, after = TRANSITIONS[verb]
-        with self._acting(act, f"participant.{verb}", code) as (connection, data):
+        with self._acting(act, f"participant.{verb}", code) as (connection, data, _):
             row = data.rows.get(code)
             if row is None:
                 raise AdministrationError(f"{code} is not a participant")
@@ -142,7 +158,7 @@ class Administration:
 
     def set_delivery(self, code: str, mode: str, endpoint: str | None, act: Act) -> None:
         """Set how a participant receives its deliveries."""
-        with self._acting(act, "participant.delivery", code, mode=mode) as (connection, data):
+        with self._acting(act, "participant.delivery", code, mode=mode) as (connection, data, _):
             if code not in data.rows:
                 raise AdministrationError(f"{code} is not a participant")
             if mode == "push" and endpoint is None:
@@ -157,6 +173,7 @@ class Administration:
         with self._acting(act, "account.open", f"{account.registry}/{account.account_id}") as (
             connection,
             data,
+            _,
         ):
             if (account.registry, account.account_id) in data.accounts:
                 raise AdministrationError(f"account {account.account_id} exists already")
@@ -167,6 +184,7 @@ class Administration:
         with self._acting(act, f"account.{status}", f"{registry}/{account_id}") as (
             connection,
             _,
+            _,
         ):
             if not reference.set_account_status(connection, registry, account_id, status):
                 raise AdministrationError(f"no account {account_id} at {registry}")
@@ -174,12 +192,17 @@ class Administration:
     def place_suspension(self, level: str, subject: str, act: Act) -> None:
         """Suspend an account, a message type, a participant, a pair or the hub."""
         _check_suspension(level, subject)
-        with self._acting(act, "suspension.place", f"{level}:{subject}") as (connection, data):
+        with self._acting(act, "suspension.place", f"{level}:{subject}") as (
+            connection,
+            data,
+            notices,
+        ):
             if (level, subject) in data.suspensions:
                 raise AdministrationError(f"{level} {subject} is suspended already")
             reference.place_suspension(
                 connection, SuspensionRow(level, subject, act.at, act.reason, None)
             )
+            notices.append(_suspension_notice(data, "suspension.placed", level, subject, act))
 
     def hold_block(self, subject: str, act: Act) -> str:
         """Suspend units (``FIRST_ID..LAST_ID``) in the ledger; return the hold's reference."""
@@ -192,6 +215,7 @@ class Administration:
             if any(block.hold is not None for block in held):
                 raise AdministrationError(f"a part of {subject} is on hold already")
             work.facts.window.hold([asked], reference_)
+            _tell_holders(work, held, "suspension.placed", subject, act)
         return reference_
 
     def release_block(self, subject: str, act: Act) -> None:
@@ -204,6 +228,7 @@ class Administration:
                 raise AdministrationError(f"{subject} is not suspended")
             for one in references:
                 work.facts.window.unhold(one)
+            _tell_holders(work, held, "suspension.lifted", subject, act)
 
     @contextmanager
     def _ledger_act(self, act: Act, kind: str, subject: str) -> Iterator[tuple[BatchWork, str]]:
@@ -240,14 +265,68 @@ class Administration:
 
     def lift_suspension(self, level: str, subject: str, act: Act) -> None:
         """Lift a suspension."""
-        with self._acting(act, "suspension.lift", f"{level}:{subject}") as (connection, _):
+        with self._acting(act, "suspension.lift", f"{level}:{subject}") as (
+            connection,
+            data,
+            notices,
+        ):
             if reference.lift_suspension(connection, level, subject, act.at) == 0:
                 raise AdministrationError(f"{level} {subject} is not suspended")
+            notices.append(_suspension_notice(data, "suspension.lifted", level, subject, act))
 
     def try_now(self, code: str) -> None:
         """End a recipient's back-off, so that its next delivery goes out at once."""
         with self._database.writing() as connection:
+            if not mailboxes.load(connection, [code]):
+                raise AdministrationError(f"{code} is not a participant")
             mailboxes.note_sign_of_life(connection, [code])
+
+
+def _key_notice(
+    data: ReferenceData, participant: str, key_id: str, change: str, act: Act
+) -> Notice:
+    """Return the notice of a changed key, for every active participant."""
+    body = {
+        "participant": participant,
+        "key_id": key_id,
+        "change": change,
+        "at": timestamps.render(act.at),
+    }
+    return data.active_participants(), "key.changed", body
+
+
+def _suspension_body(level: str, subject: str, act: Act) -> dict[str, Any]:
+    return {
+        "level": level,
+        "subject": subject,
+        "reason": act.reason,
+        "at": timestamps.render(act.at),
+    }
+
+
+def _suspension_notice(
+    data: ReferenceData, type_: str, level: str, subject: str, act: Act
+) -> Notice:
+    """Return the notice of a suspension, for those whom it touches."""
+    match level:
+        case "participant" | "pair":
+            named = [code for code in subject.split("/") if code in data.rows]
+        case "account":
+            registry, _, account_id = subject.partition("/")
+            account = data.accounts.get((registry, account_id))
+            named = [] if account is None else data.registries_of(account.party)
+        case _:
+            named = data.active_participants()
+    return named, type_, _suspension_body(level, subject, act)
+
+
+def _tell_holders(
+    work: BatchWork, held: list[LedgerBlock], type_: str, subject: str, act: Act
+) -> None:
+    """Tell the registries that hold suspended units."""
+    body = _suspension_body("block", subject, act)
+    for code in sorted({block.registry for block in held}):
+        work.notify(code, type_, body)
 
 
 def parse_range(subject: str) -> Range:

@@ -12,7 +12,8 @@ or a peer that answers every push wrongly would be pushed to without pause.
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -42,6 +43,23 @@ class Post(Protocol):
         """Raise PushFailedError unless the answer is a 200 within the time allowed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the courier finds around it in its process.
+
+    ``participants`` are the rows as last seen, ``refresh`` looks again. ``submit`` takes an answer
+    through the door, ``post`` sends a delivery, ``run_blocking`` runs a writer in its turn.
+    """
+
+    participants: Callable[[], Mapping[str, ParticipantRow]]
+    refresh: Callable[[], None]
+    submit: Callable[[bytes], Awaitable[bytes]]
+    post: Post
+    is_leader: Callable[[], bool]
+    clock: Callable[[], datetime]
+    run_blocking: Callable[..., Awaitable[object]]
+
+
 class Courier:
     """Watches the mailboxes of participants that take pushes."""
 
@@ -51,26 +69,20 @@ class Courier:
         maker: DeliveryMaker,
         *,
         schedule: RetrySchedule,
-        participants: Callable[[], dict[str, ParticipantRow]],
-        submit: Callable[[bytes], Awaitable[bytes]],
-        post: Post,
-        is_leader: Callable[[], bool],
-        clock: Callable[[], datetime],
         poll_seconds: float,
-        run_blocking: Callable[..., Awaitable[object]],
-        refresh: Callable[[], None],
+        around: Surroundings,
     ) -> None:
         self._database = database
         self._maker = maker
         self._schedule = schedule
-        self._participants = participants
-        self._submit = submit
-        self._post = post
-        self._is_leader = is_leader
-        self._clock = clock
+        self._participants = around.participants
+        self._submit = around.submit
+        self._post = around.post
+        self._is_leader = around.is_leader
+        self._clock = around.clock
         self._poll_seconds = poll_seconds
-        self._run_blocking = run_blocking
-        self._refresh = refresh
+        self._run_blocking = around.run_blocking
+        self._refresh = around.refresh
         self._backing_off: frozenset[str] = frozenset()
         self._ready: set[str] = set()
         self._busy: dict[str, asyncio.Task[None]] = {}

@@ -1,6 +1,7 @@
 """What anyone may fetch unsigned: participants, rulebook, schemas, code lists, limits."""
 
 import json
+import re
 from datetime import datetime
 from importlib import resources
 from typing import Any
@@ -15,6 +16,10 @@ from keys import base64url
 from keys.jws import sign
 from keys.signer import Signer
 from message_schemas import timestamps
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+){0,9}", re.ASCII)
+_NAME_CHARACTERS_MAX = 100
 
 
 def participants_document(
@@ -101,12 +106,7 @@ def code_list_names() -> dict[str, list[str]]:
 
 def _package_json(package: str, *path: str) -> dict[str, Any] | None:
     """Return a JSON file of a package; None if a part of the path is no plain name or not there."""
-    if not all(
-        part
-        and part.replace("-", "").replace("_", "").replace(".", "").isalnum()
-        and ".." not in part
-        for part in path
-    ):
+    if not all(len(part) <= _NAME_CHARACTERS_MAX and _PLAIN_NAME.fullmatch(part) for part in path):
         return None
     entry = resources.files(package).joinpath(*path)
     if not entry.is_file():

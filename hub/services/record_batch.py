@@ -4,7 +4,7 @@ The order of the statements is the same for every writer (ledger, transfers, rec
 head), so two hub processes on one database cannot deadlock even without the head's lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -35,7 +35,9 @@ def record_work(
     reference_changed = _record_reference(connection, work)
     if rows:
         envelopes.add(connection, rows)
-    recipients = _record_outgoing(connection, work, now)
+    said = work.participant_changes
+    acknowledging = said.acknowledged.keys() | said.resends.keys()
+    recipients = file_items(connection, work.outgoing, now, also_locked=acknowledging)
     _record_session(connection, work, now)
     for kind, subject, detail in work.alerts:
         alerts.add(connection, kind=kind, subject=subject, detail=detail, at=now)
@@ -97,13 +99,18 @@ def _record_reference(connection: Connection, work: BatchWork) -> bool:
     return bool(work.new_records or changed)
 
 
-def _record_outgoing(connection: Connection, work: BatchWork, now: datetime) -> list[str]:
-    """Number each recipient's items and append them to its mailbox."""
-    outgoing, changes = work.outgoing, work.participant_changes
+def file_items(
+    connection: Connection,
+    outgoing: Mapping[str, Sequence[OutgoingItem]],
+    now: datetime,
+    *,
+    also_locked: Iterable[str] = (),
+) -> list[str]:
+    """Number each recipient's items, append them to its mailbox; return who has something new."""
     if not outgoing:
         return []
     # All mailboxes of the batch at once, by code, as the courier of another process locks them.
-    touched = outgoing.keys() | changes.acknowledged.keys() | changes.resends.keys()
+    touched = outgoing.keys() | set(also_locked)
     boxes = {box.recipient: box for box in mailboxes.lock(connection, touched)}
     items: list[MailboxItem] = []
     last: dict[str, int] = {}

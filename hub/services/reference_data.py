@@ -55,6 +55,14 @@ class ReferenceData:
             other.trust_version + other.reference_version
         )
 
+    def active_participants(self) -> list[str]:
+        """Return the codes of the registries that are active."""
+        return [
+            code
+            for code, known in self.participants.items()
+            if known.state == "active" and known.kind in ("party_registry", "mechanism_registry")
+        ]
+
     def registries_of(self, party: str) -> list[str]:
         """Return the codes of a Party's own registries."""
         return [

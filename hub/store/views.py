@@ -32,6 +32,16 @@ class HoldingRow:
         """Return the number of units."""
         return self.last_serial - self.first_serial + 1
 
+    @property
+    def subject(self) -> str:
+        """Return the range as commands name it: ``FIRST_ID..LAST_ID``."""
+        first, last = (
+            f"{self.cooperative_approach}-{self.originating_registry}"
+            f"-{self.first_transferring_party}-{serial}-{self.vintage}"
+            for serial in (self.first_serial, self.last_serial)
+        )
+        return f"{first}..{last}"
+
 
 _HOLDING = select(
     unit_block.c.block_id,
@@ -89,6 +99,16 @@ def holdings(
         if value is not None:
             query = query.where(columns[name] == value)
     rows = connection.execute(query.order_by(unit_block.c.block_id).limit(limit))
+    return [HoldingRow(**row) for row in rows.mappings()]
+
+
+def held_blocks(connection: Connection) -> list[HoldingRow]:
+    """Return the blocks on hold (suspended or frozen), by series and serial."""
+    rows = connection.execute(
+        _HOLDING.where(unit_block.c.hold.is_not(None)).order_by(
+            unit_block.c.series_id, unit_block.c.first_serial
+        )
+    )
     return [HoldingRow(**row) for row in rows.mappings()]
 
 

@@ -8,7 +8,7 @@ from message_schemas.extensions import Extensions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantHello:
-    """What a participant's software can do; makes a registered participant active.
+    """What a participant's software can do, and how it wants its deliveries.
 
     ``code_lists`` is the date of the newest nomenclature it knows (6/CMA.4 annex I, para 17(b)).
     """

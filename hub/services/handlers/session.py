@@ -129,9 +129,8 @@ def handle_key_revocation(context: MessageContext, work: BatchWork) -> Outcome:
 def _tell_everyone(work: BatchWork, participant: str, key_id: str, change: str) -> None:
     """File the notice of a changed key for every active participant."""
     body = {"participant": participant, "key_id": key_id, "change": change, "at": work.now_text}
-    for code, known in work.reference.participants.items():
-        if known.state == "active" and known.kind in ("party_registry", "mechanism_registry"):
-            work.notify(code, "key.changed", body)
+    for code in work.reference.active_participants():
+        work.notify(code, "key.changed", body)
 
 
 def handle_note(context: MessageContext, work: BatchWork) -> Outcome:
