@@ -17,7 +17,6 @@ from keys.jws import sign
 from keys.signer import Signer
 from message_schemas import timestamps
 
-
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+){0,9}", re.ASCII)
 _NAME_CHARACTERS_MAX = 100
 
