@@ -193,6 +193,7 @@ class HubProcess:
             on_recorded=self._on_recorded,
             on_heard=self._on_heard,
             answer_question=self._answer_question,
+            on_receipt=self.metrics.receipt_seconds.observe,
         )
 
     async def _answer_question(self, item: OpenEnvelope) -> bytes:
@@ -224,6 +225,7 @@ class HubProcess:
                 is_leader=lambda: self.leadership.leads,
                 clock=clock,
                 run_blocking=self.intake.run_blocking,
+                count=lambda result: self.metrics.deliveries.labels(result).inc(),
             ),
         )
 

@@ -37,30 +37,31 @@ def _show(stage: Stage, comparisons: list[Comparison]) -> None:
     if not stage.screen.console.is_terminal:
         for registry, units, quantity, account, status, book, ledger in rows:
             what = f"{units}, {quantity} units in {account}, {status}" if account else units
-            stage.say(f"{registry}: {what}; its book: {book}; the ledger: {ledger}")
+            stage.say(f"{registry}: {what}; in its book: {book}; in the ledger: {ledger}")
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("registry", "units", "quantity", "account", "its book", "the ledger"):
+    # Six columns in 80 characters: an account stands above the status of its units.
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for name in ("of", "units", "quantity", "account", "book", "ledger"):
         justify: JustifyMethod = "right" if name == "quantity" else "left"
         table.add_column(name, justify=justify, no_wrap=name == "units")
     for registry, units, quantity, account, status, book, ledger in rows:
-        table.add_row(registry, units, quantity, f"{account} {status}", book, ledger)
+        table.add_row(registry, units, quantity, f"{account}\n{status}", book, ledger)
     stage.screen.table(table)
 
 
 def _rows(comparison: Comparison) -> list[Row]:
     parts = (
-        (comparison.equal, "has them", "has them"),
-        (comparison.book_only, "has them", "[red]differs[/]"),
-        (comparison.ledger_only, "[red]differs[/]", "has them"),
-        (comparison.not_transferred, "has them", "not yet"),
+        (comparison.equal, "yes", "yes"),
+        (comparison.book_only, "yes", "[red]no[/]"),
+        (comparison.ledger_only, "[red]no[/]", "yes"),
+        (comparison.not_transferred, "yes", "not yet"),
     )
     rows = [
         (comparison.registry, *_cells(run), book, ledger)
         for runs, book, ledger in parts
         for run in runs
     ]
-    return rows or [(comparison.registry, "no units", "0", "", "", "agrees", "agrees")]
+    return rows or [(comparison.registry, "no units", "0", "", "", "yes", "yes")]
 
 
 def _cells(run: Run) -> tuple[str, str, str, str]:

@@ -10,7 +10,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from hub.http import openapi, problems
-from hub.protocol.envelopes import MEDIA_TYPE
+from hub.protocol.envelopes import MEDIA_TYPE, signer_of
 from hub.protocol.errors import HubError, PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
@@ -117,9 +117,24 @@ async def post_envelope(request: web.Request) -> web.Response:
         )
     async with asyncio.timeout(door.request_seconds_max):
         raw = await request.read()
-    with door.metrics.receiving():
-        receipt = await door.receive(raw)
+    _require_own_certificate(request, raw)
+    receipt = await door.receive(raw)
     return web.Response(body=receipt, content_type=MEDIA_TYPE)
+
+
+def _require_own_certificate(request: web.Request, raw: bytes) -> None:
+    """Where clients show certificates, the envelope's signer must be the certificate's subject."""
+    certificate = request.get_extra_info("peercert")
+    if not certificate:
+        return
+    names = {value for part in certificate.get("subject", ()) for _, value in part}
+    names |= {value for _, value in certificate.get("subjectAltName", ())}
+    signer = signer_of(raw)
+    if signer not in names:
+        raise PeerError(
+            ResponseCode.KEY_OF_ANOTHER_PARTICIPANT,
+            f"the client certificate is for {', '.join(sorted(names))}, the envelope by {signer}",
+        )
 
 
 def _json(document: object) -> web.Response:

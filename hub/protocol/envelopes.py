@@ -105,7 +105,7 @@ def open_envelope(raw: bytes, trust: TrustStore, limits: Limits, now: datetime) 
             ResponseCode.KEY_OF_ANOTHER_PARTICIPANT,
             f"the envelope says it is from {envelope.sender}, its keys are those of {signer}",
         )
-    messages = tuple(type_message(message) for message in envelope.messages)
+    messages = tuple(_within_limits(type_message(message), limits) for message in envelope.messages)
     return OpenEnvelope(raw, digest(raw), envelope, key_ids, messages)
 
 
@@ -124,6 +124,14 @@ def _verified_payload(
         )
         raise PeerError(code, error.detail) from error
     return verified.payload, verified.key_ids, known.participant
+
+
+def signer_of(raw: bytes) -> str:
+    """Return whose key claims to have signed an envelope; nothing is verified. Raises PeerError."""
+    try:
+        return participant_of(open_signed(raw, ENVELOPE_TYP).key_ids[0])
+    except key_errors.KeysError as error:
+        raise PeerError(ResponseCode.ENVELOPE_MALFORMED, error.detail) from error
 
 
 def _claimed_key(key_id: str, trust: TrustStore) -> KeyRecord:
@@ -160,6 +168,17 @@ def read_envelope(payload: bytes, limits: Limits) -> Envelope:
             f"{len(envelope.messages)} messages; the limit is {limits.messages_per_envelope_max}",
         )
     return envelope
+
+
+def _within_limits(opened: OpenMessage, limits: Limits) -> OpenMessage:
+    """Return the message, or a faulty one when it names more unit blocks than this hub takes."""
+    count = len(getattr(opened.body, "blocks", None) or ())
+    if count <= limits.blocks_per_message_max:
+        return opened
+    detail = f"{count} unit blocks; the limit is {limits.blocks_per_message_max}"
+    return OpenMessage(
+        opened.message, None, (Fault(ResponseCode.SCHEMA_VIOLATED, detail, "/blocks"),)
+    )
 
 
 def type_message(message: Message) -> OpenMessage:

@@ -13,7 +13,6 @@ class Limits:
     clock_skew_seconds_max: int = 300
     envelope_age_seconds_max: int = 7 * 86_400
     ledger_blocks_per_range_max: int = 1_000
-    findings_per_message_max: int = 100
     json_depth_max: int = 24
     fetch_wait_seconds_max: int = 30
     delivery_items_max: int = 200

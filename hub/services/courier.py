@@ -58,6 +58,7 @@ class Surroundings:
     is_leader: Callable[[], bool]
     clock: Callable[[], datetime]
     run_blocking: Callable[..., Awaitable[object]]
+    count: Callable[[str], None]
 
 
 class Courier:
@@ -83,6 +84,7 @@ class Courier:
         self._poll_seconds = poll_seconds
         self._run_blocking = around.run_blocking
         self._refresh = around.refresh
+        self._count = around.count
         self._backing_off: frozenset[str] = frozenset()
         self._ready: set[str] = set()
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -201,9 +203,11 @@ class Courier:
         except UnavailableError as error:  # ours, not the recipient's: the next look tries again
             log.warning("acknowledgement not taken", recipient=recipient, detail=str(error))
         except (PushFailedError, PeerError) as error:
+            self._count("failed")
             until = await self._run_blocking(self._note_failure, recipient, str(error))
             log.warning("delivery failed", recipient=recipient, detail=str(error), again_at=until)
         else:
+            self._count("acknowledged")
             self._ready.add(recipient)  # there may be more
 
     def _note_failure(self, recipient: str, error: str) -> datetime:

@@ -54,6 +54,7 @@ class Intake:
         on_recorded: Callable[[Sequence[str]], None],
         on_heard: Callable[[Collection[str]], None],
         answer_question: Callable[[OpenEnvelope], Awaitable[bytes]],
+        on_receipt: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._answer_question = answer_question
         self._questions: set[asyncio.Task[None]] = set()
@@ -69,6 +70,8 @@ class Intake:
         self._recording = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._asking: set[asyncio.Future[bytes]] = set()
+        self._on_receipt = on_receipt
 
     def start(self) -> None:
         """Begin taking batches."""
@@ -104,11 +107,18 @@ class Intake:
                 f"{len(self._waiting)} envelopes wait already",
                 retry_after_seconds=1,
             )
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bytes] = loop.create_future()
+        arrived_at = loop.time()
         self._waiting.append((raw, future))
         self._waiting_bytes += len(raw)
         self._arrived.set()
-        return await future
+        receipt = await future
+        if future in self._asking:  # a question may wait for its answer on purpose
+            self._asking.discard(future)
+        else:
+            self._on_receipt(loop.time() - arrived_at)
+        return receipt
 
     def _take(self) -> list[Waiting]:
         """Take the next batch off the queue."""
@@ -163,6 +173,7 @@ class Intake:
         recorded: list[tuple[Waiting, Opened]] = []
         for waiting, item in zip(batch, opened, strict=True):
             if isinstance(item, OpenEnvelope) and item.read_only:
+                self._asking.add(waiting[1])
                 task = asyncio.create_task(self._answer(waiting[1], item))
                 self._questions.add(task)
                 task.add_done_callback(self._questions.discard)

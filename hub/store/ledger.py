@@ -84,10 +84,14 @@ def load_overlapping(
     A range of n serials overlaps at most n blocks, so only wide ranges are counted first: a peer
     that names 10^18 serials costs one bounded index scan, not the whole ledger.
     """
+    series_ids = {
+        series: interning.find_series(connection, series)
+        for series in {asked.series for asked in ranges}
+    }
     wanted = {
         (series_id, asked.first, asked.last): asked
         for asked in ranges
-        if (series_id := interning.find_series(connection, asked.series)) is not None
+        if (series_id := series_ids[asked.series]) is not None
     }
     wide = [key for key, asked in wanted.items() if asked.quantity > blocks_max]
     crowded = frozenset(
