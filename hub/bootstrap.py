@@ -19,6 +19,8 @@ from hub.config import Settings
 from hub.http.client import PushClient
 from hub.http.routes import Door, operator_application, public_application
 from hub.protocol.envelopes import OpenEnvelope
+from hub.protocol.errors import UnavailableError
+from hub.protocol.response_codes import ResponseCode
 from hub.services import expire_transfers, publications
 from hub.services.administer import Act, Administration
 from hub.services.answer_queries import Questions
@@ -281,8 +283,14 @@ class HubProcess:
         )
 
     def _participants(self) -> bytes:
-        with self.database.reading() as connection:
-            data = self.receiver.refresh(connection, heads.read(connection))
+        try:
+            with self.database.reading() as connection:
+                data = self.receiver.refresh(connection, heads.read(connection))
+        except DatabaseUnavailableError as error:
+            log.warning("database unavailable", detail=str(error))
+            raise UnavailableError(
+                ResponseCode.HUB_UNAVAILABLE, "the list cannot be read now", retry_after_seconds=2
+            ) from error
         return publications.participants_document(
             data, hub=self.settings.hub_code, signers=self.signers, now=clock()
         )
@@ -294,7 +302,9 @@ class HubProcess:
                 parts["log_index"] = heads.read(connection).log_index
             parts["database"] = "ready"
         except DatabaseUnavailableError as error:
-            parts["database"] = f"unavailable: {error}"
+            # The log has the reason; who asks from outside need not know our database.
+            log.warning("database unavailable", detail=str(error))
+            parts["database"] = "unavailable"
         parts["intake_waiting"] = self.intake.waiting_count
         parts["status"] = "ready" if parts["database"] == "ready" else "unavailable"
         return parts

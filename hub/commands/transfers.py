@@ -7,6 +7,7 @@ import typer
 
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, database_of
 from hub.commands.output import plain, refusals, refuse, show, show_json
+from hub.protocol.envelopes import RECEIPT_TYP
 from hub.services.load_facts import messages_of
 from hub.store import envelopes, transfers, views
 from hub.store.envelopes import LoggedEnvelope
@@ -96,7 +97,7 @@ def _event(logged: LoggedEnvelope, transfer_id: str) -> dict[str, Any]:
     """Return one envelope of the timeline: what it said of the transfer, and the answer."""
     outcomes = {
         one["message_id"]: one
-        for one in json.loads(open_signed(logged.receipt, "itmo-receipt+jws").payload)["outcomes"]
+        for one in json.loads(open_signed(logged.receipt, RECEIPT_TYP).payload)["outcomes"]
     }
     said = next(
         message.message

@@ -48,6 +48,11 @@ _JWS: Final = {
 }
 
 
+_RETRY_AFTER: Final = {
+    "Retry-After": {"required": True, "schema": {"type": "integer"}, "description": "seconds"}
+}
+
+
 def document(limits: Limits) -> dict[str, Any]:
     """Return the description, with the limits in force."""
     return {
@@ -104,9 +109,8 @@ def _post_envelope(limits: Limits) -> dict[str, Any]:
     for status in sorted(set(STATUS.values())):
         names = ", ".join(code.name for code, value in STATUS.items() if value == status)
         responses[str(status)] = _problem(names)
-    responses["503"]["headers"] = {
-        "Retry-After": {"required": True, "schema": {"type": "integer"}, "description": "seconds"}
-    }
+    responses["408"] = _problem("The body did not arrive in time; the connection is closed")
+    responses["503"]["headers"] = _RETRY_AFTER
     return {
         "operationId": "postEnvelope",
         "summary": "Post one signed envelope",
@@ -133,13 +137,17 @@ def _get(summary: str, jws: bool = False, *parameters: str) -> dict[str, Any]:
             for name in parameters
         ]
         operation["responses"]["404"] = _problem("There is no such document")
+    if jws:
+        operation["responses"]["503"] = _problem("The database cannot be reached now")
+        operation["responses"]["503"]["headers"] = _RETRY_AFTER
     return operation
 
 
 def _ready() -> dict[str, Any]:
     operation = _get("Whether envelopes can be taken now")
     operation["responses"]["503"] = {
-        "description": "Not now; each part says why",
+        "description": "Not now; the parts say which of them is not ready",
+        "headers": _RETRY_AFTER,
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
     return operation

@@ -130,7 +130,7 @@ def _require_own_certificate(request: web.Request, raw: bytes) -> None:
     names = {value for part in certificate.get("subject", ()) for _, value in part}
     names |= {value for _, value in certificate.get("subjectAltName", ())}
     signer = signer_of(raw)
-    if signer not in names:
+    if signer not in {name.upper() for name in names}:  # host names come in either case
         raise PeerError(
             ResponseCode.KEY_OF_ANOTHER_PARTICIPANT,
             f"the client certificate is for {', '.join(sorted(names))}, the envelope by {signer}",

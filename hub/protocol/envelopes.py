@@ -25,12 +25,33 @@ from keys.public_keys import KeyRecord
 from keys.trust import TrustStore
 from message_schemas import catalogue, json_codec, validation
 from message_schemas.blocks import IdentifierInconsistentError
-from message_schemas.envelopes import Envelope, Message
+from message_schemas.envelopes import (
+    DELIVERY_TYP,
+    ENVELOPE_TYP,
+    PROTOCOL,
+    RECEIPT_TYP,
+    Envelope,
+    Message,
+)
 
-PROTOCOL: Final = "itmo-exchange/1"
-ENVELOPE_TYP: Final = "itmo-envelope+jws"
-RECEIPT_TYP: Final = "itmo-receipt+jws"
-DELIVERY_TYP: Final = "itmo-delivery+jws"
+__all__ = [
+    "DELIVERY_TYP",
+    "ENVELOPE_TYP",
+    "MEDIA_TYPE",
+    "PARTICIPANTS_TYP",
+    "PROTOCOL",
+    "RECEIPT_TYP",
+    "Fault",
+    "OpenEnvelope",
+    "OpenMessage",
+    "digest",
+    "is_read_only",
+    "open_envelope",
+    "read_envelope",
+    "signer_of",
+    "type_message",
+]
+
 PARTICIPANTS_TYP: Final = "itmo-participants+jws"
 MEDIA_TYPE: Final = "application/jose+json"
 
