@@ -1,0 +1,1 @@
+"""What HTTP adds: problem documents, the description, TLS."""
