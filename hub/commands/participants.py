@@ -1,16 +1,29 @@
 """``itmo-hub participant …``: who is connected, with which keys, and whether they may speak."""
 
+from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hub import bootstrap
-from hub.commands.options import Actor, AsJson, ConfigFile, DatabaseUrl, Reason, act_of, database_of
+from hub.commands.options import (
+    Actor,
+    AsJson,
+    ConfigFile,
+    DatabaseUrl,
+    Reason,
+    act_of,
+    database_of,
+    settings_of,
+)
 from hub.commands.output import refusals, refuse, show
 from hub.protocol.envelopes import digest
+from hub.protocol.retry_schedule import RetrySchedule
 from hub.services.administer import Administration
 from hub.store import mailboxes, reference
+from hub.store.mailboxes import Mailbox
 from hub.store.reference import ParticipantRow
 from keys.possession import verify_possession
 from keys.public_keys import KeyRecord
@@ -131,29 +144,51 @@ def list_participants(
 ) -> None:
     """List participants with their state, keys and mailbox."""
     with refusals():
-        opened = database_of(config, database)
+        settings = settings_of(config, database)
+        opened = bootstrap.open_database(settings)
         with opened.reading() as connection:
             rows = reference.participants(connection)
             boxes = {box.recipient: box for box in mailboxes.load_all(connection)}
             keys = reference.key_records(connection)
         now = bootstrap.clock()
+        valid = Counter(key.participant for key in keys if key.is_valid_at(now))
         show(
-            ("code", "kind", "state", "delivery", "valid_keys", "items", "acknowledged", "error"),
-            [
-                (
-                    row.code,
-                    row.kind,
-                    row.state,
-                    row.delivery_mode,
-                    sum(key.participant == row.code and key.is_valid_at(now) for key in keys),
-                    boxes[row.code].last_sequence,
-                    boxes[row.code].acknowledged_sequence,
-                    boxes[row.code].last_error,
-                )
-                for row in rows
-            ],
+            _COLUMNS,
+            [_line(row, boxes[row.code], valid[row.code], settings.retry, now) for row in rows],
             as_json=as_json,
         )
+
+
+_COLUMNS = (
+    "code",
+    "kind",
+    "state",
+    "delivery",
+    "valid_keys",
+    "items",
+    "acknowledged",
+    "circuit",
+    "next_attempt_at",
+    "error",
+)
+
+
+def _line(
+    row: ParticipantRow, box: Mailbox, valid_keys: int, schedule: RetrySchedule, now: datetime
+) -> tuple[object, ...]:
+    """Return one participant as the list shows it."""
+    return (
+        row.code,
+        row.kind,
+        row.state,
+        row.delivery_mode,
+        valid_keys,
+        box.last_sequence,
+        box.acknowledged_sequence,
+        str(schedule.circuit(box.failure_count, box.next_attempt_at, now)),
+        box.next_attempt_at,
+        box.last_error,
+    )
 
 
 @app.command()
