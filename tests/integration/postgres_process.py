@@ -26,6 +26,7 @@ class PostgresUnderTest:
         pid = self._server.get_pid()
         assert pid is not None
         server = psutil.Process(pid)
+        server.suspend()  # so that it starts no more processes while they are counted
         processes = [server, *server.children(recursive=True)]
         for process in processes:
             process.kill()
@@ -39,9 +40,10 @@ class PostgresUnderTest:
         for attempt in range(START_ATTEMPTS):
             try:
                 self._server.ensure_postgres_running()
-            except subprocess.CalledProcessError:
+            except subprocess.CalledProcessError as error:
                 if attempt + 1 == START_ATTEMPTS:
-                    raise
+                    log = self._server.log.read_text(errors="replace")
+                    raise RuntimeError(f"PostgreSQL does not start: {log[-2000:]}") from error
                 time.sleep(0.5)
             else:
                 return
