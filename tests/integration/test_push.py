@@ -7,6 +7,7 @@ shows that it lives or an operator says so.
 import asyncio
 
 import pytest
+from aiohttp import web
 
 from hub.store import mailboxes
 from hub.store.database import Database
@@ -16,6 +17,7 @@ from tests.integration.endpoint import Manner, endpoint_of, well_behaved
 from tests.integration.hub_process import HubUnderTest
 from tests.integration.peers import Body, Peer, payload_of, proposal
 from tests.integration.worlds import (
+    acknowledgement,
     codes,
     fetched,
     fresh_block,
@@ -93,6 +95,33 @@ async def test_a_misbehaving_endpoint_gets_the_same_bytes_again_until_it_acknowl
         assert (box.failure_count, box.last_error, box.next_attempt_at) == (0, None, None)
         sequences = [item["sequence"] for item in endpoint.items]
         assert sequences == list(range(sequences[0], box.last_sequence + 1))
+
+
+async def test_another_participants_acknowledgement_does_not_count(
+    hub: HubUnderTest, thailand: Peer, switzerland: Peer, ghana: Peer
+) -> None:
+    """A valid one, of a mailbox further ahead: the push failed, and is not repeated in haste."""
+    await record_world(thailand)
+    behind = mailbox_of(hub, "CHE01").last_sequence - mailbox_of(hub, "GHA01").last_sequence
+    await asyncio.gather(*(offer(thailand, "GHA01") for _ in range(max(behind, 0) + 5)))
+    newest, after = b"", 0
+    while (raw := await fetched(ghana, after)) is not None:
+        newest, after = raw, acknowledgement(raw)[1]["up_to_sequence"]
+
+    async def vouching(endpoint: manners.Endpoint, raw: bytes) -> web.StreamResponse:
+        return manners.signed(ghana.envelope("XHB01", acknowledgement(newest)))
+
+    async with endpoint_of(hub, switzerland, vouching) as endpoint:
+        await offer(thailand)
+        await endpoint.until_pushed(2)
+        await asyncio.sleep(1)
+        box = mailbox_of(hub, "CHE01")
+        assert box.acknowledged_sequence < box.last_sequence
+        assert "GHA01" in (box.last_error or "")
+        assert len(endpoint.pushed) <= 5
+        endpoint.manner = well_behaved
+        hub.administration().try_now("CHE01")
+        await until_acknowledged(hub, "CHE01")
 
 
 async def test_waits_double_and_new_items_do_not_cut_them_short(
