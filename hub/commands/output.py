@@ -53,8 +53,8 @@ def plain(value: Any) -> Any:
 
 
 def refuse(message: str) -> NoReturn:
-    """Say on standard error why not, and leave with status 1."""
-    typer.echo(f"itmo-hub: {message}", err=True)
+    """Say on standard error, in one line, why not; leave with status 1."""
+    typer.echo(f"itmo-hub: {' '.join(message.split())}", err=True)
     raise typer.Exit(1)
 
 

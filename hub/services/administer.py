@@ -6,11 +6,13 @@ commit.
 """
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
@@ -32,7 +34,7 @@ from hub.store.reference import ParticipantRow, SuspensionRow
 from keys.algorithms import SUITES
 from keys.key_ids import is_participant
 from keys.public_keys import KeyRecord
-from message_schemas import timestamps
+from message_schemas import code_lists, timestamps
 from message_schemas.blocks import parse_identifier
 
 KINDS = ("party_registry", "mechanism_registry", "international_registry", "hub")
@@ -41,6 +43,8 @@ TRANSITIONS = {
     "suspend": ({"active", "registered"}, "suspended"),
     "close": ({"registered", "active", "suspended"}, "closed"),
 }
+NAME_CHARACTERS_MAX = 200
+ENDPOINT_CHARACTERS_MAX = 500
 SUSPENSION_LEVELS = ("account", "message_type", "participant", "pair", "hub")
 
 
@@ -163,13 +167,12 @@ class Administration:
                 raise AdministrationError(f"{code} is not a participant")
             if mode == "push" and endpoint is None:
                 raise AdministrationError("push needs an endpoint")
+            _check_endpoint(endpoint)
             reference.set_delivery(connection, code, mode=mode, endpoint=endpoint)
 
     def open_account(self, account: Account, act: Act) -> None:
         """Open an account of the international registry."""
-        if account.type not in ACCOUNT_TYPES:
-            known = ", ".join(map(str, sorted(ACCOUNT_TYPES)))
-            raise AdministrationError(f"account type {account.type} is not one of {known}")
+        _check_account(account)
         with self._acting(act, "account.open", f"{account.registry}/{account.account_id}") as (
             connection,
             data,
@@ -358,13 +361,50 @@ def _check_participant(row: ParticipantRow, keys: list[KeyRecord]) -> None:
         raise AdministrationError(f"{row.code!r} is not three capitals and two digits")
     if row.kind not in KINDS:
         raise AdministrationError(f"kind {row.kind!r} is not one of {', '.join(KINDS)}")
+    if not 1 <= len(row.name) <= NAME_CHARACTERS_MAX:
+        raise AdministrationError(f"a name has 1 to {NAME_CHARACTERS_MAX} characters")
     if row.delivery_mode == "push" and row.endpoint is None:
         raise AdministrationError("a participant that takes pushes needs an endpoint")
+    _check_endpoint(row.endpoint)
     if not set(row.suites) <= SUITES:
         raise AdministrationError(f"suites {row.suites} are not among {sorted(SUITES)}")
     for key in keys:
         if key.participant != row.code:
             raise AdministrationError(f"key {key.key_id} is one of {key.participant}")
+
+
+def _check_account(account: Account) -> None:
+    """Raise AdministrationError if no message could name an account like this."""
+    if account.type not in ACCOUNT_TYPES:
+        known = ", ".join(map(str, sorted(ACCOUNT_TYPES)))
+        raise AdministrationError(f"account type {account.type} is not one of {known}")
+    for what, pattern, value in (
+        ("account id", r"[A-Za-z0-9][A-Za-z0-9-]{0,49}", account.account_id),
+        ("Party", r"[A-Z]{3}", account.party),
+        ("cooperative approach", r"CA[0-9]{4}", account.cooperative_approach),
+        ("entity", r".{1,100}", account.entity),
+    ):
+        if value is not None and not re.fullmatch(pattern, value):
+            raise AdministrationError(f"the {what} {value[:60]!r} is not of the form {pattern}")
+    if not code_lists.contains("metric", account.metric):
+        known = ", ".join(map(str, code_lists.values("metric")))
+        raise AdministrationError(f"the metric {account.metric[:60]!r} is not one of {known}")
+
+
+def _check_endpoint(endpoint: str | None) -> None:
+    """Raise AdministrationError unless deliveries could be posted to this address."""
+    if endpoint is None:
+        return
+    try:
+        parts = urlsplit(endpoint)
+        usable = parts.scheme in ("https", "http") and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable or len(endpoint) > ENDPOINT_CHARACTERS_MAX:
+        raise AdministrationError(
+            f"the endpoint {endpoint[:100]!r} is not an http(s) address of at most "
+            f"{ENDPOINT_CHARACTERS_MAX} characters"
+        )
 
 
 def _check_suspension(level: str, subject: str) -> None:

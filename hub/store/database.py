@@ -12,14 +12,14 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 SQLITE_BUSY_SECONDS_MAX = 30
 POSTGRES_POOL_SIZE = 8
 
 
 class DatabaseUnavailableError(Exception):
-    """The database cannot be reached or answered "busy": nobody's fault, to be retried."""
+    """The database is away, busy or unusable: no peer's fault, to be retried."""
 
 
 class DatabaseUrlError(ValueError):
@@ -85,7 +85,8 @@ def _translated() -> Iterator[None]:
     except OperationalError as error:
         raise DatabaseUnavailableError(str(error.orig)) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        # SQLite's bare DatabaseError: the file is no database, or is damaged.
+        if error.connection_invalidated or type(error) is DatabaseError:
             raise DatabaseUnavailableError(str(error.orig)) from error
         raise
 

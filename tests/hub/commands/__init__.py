@@ -1,0 +1,1 @@
+"""The commands of an operator, run as an operator runs them."""
