@@ -1,7 +1,7 @@
 """A PostgreSQL server of a test's own, that may be killed and started again."""
 
-import os
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,9 +16,11 @@ START_ATTEMPTS = 20
 class PostgresUnderTest:
     """One server with one empty database."""
 
-    def __init__(self, folder: Path) -> None:
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-        self._server: PostgresServer = get_server(folder / "data", cleanup_mode="stop")
+    def __init__(self) -> None:
+        # Not below pytest's folders: they are for one user, and root's server runs as another.
+        self._folder = tempfile.TemporaryDirectory(prefix="pg")
+        data = Path(self._folder.name) / "data"
+        self._server: PostgresServer = get_server(data, cleanup_mode="stop")
         self.url = postgres_url(self._server)
 
     def kill(self) -> None:
@@ -51,3 +53,4 @@ class PostgresUnderTest:
     def close(self) -> None:
         """Stop the server for good."""
         self._server.cleanup()
+        self._folder.cleanup()

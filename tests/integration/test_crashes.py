@@ -88,13 +88,10 @@ async def leads(http: aiohttp.ClientSession, hub: HubUnderTest) -> bool:
 @pytest.mark.postgres
 @pytest.mark.timeout(300)
 async def test_a_killed_postgresql_server_costs_waiting_and_nothing_else(
-    hubs: StartHub,
-    http: aiohttp.ClientSession,
-    tmp_path_factory: pytest.TempPathFactory,
-    run_seed: int,
+    hubs: StartHub, http: aiohttp.ClientSession, run_seed: int
 ) -> None:
     """The hub answers "later" while its server is away, and goes on by itself when it is back."""
-    server = PostgresUnderTest(tmp_path_factory.mktemp("postgres"))
+    server = PostgresUnderTest()
     try:
         register(server.url)
         hub = await hubs(server.url, **SETTINGS)
