@@ -160,6 +160,7 @@ class HubProcess:
         self.database = database
         self.signers = signers
         self.address = ""
+        self._tls = _tls_of(settings)
         self.metrics = Metrics()
         self.leadership = Leadership(database)
         self.identity = identity_of(settings)
@@ -248,7 +249,7 @@ class HubProcess:
         self.courier.start()
         self._scheduler.start()
         self.address = await self._listen(
-            public_application(self._door()), self.settings.port, tls=_tls_of(self.settings)
+            public_application(self._door()), self.settings.port, tls=self._tls
         )
         if self.settings.metrics_port is not None:
             await self._listen(
@@ -347,15 +348,23 @@ class HubProcess:
 
 
 def _tls_of(settings: Settings) -> ssl.SSLContext | None:
-    """Return the server's TLS context (TLS 1.3 only), with client certificates if asked for."""
+    """Return the server's TLS context (TLS 1.3 only), with client certificates if asked for.
+
+    Raises StartError when a file does not hold what it should.
+    """
     if settings.tls_certificate is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    if settings.tls_client_ca is not None:
-        context.load_verify_locations(settings.tls_client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        if settings.tls_client_ca is not None:
+            context.load_verify_locations(settings.tls_client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except ssl.SSLError as error:
+        files = (settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+        named = ", ".join(str(path) for path in files if path is not None)
+        raise StartError(f"TLS cannot be set up with {named}: {error}") from error
     return context
 
 

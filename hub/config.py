@@ -7,10 +7,11 @@ Nested settings use two underscores: ``ITMO_HUB_LIMITS__ENVELOPE_BYTES_MAX``. Se
 a setting: keys are named by URI, passphrases by the name of a variable or file.
 """
 
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, FilePath, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +23,13 @@ from hub.checks.facts import Policy
 from hub.protocol.limits import Limits
 from hub.protocol.retry_schedule import RetrySchedule
 
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Code = Annotated[str, Field(pattern=r"^[A-Z]{3}[0-9]{2}$")]
+
+
+class SettingsFileError(ValueError):
+    """The settings file cannot be read as TOML."""
+
 
 class Settings(BaseSettings):
     """Everything an operator may set. Quantities are units, times end with their unit."""
@@ -32,28 +40,37 @@ class Settings(BaseSettings):
 
     database_url: str = Field("sqlite:///itmo-hub.db", description="SQLite file or PostgreSQL URL")
     host: str = Field("127.0.0.1", description="address the door listens on")
-    port: int = Field(8470, description="port the door listens on; 0 takes a free one")
-    metrics_port: int | None = Field(None, description="operator's port for /metrics; none: off")
-    hub_code: str = "XHB01"
-    international_registry_code: str = "XIR01"
-    mechanism_registry_code: str = "XMR01"
+    port: Port = Field(8470, description="port the door listens on; 0 takes a free one")
+    metrics_port: Port | None = Field(None, description="operator's port for /metrics; none: off")
+    hub_code: Code = "XHB01"
+    international_registry_code: Code = "XIR01"
+    mechanism_registry_code: Code = "XMR01"
     signers: tuple[str, ...] = Field((), description="URIs of the hub's keys (two: hybrid)")
-    tls_certificate: Path | None = Field(None, description="PEM certificate chain for TLS 1.3")
-    tls_key: Path | None = None
-    tls_client_ca: Path | None = Field(None, description="PEM: ask participants for certificates")
+    tls_certificate: FilePath | None = Field(None, description="PEM certificate chain for TLS 1.3")
+    tls_key: FilePath | None = None
+    tls_client_ca: FilePath | None = Field(None, description="PEM: ask participants for them too")
     allow_http_endpoints: bool = Field(False, description="push to http:// endpoints (loopback)")
     limits: Limits = Limits()
     policy: Policy = Policy()
     retry: RetrySchedule = RetrySchedule()
-    batch_envelopes_max: int = Field(256, description="envelopes that share one commit")
-    queue_envelopes_max: int = Field(2_000, description="envelopes waiting before 503")
-    queue_bytes_max: int = Field(268_435_456, description="bytes waiting before 503")
-    request_seconds_max: float = Field(30.0, description="time for a request's body to arrive")
-    idle_seconds_max: float = Field(75.0, description="time a connection may be without a request")
-    push_timeout_seconds: float = 30.0
-    delivery_poll_seconds: float = Field(0.25, description="look for work of other hub processes")
-    expiry_sweep_seconds: float = 1.0
-    log_level: str = "info"
+    batch_envelopes_max: PositiveInt = Field(256, description="envelopes that share one commit")
+    queue_envelopes_max: PositiveInt = Field(2_000, description="envelopes waiting before 503")
+    queue_bytes_max: PositiveInt = Field(268_435_456, description="bytes waiting before 503")
+    request_seconds_max: PositiveFloat = Field(30.0, description="time for a body to arrive")
+    idle_seconds_max: PositiveFloat = Field(75.0, description="time without a request")
+    push_timeout_seconds: PositiveFloat = 30.0
+    delivery_poll_seconds: PositiveFloat = Field(0.25, description="look for others' work")
+    expiry_sweep_seconds: PositiveFloat = 1.0
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+
+    @field_validator("limits")
+    @classmethod
+    def _nothing_is_limited_to_nothing(cls, limits: Limits) -> Limits:
+        """Refuse a limit of zero: nothing could pass."""
+        for name, value in limits.document().items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1")
+        return limits
 
     @classmethod
     def settings_customise_sources(
@@ -72,7 +89,7 @@ class Settings(BaseSettings):
 def load(config: Path | None = None, **options: Any) -> Settings:
     """Return the settings of a start: options given override file and environment.
 
-    Raises pydantic.ValidationError naming each wrong setting, or FileNotFoundError.
+    Raises pydantic.ValidationError naming each wrong setting, FileNotFoundError, SettingsFileError.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if config is None:
@@ -83,4 +100,7 @@ def load(config: Path | None = None, **options: Any) -> Settings:
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=config)
 
-    return FromFile(**given)
+    try:
+        return FromFile(**given)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsFileError(f"{config} is not TOML: {error}") from error

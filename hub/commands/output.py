@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.bootstrap import StartError
+from hub.config import SettingsFileError
 from hub.services.administer import AdministrationError
 from hub.store.database import DatabaseUnavailableError, DatabaseUrlError
 from hub.store.schema import SchemaError
@@ -66,7 +67,13 @@ def refusals() -> Iterator[None]:
     except pydantic.ValidationError as error:
         lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         refuse("a setting is wrong. " + "; ".join(lines))
-    except (AdministrationError, DatabaseUrlError, SchemaError, StartError) as error:
+    except (
+        AdministrationError,
+        DatabaseUrlError,
+        SchemaError,
+        SettingsFileError,
+        StartError,
+    ) as error:
         refuse(str(error))
     except OSError as error:  # a file that is not there, a port that is taken
         refuse(str(error))

@@ -46,7 +46,11 @@ async def _run(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await process.start()
+    try:
+        await process.start()
+    except OSError:
+        await process.close()
+        raise
     typer.echo(f"listening\t{process.address}")
     sys.stdout.flush()
     await stopped.wait()
