@@ -22,7 +22,7 @@ from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.errors import UnavailableError
 from hub.protocol.response_codes import ResponseCode
 from hub.services import expire_transfers, publications
-from hub.services.administer import Act, Administration
+from hub.services.administer import Act, Administration, AdministrationError
 from hub.services.answer_queries import Questions
 from hub.services.courier import Courier, Surroundings
 from hub.services.deliver import DeliveryMaker
@@ -92,7 +92,20 @@ def open_signers(settings: Settings) -> list[Signer]:
 def ensure_own_participants(
     database: Database, settings: Settings, signers: list[Signer], now: datetime
 ) -> None:
-    """Register the hub and the international registry themselves, and the hub's own keys."""
+    """Register the hub and the international registry themselves, and the hub's own keys.
+
+    Hub processes that start together each find some of it done by another: then look again.
+    """
+    for _ in (*signers, "the hub", "the international registry"):
+        with contextlib.suppress(AdministrationError):
+            return _register_own(database, settings, signers, now)
+    return _register_own(database, settings, signers, now)
+
+
+def _register_own(
+    database: Database, settings: Settings, signers: list[Signer], now: datetime
+) -> None:
+    """Register what is missing. Raises AdministrationError if another process was faster."""
     administration = Administration(database)
     act = Act(actor=settings.hub_code, reason="the hub's own start", at=now)
     with database.reading() as connection:

@@ -1,0 +1,122 @@
+"""Putting the hub together: its own keys and participants, its database, its handlers."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hub import bootstrap
+from hub.bootstrap import StartError
+from hub.config import Settings
+from hub.store import reference
+from hub.store.database import Database
+from keys.errors import KeysError
+from keys.signer import Signer
+from tests.integration.hub_process import hub_key_variable
+from tests.integration.peers import now, seeded_signer
+
+
+def own(database: Database) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the kind of each participant, and its key ids."""
+    with database.reading() as connection:
+        kinds = {row.code: row.kind for row in reference.participants(connection)}
+        keys: dict[str, list[str]] = {}
+        for record in reference.key_records(connection):
+            keys.setdefault(record.participant, []).append(record.key_id)
+    return kinds, keys
+
+
+def ensure(database: Database, *signers: Signer) -> None:
+    """Register the central systems as a start does."""
+    settings = Settings()
+    bootstrap.ensure_own_participants(database, settings, list(signers), now())
+
+
+def test_the_first_start_makes_the_schema_and_the_central_systems(database_url: str) -> None:
+    """The hub with its key, the international registry without; a second start adds nothing."""
+    database = bootstrap.open_database(Settings(database_url=database_url))
+    hub = seeded_signer("XHB01")
+    for _ in range(2):
+        ensure(database, hub)
+        assert own(database) == (
+            {"XHB01": "hub", "XIR01": "international_registry"},
+            {"XHB01": [hub.key_id]},
+        )
+    database.dispose()
+
+
+def test_a_new_key_of_the_hub_is_added_at_the_next_start(sqlite_url: str) -> None:
+    """The old one stays on the list: receipts it signed must stay verifiable."""
+    database = Database(sqlite_url)
+    old, new = seeded_signer("XHB01"), seeded_signer("XHB01", "new")
+    ensure(database, new)
+    assert set(own(database)[1]["XHB01"]) == {old.key_id, new.key_id}
+    database.dispose()
+
+
+def test_hub_processes_that_start_together_register_their_own_once(database_url: str) -> None:
+    """Whoever comes second finds it done, and starts as well."""
+    database = bootstrap.open_database(Settings(database_url=database_url))
+    with ThreadPoolExecutor(4) as pool:
+        for started in [pool.submit(ensure, database, seeded_signer("XHB01")) for _ in range(4)]:
+            started.result(30)
+    kinds, keys = own(database)
+    assert set(kinds) == {"XHB01", "XIR01"}
+    assert len(keys["XHB01"]) == 1
+    database.dispose()
+
+
+def test_a_hub_does_not_start_without_a_key_it_can_open(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None named, one that is not there, or one of somebody else's kind: said at the start."""
+    with pytest.raises(StartError, match="keys generate"):
+        bootstrap.build(Settings(database_url=sqlite_url))
+    with pytest.raises(KeysError):
+        bootstrap.build(Settings(database_url=sqlite_url, signers=("env:UNSET_KEY",)))
+    monkeypatch.setenv("HUB_KEY", "nonsense")
+    with pytest.raises(KeysError):
+        bootstrap.build(Settings(database_url=sqlite_url, signers=("env:HUB_KEY",)))
+
+
+def test_a_certificate_that_is_none_stops_the_start(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files are named, before any port is opened."""
+    monkeypatch.setenv("HUB_KEY", hub_key_variable())
+    path = tmp_path / "hub.pem"
+    path.write_text("no certificate")
+    settings = Settings(
+        database_url=sqlite_url, signers=("env:HUB_KEY",), tls_certificate=path, tls_key=path
+    )
+    with pytest.raises(StartError, match=r"hub\.pem"):
+        bootstrap.build(settings)
+
+
+async def test_a_hub_starts_serves_and_closes_in_one_process(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started on free ports, with the operator's port beside the public one; closed cleanly."""
+    import aiohttp
+
+    monkeypatch.setenv("HUB_KEY", hub_key_variable())
+    settings = Settings(database_url=sqlite_url, signers=("env:HUB_KEY",), port=0, metrics_port=0)
+    process = bootstrap.build(settings)
+    await process.start()
+    assert process.leadership.leads
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(process.address + "/health/ready") as response,
+    ):
+        assert (await response.json())["leads"] is True
+        async with http.get(process.address + "/metrics") as public:
+            assert public.status == 404
+    await process.close()
+    assert not process.leadership.leads
+
+
+def test_the_clock_is_aware_and_in_whole_milliseconds() -> None:
+    """The protocol's resolution, from the one place that asks for the time."""
+    at = bootstrap.clock()
+    assert at.utcoffset() is not None
+    assert at.microsecond % 1_000 == 0
