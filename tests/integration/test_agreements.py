@@ -294,3 +294,17 @@ async def test_what_one_registry_sees_of_another_is_nothing(
     holdings = await ghana.say("XHB01", ("holdings.query", {"items_max": 1000}))
     seen = {item["registry"] for item in holdings["outcomes"][0]["result"]["items"]}
     assert "CHE01" not in seen
+
+
+async def test_push_without_an_endpoint_is_refused_with_the_remedy(thailand: Peer) -> None:
+    """A participant that asks for pushes nowhere would never hear of anything again."""
+    hello = {
+        "software": "test",
+        "protocol_versions": ["itmo-exchange/1"],
+        "binding": "json",
+        "delivery_mode": "push",
+    }
+    receipt = await thailand.say("XHB01", ("participant.hello", hello))
+    (outcome,) = receipt["outcomes"]
+    assert (outcome["outcome"], outcome["code"]) == ("refused", 3011)
+    assert "endpoint" in outcome["findings"][0]["text"]

@@ -19,6 +19,12 @@ from message_schemas.envelopes import Outcome
 def handle_hello(context: MessageContext, work: BatchWork) -> Outcome:
     """Take a ``participant.hello``: what each side runs, and how deliveries shall go."""
     body: Any = context.body
+    row = work.reference.rows.get(context.sender)
+    if body.delivery_mode == "push" and (row is None or row.endpoint is None):
+        detail = "push needs an endpoint, which the hub's operator registers; or ask for pull"
+        return outcomes.refused_for(
+            context.message_id, ResponseCode.CONDITIONAL_FIELD_MISSING, detail
+        )
 
     def effect() -> dict[str, Any]:
         work.participant_changes.delivery_modes[context.sender] = body.delivery_mode
