@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from hub.checks.content import OWN_IDENTIFIERS
 from hub.checks.facts import Facts, IssuanceRecord, MessageContext, TransferRecord
 from hub.checks.sequence import differing_field, natural_id
 from hub.international_registry.authorizations import AuthorizationUsage
@@ -139,7 +140,14 @@ class BatchWork:
     # --- what is taken once --------------------------------------------------------------------
 
     def is_repeated(self, context: MessageContext) -> bool:
-        """Tell whether the message says again, word for word, what was accepted before."""
+        """Tell whether the message says again, word for word, what was accepted before.
+
+        Only from who may use its id: a stranger who repeats it meets the checks, learns nothing.
+        """
+        for name in OWN_IDENTIFIERS:
+            own = getattr(context.body, name, None)
+            if own is not None and own.partition("-")[0] != context.sender:
+                return False
         identifier = natural_id(context.type, context.body)
         earlier = None if identifier is None else self.facts.earlier.get(identifier)
         return earlier is not None and differing_field(earlier, context.body) is None

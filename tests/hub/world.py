@@ -1,5 +1,6 @@
 """A hub without sockets: its receiver on a real database, and peers that sign for it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from hub.services.check_database import check_exchange, check_ledger
 from hub.services.deliver import DeliveryMaker
 from hub.services.load_facts import HubIdentity
 from hub.services.receive_envelopes import Answer, EnvelopeReceiver, Handler, RecordedBatch
+from hub.store import mailboxes
 from hub.store.database import Database
 from hub.store.interning import Interning
 from hub.store.ledger import all_blocks
@@ -142,3 +144,14 @@ def accepted(receipt: Any) -> Any:
 def codes_of(receipt: Any) -> list[int]:
     """Return the code of each message."""
     return [one["code"] for one in receipt["outcomes"]]
+
+
+def notices_to(world: World, recipient: str) -> list[tuple[str, Any]]:
+    """Return (type, body) of every notice in a recipient's mailbox, in order."""
+    with world.database.reading() as connection:
+        items = mailboxes.items_after(connection, recipient, 0, 1_000)
+    return [
+        (notice["type"], notice["body"])
+        for item, _ in items
+        for notice in json.loads(item.notices or "[]")
+    ]

@@ -1,0 +1,1 @@
+"""What each message type does to the ledger, the mailboxes and the records."""
