@@ -1,15 +1,17 @@
 """6xxx for records: who may record an approach, an authorization or an entity, and how.
 
 1. A Party's registry records for its own Party; the international registry for every Party that has
-   a section in it.
-2. An authorization is of a cooperative approach that is on record, by one of its Parties.
-3. One OIMP first transfer definition per cooperative approach (4/CMA.6 para 15).
-4. A new version of an authorization leaves alone what is first transferred (4/CMA.6 para 7). It is
+   a section in it. Whose record it is does not change with a new version.
+2. A cooperative approach is agreed between Parties: one of them alone adds to it, and cannot take
+   away or end what the others agreed to.
+3. An authorization is of a cooperative approach that is on record, by one of its Parties.
+4. One OIMP first transfer definition per cooperative approach (4/CMA.6 para 15).
+5. A new version of an authorization leaves alone what is first transferred (4/CMA.6 para 7). It is
    refused only where it would reach back; otherwise it simply does not apply to those units.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from hub.checks.authorization import NO_USAGE
 from hub.checks.case import Case
@@ -38,6 +40,16 @@ def check_authorizing_party(case: Case[PartyRecord]) -> Iterator[FindingDraft]:
         yield FindingDraft(code, detail, "/authorizing_party")
 
 
+def check_entity_kept(case: Case[EntityAuthorizationRecord]) -> Iterator[FindingDraft]:
+    """Check 6018: an entity stays that of the Party that authorized it (2/CMA.3 a.4(d))."""
+    facts, body = case.facts, case.body
+    latest = facts.entities.get((body.cooperative_approach, body.entity_id))
+    if latest is not None and latest.authorizing_party != body.authorizing_party:
+        detail = f"{body.entity_id} is authorized by another Party. Choose another entity_id."
+        code = ResponseCode.AUTHORIZING_PARTY_NOT_SENDER
+        yield FindingDraft(code, detail, "/entity_id")
+
+
 def check_approach_sender(case: Case[CooperativeApproachRecord]) -> Iterator[FindingDraft]:
     """Check 6018: a cooperative approach is recorded by one of its Parties.
 
@@ -50,6 +62,38 @@ def check_approach_sender(case: Case[CooperativeApproachRecord]) -> Iterator[Fin
         detail = f"{case.context.sender} is of none of {', '.join(parties)}."
         code = ResponseCode.AUTHORIZING_PARTY_NOT_SENDER
         yield FindingDraft(code, detail, "/participating_parties")
+
+
+def check_approach_of_all_kept(case: Case[CooperativeApproachRecord]) -> Iterator[FindingDraft]:
+    """Check 6018: one Party alone does not change what the others agreed to (4/CMA.6 para 3).
+
+    It may change the title and its own NDC periods, and add Parties; each of these records its own
+    periods. All else comes from the international registry, on the word of all the Parties.
+    """
+    facts, body = case.facts, case.body
+    latest = facts.approaches.get(body.cooperative_approach)
+    if latest is None or _records_for_all(case):
+        return
+    code, central = ResponseCode.AUTHORIZING_PARTY_NOT_SENDER, facts.international_registry
+    removed = sorted(set(latest.participating_parties) - set(body.participating_parties))
+    if removed:
+        detail = f"{', '.join(removed)} would be removed, which only {central} records."
+        yield FindingDraft(code, detail, "/participating_parties")
+    others = _periods_by_party(latest.ndc_periods) ^ _periods_by_party(body.ndc_periods)
+    changed = sorted({party for party, _, _ in others if party != case.sender_party})
+    if changed:
+        detail = f"NDC periods of {', '.join(changed)} would change; each Party records its own."
+        yield FindingDraft(code, detail, "/ndc_periods")
+    if body.oimp_first_transfer_definition != latest.oimp_first_transfer_definition:
+        detail = f"The first transfer definition would change, which only {central} records."
+        yield FindingDraft(code, detail, "/oimp_first_transfer_definition")
+    if body.status != latest.status:
+        detail = f"{latest.status} would become {body.status}, which only {central} records."
+        yield FindingDraft(code, detail, "/status")
+
+
+def _periods_by_party(periods: Iterable[Any]) -> set[tuple[str, int, int]]:
+    return {(period.party, period.first_year, period.last_year) for period in periods}
 
 
 def _records_for_all(case: Case[PartyRecord] | Case[CooperativeApproachRecord]) -> bool:
@@ -89,15 +133,18 @@ def check_first_transferred_kept(case: Case[AuthorizationRecord]) -> Iterator[Fi
     body, code = case.body, ResponseCode.AUTHORIZATION_CHANGE_AFTER_FIRST_TRANSFER
     key = (body.authorizing_party, body.authorization_id)
     latest, usage = facts.authorizations.get(key), facts.usage.get(key, NO_USAGE)
-    if latest is None or not usage.total or latest.changes_apply_to_first_transferred:
+    if latest is None or not usage.total:
         return
     counted = f"{usage.first_transferred} units are first transferred, {usage.reserved} in flight"
+    if body.quantity_max is not None and body.quantity_max < usage.total:
+        # Whatever the terms say: no version can make untrue what was first transferred.
+        detail = f"{counted}; the new quantity is {body.quantity_max}."
+        yield FindingDraft(code, detail, "/quantity_max")
+    if latest.changes_apply_to_first_transferred:
+        return
     if body.changes_apply_to_first_transferred:
         path = "/changes_apply_to_first_transferred"
         yield FindingDraft(code, f"{counted}, under terms that exclude it.", path)
-    if body.quantity_max is not None and body.quantity_max < usage.total:
-        detail = f"{counted}; the new quantity is {body.quantity_max}."
-        yield FindingDraft(code, detail, "/quantity_max")
     for name in FIXED_ONCE_TRANSFERRED:
         if getattr(body, name) != getattr(latest, name):
             yield FindingDraft(code, f"{counted}; {name} cannot change.", f"/{name}")
@@ -129,11 +176,19 @@ def check_definition_kept(case: Case[CooperativeApproachRecord]) -> Iterator[Fin
         yield FindingDraft(code, detail, "/oimp_first_transfer_definition")
 
 
-APPROACH_RECORD_CHECKS: Final = (check_approach_sender, check_definition_kept)
+APPROACH_RECORD_CHECKS: Final = (
+    check_approach_sender,
+    check_approach_of_all_kept,
+    check_definition_kept,
+)
 AUTHORIZATION_RECORD_CHECKS: Final = (
     check_authorizing_party,
     check_recorded_approach,
     check_first_transferred_kept,
     check_definition_of_approach,
 )
-ENTITY_RECORD_CHECKS: Final = (check_authorizing_party, check_recorded_approach)
+ENTITY_RECORD_CHECKS: Final = (
+    check_authorizing_party,
+    check_entity_kept,
+    check_recorded_approach,
+)

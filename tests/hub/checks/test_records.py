@@ -13,6 +13,7 @@ from hub.international_registry.authorizations import (
     FirstTransferDefinition,
 )
 from hub.protocol.response_codes import ResponseCode as Code
+from message_schemas.messages.records import NdcPeriod
 from tests.hub.checks.worlds import (
     APPROACH,
     AUTHORIZATION,
@@ -62,6 +63,7 @@ def second_of_approach(**changes: Any) -> Callable[[], Sent]:
 
 USED, IN_FLIGHT, UNUSED = AuthorizationUsage(100), AuthorizationUsage(0, 100), AuthorizationUsage()
 OIMP = {"purposes": "OIMP", "oimp_authorized": "CORSIA"}
+CHE_PERIOD, THA_PERIOD = NdcPeriod("CHE", 2021, 2030), NdcPeriod("THA", 2021, 2030)
 REACH = "changes_apply_to_first_transferred"
 
 ROWS = [
@@ -98,6 +100,53 @@ ROWS = [
         Code.AUTHORIZING_PARTY_NOT_SENDER,
         "admitting a Party",
         second_of_approach(participating_parties=("CHE", "GHA", "THA")),
+    ),
+    passes(
+        Code.AUTHORIZING_PARTY_NOT_SENDER,
+        "another title and the own NDC periods",
+        second_of_approach(
+            title="Buses", ndc_periods=(CHE_PERIOD, replace(THA_PERIOD, last_year=2035))
+        ),
+    ),
+    found(
+        Code.AUTHORIZING_PARTY_NOT_SENDER,
+        "removing the other Party",
+        second_of_approach(participating_parties=("THA",), ndc_periods=(THA_PERIOD,)),
+    ),
+    found(
+        Code.AUTHORIZING_PARTY_NOT_SENDER,
+        "removing oneself",
+        second_of_approach(participating_parties=("CHE",)),
+    ),
+    found(
+        Code.AUTHORIZING_PARTY_NOT_SENDER,
+        "the other Party's NDC periods",
+        second_of_approach(ndc_periods=(replace(CHE_PERIOD, first_year=2025), THA_PERIOD)),
+    ),
+    found(
+        Code.AUTHORIZING_PARTY_NOT_SENDER,
+        "ending what two agreed on",
+        second_of_approach(status="ended"),
+    ),
+    passes(
+        Code.AUTHORIZING_PARTY_NOT_SENDER,
+        "the international registry ends it without a Party",
+        lambda: sent(
+            second_of_approach(status="ended", participating_parties=("CHE",))().body,
+            sender="XIR01",
+        ),
+    ),
+    found(
+        Code.AUTHORIZING_PARTY_NOT_SENDER,
+        "the entity of another Party",
+        lambda: sent(entity_record(entity_id="CHE-123", version=2)),
+    ),
+    passes(
+        Code.AUTHORIZING_PARTY_NOT_SENDER,
+        "the own entity again",
+        lambda: sent(
+            entity_record(entity_id="CHE-123", version=2, authorizing_party="CHE"), sender="CHE01"
+        ),
     ),
     found(
         Code.COOPERATIVE_APPROACH_UNKNOWN,
@@ -142,7 +191,12 @@ ROWS = [
     passes(
         Code.AUTHORIZATION_CHANGE_AFTER_FIRST_TRANSFER,
         "the terms always reached back",
-        second_version(USED, reaches=True, quantity_max=1),
+        second_version(USED, reaches=True, metric="non-GHG", non_ghg_metric="MWh"),
+    ),
+    found(
+        Code.AUTHORIZATION_CHANGE_AFTER_FIRST_TRANSFER,
+        "a cap below what is transferred, where the terms reach back",
+        second_version(USED, reaches=True, quantity_max=99),
     ),
     found(
         Code.AUTHORIZATION_CHANGE_AFTER_FIRST_TRANSFER,
