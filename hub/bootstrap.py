@@ -204,6 +204,7 @@ class HubProcess:
                 batch_bytes_max=16 * settings.limits.envelope_bytes_max,
                 queue_envelopes_max=settings.queue_envelopes_max,
                 queue_bytes_max=settings.queue_bytes_max,
+                questions_per_participant_max=settings.limits.open_questions_per_participant_max,
             ),
             clock=clock,
             on_recorded=self._on_recorded,

@@ -114,11 +114,26 @@ def _giving(case: Case[UnitMessage], account_id: str, path: str) -> Iterator[Fin
     elif not accounts.may_give(account, provisional_may_send=provisional_may_send):
         detail = f"{account_id} is {account.status}."
         yield FindingDraft(ResponseCode.ACCOUNT_NOT_OPEN, detail, path)
-    if isinstance(case.body, ACTIONS) and account.party != case.acquiring_party:
-        detail = f"{account_id} is not an account of {case.acquiring_party}."
+    acting = _acting_party(case, account)
+    if acting != account.party:
+        detail = f"{account_id} is not an account of {acting}."
         yield FindingDraft(ResponseCode.ACCOUNT_OTHER_PARTY, detail, path)
     yield from _bound(case, account, path)
     yield from _contained(case, account)
+
+
+def _acting_party(case: Case[UnitMessage], account: Account) -> str | None:
+    """Return the Party that acts on the account; the international registry acts for each.
+
+    For an action the sender and the Party it names must be the account's, both: the mechanism
+    registry records for every Party, and not on accounts outside it.
+    """
+    if not isinstance(case.body, ACTIONS):
+        return account.party
+    central = case.context.sender == case.facts.international_registry
+    if central or case.sender_party == account.party:
+        return case.acquiring_party
+    return case.sender_party
 
 
 def _bound(case: Case[UnitMessage], account: Account, path: str) -> Iterator[FindingDraft]:

@@ -2,7 +2,8 @@
 
 1. A first transfer happens once, and is called by its name (2/CMA.3 a.2; 4/CMA.6 paras 11-17).
 2. The mitigation occurred in 2021 or later, and not in the future.
-3. Use towards an NDC stays within one NDC implementation period of the using Party.
+3. Use towards an NDC is of units first transferred before, and stays within one NDC implementation
+   period of the using Party.
 4. A metric that is not GHG is named; for OIMP there is a last day, of which the sender is warned.
 5. Use and cancellation are recorded by the Party that uses or cancels.
 """
@@ -92,6 +93,22 @@ def check_authorized_vintages(case: Case[AuthorizationRecord]) -> Iterator[Findi
     if case.body.vintage_first < VINTAGE_MIN:
         detail = f"The first vintage is {case.body.vintage_first}."
         yield FindingDraft(ResponseCode.VINTAGE_BEFORE_2021, detail, "/vintage_first")
+
+
+def check_used_units_transferred(case: Case[ActionUse]) -> Iterator[FindingDraft]:
+    """Check 7001: what is used towards an NDC was first transferred (2/CMA.3 a.2(a), a.7-8).
+
+    A Party counts its own mitigation in its NDC anyway; as ITMO it would count nowhere else, and
+    be adjusted for by nobody.
+    """
+    if not includes_ndc(case.body.purpose):
+        return
+    for lot in case.lots:
+        if lot.has_unflagged:
+            held = (lot.part(known) for known in lot.known if known.first_transfer is None)
+            ranges = (*held, *lot.gaps)
+            detail = "Units used towards an NDC were first transferred before."
+            yield FindingDraft(ResponseCode.FIRST_TRANSFER_EXPECTED, detail, lot.path, ranges)
 
 
 def check_ndc_period(case: Case[ActionUse]) -> Iterator[FindingDraft]:

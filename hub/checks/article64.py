@@ -1,6 +1,7 @@
 """What the rules say of A6.4ERs that leave the mechanism registry (7006 to 7008, 7013).
 
-1. Only authorized units leave as ITMOs; contribution units stay (4/CMA.6 para 49).
+1. Only authorized units leave as ITMOs; contribution units stay (4/CMA.6 para 49). Their first
+   transfer is an ``a64.first_transfer``, so that nothing passes by the shares.
 2. Of an issuance the share of proceeds for adaptation and the cancellation for overall mitigation
    in global emissions come first, the rest after them (7/CMA.4 annex I paras 39-41).
 3. No more leaves than was issued and authorized.
@@ -14,8 +15,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
-from hub.checks.case import Case
-from hub.checks.facts import IssuanceRecord, Policy
+from hub.checks.case import Case, Proposal
+from hub.checks.facts import IssuanceRecord, ParticipantKind, Policy
 from hub.checks.findings import FindingDraft
 from hub.international_registry.issuance import (
     Rounding,
@@ -34,6 +35,18 @@ def check_units_authorized(case: Case[A64FirstTransfer]) -> Iterator[FindingDraf
         ranges = tuple(lot.range for lot in case.lots)
         code = ResponseCode.A64_UNIT_NOT_AUTHORIZED
         yield FindingDraft(code, detail, "/authorization_status", ranges)
+
+
+def check_a64_first_transfer(case: Case[Proposal]) -> Iterator[FindingDraft]:
+    """Check 7006: A6.4ERs are first transferred out of an issuance, not by a plain proposal."""
+    sender = case.sender
+    if sender is None or sender.kind != ParticipantKind.MECHANISM_REGISTRY:
+        return
+    for lot in case.lots:
+        if lot.has_unflagged and lot.range.series.originating_registry == sender.code:
+            detail = "Units of this registry are first transferred by a64.first_transfer."
+            code = ResponseCode.A64_UNIT_NOT_AUTHORIZED
+            yield FindingDraft(code, detail, lot.path, (lot.range,))
 
 
 def check_issuance_known(case: Case[A64FirstTransfer]) -> Iterator[FindingDraft]:

@@ -12,6 +12,7 @@ authorization's terms say that changes do (4/CMA.6 para 7).
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from hub.checks.case import MOVEMENTS, Case, Lot, UnitMessage
@@ -33,6 +34,8 @@ from message_schemas.messages.actions import ActionCancellation
 from message_schemas.messages.article64 import A64FirstTransfer
 
 NO_USAGE: Final = AuthorizationUsage()
+COUNTED_UNITS_MAX: Final = 2**63 - 1
+"""Units that an authorization without a quantity can count: what both databases can store."""
 
 
 def check_cooperative_approach(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
@@ -191,12 +194,12 @@ def check_authorized_quantity(case: Case[UnitMessage]) -> Iterator[FindingDraft]
     capped: dict[tuple[str, str], Authorization] = {}
     for lot in case.lots:
         latest = lot.authorization
-        if latest is None or latest.quantity_max is None or not lot.has_unflagged:
+        if latest is None or not lot.has_unflagged:
             continue
         if case.first_transfer_event(latest) is not None:
             key = (latest.authorizing_party, latest.authorization_id)
             wanted[key] += lot.unflagged_quantity
-            capped[key] = latest
+            capped[key] = _with_cap(latest)
     for key, quantity in wanted.items():
         authorization, usage = capped[key], facts.usage.get(key, NO_USAGE)
         if exceeds_cap(authorization, usage, quantity):
@@ -205,10 +208,23 @@ def check_authorized_quantity(case: Case[UnitMessage]) -> Iterator[FindingDraft]
                 f" {usage.first_transferred} are first transferred, {usage.reserved} in flight,"
                 f" {quantity_left(authorization, usage)} left. This message would add {quantity}."
             )
-            ranges = tuple(lot.range for lot in case.lots if lot.authorization is authorization)
+            ranges = tuple(lot.range for lot in case.lots if _key(lot.authorization) == key)
             yield FindingDraft(
                 ResponseCode.AUTHORIZED_QUANTITY_EXCEEDED, detail, "/quantity", ranges
             )
+
+
+def _with_cap(authorization: Authorization) -> Authorization:
+    """Return an authorization without a cap with that of what can be counted at all."""
+    if authorization.quantity_max is not None:
+        return authorization
+    return replace(authorization, quantity_max=COUNTED_UNITS_MAX)
+
+
+def _key(authorization: Authorization | None) -> tuple[str, str] | None:
+    if authorization is None:
+        return None
+    return (authorization.authorizing_party, authorization.authorization_id)
 
 
 def _name(authorization: Authorization) -> str:

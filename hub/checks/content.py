@@ -203,9 +203,9 @@ def check_cancellation_fields(case: Case[ActionCancellation]) -> Iterator[Findin
 
 
 def check_share_fields(case: Case[A64FirstTransfer]) -> Iterator[FindingDraft]:
-    """Check 3011: the share of proceeds is of an issuance, which it names."""
-    if case.body.kind == "sop_adaptation" and case.body.issuance_id is None:
-        yield _conditional("/issuance_id", "share of proceeds", needed=True)
+    """Check 3011: A6.4ERs are of an issuance, which is named: its shares come first."""
+    if case.body.issuance_id is None:
+        yield _conditional("/issuance_id", "units of the mechanism registry", needed=True)
 
 
 def check_notice_fields(case: Case[A64IssuanceNotice]) -> Iterator[FindingDraft]:

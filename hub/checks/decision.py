@@ -53,7 +53,11 @@ _PROPOSAL: Final = _stages(
     sequence=(sequence.check_transfer_new, sequence.check_respond_by),
     units=(*units.UNIT_CHECKS, *accounts.PROPOSAL_ACCOUNT_CHECKS),
     authorization=authorization.AUTHORIZATION_CHECKS,
-    article6=(article6.check_action_typed, *article6.UNIT_ARTICLE6_CHECKS),
+    article6=(
+        article6.check_action_typed,
+        article64.check_a64_first_transfer,
+        *article6.UNIT_ARTICLE6_CHECKS,
+    ),
     policy=policy.PROPOSAL_POLICY_CHECKS,
 )
 
@@ -141,6 +145,7 @@ CHECKS: Final[Mapping[str, Stages]] = MappingProxyType(
             authorization=authorization.AUTHORIZATION_CHECKS,
             article6=(
                 article6.check_using_party,
+                article6.check_used_units_transferred,
                 article6.check_ndc_period,
                 *article6.UNIT_ARTICLE6_CHECKS,
             ),

@@ -45,7 +45,7 @@ def check_serials_known(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
 
     New units enter by their first transfer, sent by the registry that the identifier names as their
     origin; or, where the first transfer is another event than the move, by a transfer; or by their
-    use or cancellation in that registry itself.
+    use or cancellation in that registry itself, if that is their first transfer.
     """
     for lot in case.lots:
         if not lot.gaps:
@@ -65,9 +65,11 @@ def may_bring_in(case: Case[UnitMessage], lot: Lot) -> bool:
     if isinstance(body, A64FirstTransfer):
         return True
     if isinstance(body, ACTIONS):
-        # Units authorized for OIMP may end where they were issued, never having moved: their use
-        # or cancellation is then the first the ledger hears of them (2/CMA.3 a.2(b)).
-        return lot.range.series.originating_registry == case.context.sender
+        # Units authorized for OIMP, and any cancelled for OMGE, may end where they were issued: that
+        # act is their first transfer, and the first the ledger hears of them (2/CMA.3 a.2(b)).
+        if lot.authorization is None:
+            return True  # the authorization stage says what is missing
+        return case.first_transfer_event(lot.authorization) is not None
     if body.action == "first_transfer":
         return True
     authorization = lot.authorization

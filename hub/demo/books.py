@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, true
 
 from hub.store import views
 from message_schemas.blocks import parse_identifier
@@ -102,7 +102,7 @@ def ledger_runs(connection: Connection, registry: str) -> list[Run]:
     while True:
         rows = views.holdings(
             connection,
-            visible=None,
+            visible=(true(),),
             filters={"registry": registry},
             after_block_id=after,
             limit=limit,

@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 from hub.international_registry.authorizations import AuthorizationUsage
 from hub.international_registry.postings import Posting
 from hub.international_registry.replay import JournalError, SeriesReplay, Span, Standing, span_of
-from hub.international_registry.units import LedgerBlock, Series
+from hub.international_registry.units import BlockStatus, LedgerBlock, Series
 
 VIOLATION_COUNT_MAX: Final = 1000
 
@@ -78,7 +78,10 @@ class _Tally:
         if block.reserved_by is not None:
             self.reserved[block.reserved_by] += block.quantity
         key = (block.series.first_transferring_party, block.attributes.authorization_id)
-        if block.first_transfer is not None and block.introduced_by is None:
+        # Units that are merely authorized count while a transfer is about them, and no longer
+        # when only a hold keeps them.
+        settled = block.introduced_by is None and block.status is not BlockStatus.AUTHORIZED
+        if block.first_transfer is not None and settled:
             self.first_transferred[key] += block.quantity
         elif block.reserved_by is not None:
             self.at_stake[key] += block.quantity

@@ -16,7 +16,8 @@ completes, ``move`` makes them ITMOs of the acquirer; if it comes to nothing, ``
 what it introduced and ``release`` frees what it only reserved: call the two in this order.
 
 A hold (freeze, suspension) stops every *new* reservation, use and cancellation. It does not undo a
-reservation made before: it travels along with the units.
+reservation made before: it travels along with the units. Nor can it be shaken off: what a failed
+transfer introduced and a hold stops stays in the ledger, and leaves it when the hold is lifted.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -139,14 +140,20 @@ class LedgerWindow:
     def withdraw(self, reference: str) -> list[LedgerBlock]:
         """Remove what the reference introduced and still reserves; nothing there is no error.
 
-        Returns the blocks removed.
+        Units on hold stay: free, on nobody's word, here for the sake of their hold alone. Else the
+        sender could shake off a hold by giving up the transfer. Returns the blocks removed.
         """
-        blocks = [
-            block for block in self.reserved_by(reference) if block.introduced_by == reference
-        ]
-        for block in blocks:
-            self._editor.take_out(block, reference)
-        return blocks
+        removed: list[LedgerBlock] = []
+        for block in self.reserved_by(reference):
+            if block.introduced_by != reference:
+                continue
+            if block.hold is None:
+                self._editor.take_out(block, reference)
+                removed.append(block)
+            else:
+                kept = replace(block, reserved_by=None, introduced_by=None)
+                self._editor.become(block, kept, (PostingKind.RELEASED, reference))
+        return removed
 
     # --- a transfer ----------------------------------------------------------------------------
 
@@ -256,13 +263,27 @@ class LedgerWindow:
             (PostingKind.HELD, reference),
         )
 
-    def unhold(self, reference: str) -> list[LedgerBlock]:
-        """Lift a freeze from all units under the reference; nothing there is no error."""
-        act = (PostingKind.UNHELD, reference)
-        return [
-            self._editor.become(block, replace(block, hold=None), act)
-            for block in self.held_by(reference)
-        ]
+    def unhold(self, range_: Range) -> list[LedgerBlock]:
+        """Lift every freeze from the units of a range, and from no others; return them, free.
+
+        Units not held, or not known, are passed over. Units that were here for the sake of their
+        hold alone (see ``withdraw``) leave the ledger, as they would have without it.
+        """
+        freed: list[LedgerBlock] = []
+        for held in self.overlapping(range_.series, range_.first, range_.last):
+            part = held.range.intersect(range_)
+            if held.hold is None or part is None:
+                continue
+            (piece,) = self._editor.alter(
+                [part],
+                _no_objection,
+                lambda block: replace(block, hold=None),
+                (PostingKind.UNHELD, held.hold),
+            )
+            freed.append(piece)
+            if _is_on_nobody_s_word(piece):
+                self._editor.take_out(piece, held.hold)
+        return freed
 
 
 class _Ending:
@@ -308,6 +329,19 @@ def _moved(
         block.hold,
         block.underlying_first,
         block.underlying_last,
+    )
+
+
+def _no_objection(_: LedgerBlock) -> None:
+    return None
+
+
+def _is_on_nobody_s_word(block: LedgerBlock) -> bool:
+    """Tell whether only a hold keeps the units: their transfer came to nothing."""
+    return (
+        block.status is BlockStatus.AUTHORIZED
+        and block.introduced_by is None
+        and block.reserved_by is None
     )
 
 

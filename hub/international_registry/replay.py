@@ -187,20 +187,38 @@ def _is_reserved(standing: Standing, reference: str) -> bool:
     return standing.reserved_by == reference
 
 
+def _may_be_released(standing: Standing, reference: str) -> bool:
+    """What the reference brought in must leave with it, unless a hold keeps it here."""
+    introduced = standing.introduced_by == reference
+    return standing.reserved_by == reference and (not introduced or standing.hold is not None)
+
+
+def _may_be_withdrawn(standing: Standing, reference: str) -> bool:
+    if standing.introduced_by is not None:
+        return standing.reserved_by == standing.introduced_by == reference
+    # Provisional units whose transfer failed while they were held: no other units are merely
+    # authorized without being on somebody's word.
+    return standing.status is BlockStatus.AUTHORIZED and _is_free(standing, reference)
+
+
 RULES: Final[Mapping[PostingKind, Rule]] = MappingProxyType(
     {
         PostingKind.WITHDRAWN: Rule(
-            "units introduced and reserved by the reference",
-            lambda standing, ref: standing.reserved_by == standing.introduced_by == ref,
+            "units introduced and reserved by the reference, or kept for a hold now lifted",
+            _may_be_withdrawn,
             None,
         ),
         PostingKind.RESERVED: Rule(
             "units free", _is_free, lambda standing, ref: replace(standing, reserved_by=ref)
         ),
         PostingKind.RELEASED: Rule(
-            "units reserved, not introduced, by the reference",
-            lambda standing, ref: standing.reserved_by == ref != standing.introduced_by,
-            lambda standing, _: replace(standing, reserved_by=None),
+            "units reserved, not introduced, by the reference, unless they are held",
+            _may_be_released,
+            lambda standing, ref: replace(
+                standing,
+                reserved_by=None,
+                introduced_by=None if standing.introduced_by == ref else standing.introduced_by,
+            ),
         ),
         PostingKind.MOVED: Rule(
             "units reserved by the reference",

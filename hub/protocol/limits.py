@@ -18,6 +18,8 @@ class Limits:
     delivery_items_max: int = 200
     delivery_bytes_max: int = 4_194_304
     query_rows_max: int = 1_000
+    questions_per_envelope_max: int = 10
+    open_questions_per_participant_max: int = 8
 
     def document(self) -> dict[str, int]:
         """Return the limits as ``/v1/limits`` serves them."""

@@ -16,6 +16,7 @@ from hub.checks.decision import examine
 from hub.checks.facts import Facts, MessageContext
 from hub.international_registry.ledger import LedgerWindow
 from hub.protocol.envelopes import OpenEnvelope, OpenMessage, open_envelope
+from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
 from hub.services import outcomes
@@ -46,6 +47,17 @@ def _cursor(text: str | None, parts: int) -> tuple[int, ...]:
     return tuple(map(int, found))
 
 
+def _require_few(item: OpenEnvelope, limits: Limits) -> None:
+    """Raise PeerError for more questions than one answer may hold, or a second fetch."""
+    types = [message.message.type for message in item.messages]
+    if len(types) > limits.questions_per_envelope_max or types.count("mailbox.fetch") > 1:
+        raise PeerError(
+            ResponseCode.PAYLOAD_NOT_AN_ENVELOPE,
+            f"{len(types)} questions, {types.count('mailbox.fetch')} of them mailbox.fetch; "
+            f"{limits.questions_per_envelope_max} and 1 at most fit one envelope",
+        )
+
+
 class Questions:
     """The use case: one read-only envelope in, one signed answer out."""
 
@@ -72,6 +84,7 @@ class Questions:
 
     async def answer(self, item: OpenEnvelope) -> bytes:
         """Return the signed answer to a read-only envelope. Raises PeerError for an ended key."""
+        _require_few(item, self._limits)
         await asyncio.to_thread(self._judge_keys, item)
         found = [await self._answer(item, message) for message in item.messages]
         return await asyncio.to_thread(

@@ -7,7 +7,7 @@ An *entry* is one number of the log: an envelope, an expiry, an administrator's 
 recipient learns from one entry becomes one item of its mailbox.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from hub.checks.content import OWN_IDENTIFIERS
 from hub.checks.facts import Facts, IssuanceRecord, MessageContext, TransferRecord
 from hub.checks.sequence import differing_field, natural_id
 from hub.international_registry.authorizations import AuthorizationUsage
+from hub.international_registry.units import LedgerBlock
 from hub.protocol.limits import Limits
 from hub.services.reference_data import ReferenceData
 from hub.store.mailboxes import Mailbox
@@ -28,6 +29,8 @@ from message_schemas import timestamps
 from message_schemas.envelopes import Verdict
 
 NoticeBody = dict[str, Any]
+Explain = Callable[[Sequence[LedgerBlock]], Mapping[int, TransferRecord]]
+"""Given blocks a refused sender does not hold: the transfers that took them away."""
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class BatchWork:
         self.delivery_digests = delivery_digests
         self.acted_before = acted_before
         self.known_usages = known_usages
+        self.explain: Explain = lambda _blocks: {}
         self.now_text = timestamps.render(facts.now)
         self.outgoing: dict[str, list[OutgoingItem]] = {}
         self.posting_log_indices: list[int] = []
@@ -158,15 +162,19 @@ class BatchWork:
         assert identifier is not None, f"{context.type} creates nothing"
         self.facts.earlier[identifier] = context.body
 
-    def take(self, context: MessageContext, action_id: str, result: dict[str, Any]) -> None:
+    def take(self, context: MessageContext, result: dict[str, Any]) -> None:
         """Take an act's natural id for ever, with the result that a duplicate is answered by."""
         self.remember(context)
+        identifier = natural_id(context.type, context.body)
+        assert identifier is not None, f"{context.type} creates nothing"
         text = msgspec.json.encode(result).decode()
-        self.acted[action_id] = ActedRow(action_id, context.type, self.log_index, text)
+        self.acted[identifier] = ActedRow(identifier, context.type, self.log_index, text)
 
-    def earlier_result(self, action_id: str) -> dict[str, Any]:
+    def earlier_result(self, context: MessageContext) -> dict[str, Any]:
         """Return the result an act had when it was first taken."""
-        row = self.acted.get(action_id) or self.acted_before[action_id]
+        identifier = natural_id(context.type, context.body)
+        assert identifier is not None, f"{context.type} creates nothing"
+        row = self.acted.get(identifier) or self.acted_before[identifier]
         result: dict[str, Any] = msgspec.json.decode(row.result)
         return result
 

@@ -169,10 +169,27 @@ class Courier:
                 continue
             except Exception:
                 log.exception("preparing deliveries failed", recipients=pushed)
-                continue
+                prepared = await self._prepare_alone(pushed)
             assert isinstance(prepared, list)
             for delivery in prepared:
                 self._send(delivery)
+
+    async def _prepare_alone(self, recipients: list[str]) -> list[Delivery]:
+        """Prepare each delivery by itself: one that cannot be made must not stop the others."""
+        prepared: list[Delivery] = []
+        for code in recipients:
+            try:
+                made = await self._run_blocking(
+                    self._maker.prepare, self._database, [code], self._clock()
+                )
+                assert isinstance(made, list)
+                prepared.extend(made)
+            except DatabaseUnavailableError as error:
+                log.warning("database unavailable", detail=str(error))
+            except Exception:
+                log.exception("a delivery cannot be made", recipient=code)
+                await self._run_blocking(self._note_failure, code, "the delivery cannot be made")
+        return prepared
 
     def _takes_pushes(self, code: str) -> bool:
         row = self._participants().get(code)

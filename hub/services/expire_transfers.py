@@ -6,6 +6,8 @@ transfer is completed for good) or after it (and is refused as late): never both
 
 from datetime import datetime
 
+import structlog
+
 from hub.protocol.limits import Limits
 from hub.protocol.transfer_states import TransferInput, TransferState
 from hub.services import crash_points, reference_data
@@ -14,8 +16,10 @@ from hub.services.load_facts import HubIdentity, Needs, load_needs
 from hub.services.record_batch import record_work
 from hub.store import envelopes, transfers
 from hub.store import head as heads
-from hub.store.database import Database
+from hub.store.database import Database, DatabaseUnavailableError
 from hub.store.interning import Interning
+
+log = structlog.get_logger(__name__)
 
 SWEEP_TRANSFERS_MAX = 500
 
@@ -27,10 +31,52 @@ def expire_due(
     with database.reading() as connection:
         if not transfers.due(connection, now, 1):
             return 0, []
+    try:
+        return _expire(database, None, identity=identity, limits=limits, now=now)
+    except DatabaseUnavailableError:
+        raise
+    except Exception:
+        log.exception("expiring transfers together failed; each is tried alone")
+    return _expire_alone(database, identity=identity, limits=limits, now=now)
+
+
+def _expire_alone(
+    database: Database, *, identity: HubIdentity, limits: Limits, now: datetime
+) -> tuple[int, list[str]]:
+    """Expire each transfer in a transaction of its own: one that fails must not stop the rest."""
+    with database.reading() as connection:
+        due = transfers.due(connection, now, SWEEP_TRANSFERS_MAX)
+    count, told = 0, set[str]()
+    for transfer_id in due:
+        try:
+            done, recipients = _expire(
+                database, transfer_id, identity=identity, limits=limits, now=now
+            )
+        except DatabaseUnavailableError:
+            raise
+        except Exception:
+            log.exception("a transfer cannot expire", transfer_id=transfer_id)
+        else:
+            count += done
+            told.update(recipients)
+    return count, sorted(told)
+
+
+def _expire(
+    database: Database,
+    only: str | None,
+    *,
+    identity: HubIdentity,
+    limits: Limits,
+    now: datetime,
+) -> tuple[int, list[str]]:
+    """Expire what is due, or one of it, in one transaction."""
     interning = Interning()
     with database.writing() as connection:
         head = heads.lock(connection)
         due = transfers.due(connection, now, SWEEP_TRANSFERS_MAX)
+        if only is not None:
+            due = [transfer_id for transfer_id in due if transfer_id == only]
         if not due:
             return 0, []
         data = reference_data.load(connection, head)

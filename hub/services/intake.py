@@ -10,6 +10,7 @@ envelope tried alone: a poisonous one cannot take its neighbours with it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class IntakeLimits:
     batch_bytes_max: int
     queue_envelopes_max: int
     queue_bytes_max: int
+    questions_per_participant_max: int = 8
 
 
 class Intake:
@@ -70,6 +72,7 @@ class Intake:
         self._recording = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._open_questions: Counter[str] = Counter()
         self._asking: set[asyncio.Future[bytes]] = set()
         self._on_receipt = on_receipt
 
@@ -113,10 +116,12 @@ class Intake:
         self._waiting.append((raw, future))
         self._waiting_bytes += len(raw)
         self._arrived.set()
-        receipt = await future
-        if future in self._asking:  # a question may wait for its answer on purpose
+        try:
+            receipt = await future
+        finally:
+            asked = future in self._asking
             self._asking.discard(future)
-        else:
+        if not asked:  # a question may wait for its answer on purpose
             self._on_receipt(loop.time() - arrived_at)
         return receipt
 
@@ -174,12 +179,28 @@ class Intake:
         for waiting, item in zip(batch, opened, strict=True):
             if isinstance(item, OpenEnvelope) and item.read_only:
                 self._asking.add(waiting[1])
-                task = asyncio.create_task(self._answer(waiting[1], item))
-                self._questions.add(task)
-                task.add_done_callback(self._questions.discard)
+                self._ask(waiting[1], item)
             else:
                 recorded.append((waiting, item))
         return [waiting for waiting, _ in recorded], [item for _, item in recorded]
+
+    def _ask(self, future: "asyncio.Future[bytes]", item: OpenEnvelope) -> None:
+        """Begin to answer a question, unless its sender has too many open already."""
+        sender = item.envelope.sender
+        if self._open_questions[sender] >= self._limits.questions_per_participant_max:
+            detail = f"{sender} has {self._open_questions[sender]} questions open"
+            too_many = UnavailableError(ResponseCode.HUB_OVERLOADED, detail, retry_after_seconds=1)
+            _settle(future, too_many)
+            return
+        self._open_questions[sender] += 1
+        task = asyncio.create_task(self._answer(future, item))
+        self._questions.add(task)
+
+        def done(finished: "asyncio.Task[None]") -> None:
+            self._questions.discard(finished)
+            self._open_questions[sender] -= 1
+
+        task.add_done_callback(done)
 
     async def _answer(self, future: "asyncio.Future[bytes]", item: OpenEnvelope) -> None:
         """Answer one read-only envelope."""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from hub.checks.facts import Facts, Policy
 from hub.checks.sequence import natural_id
 from hub.international_registry.ledger import LedgerWindow
-from hub.international_registry.units import Range, Series
+from hub.international_registry.units import Range
 from hub.protocol.envelopes import (
     ENVELOPE_TYP,
     RECEIPT_TYP,
@@ -66,7 +66,6 @@ class Needs:
     acknowledgements: set[tuple[str, int]] = field(default_factory=set)
     mailboxes: set[str] = field(default_factory=set)
     initiators: set[str] = field(default_factory=set)
-    askers: dict[Series, set[str]] = field(default_factory=dict)
 
 
 def needs_of(opened: Iterable[OpenEnvelope]) -> Needs:
@@ -90,13 +89,13 @@ def _add(needs: Needs, sender: str, message: OpenMessage) -> None:
             needs.proposed_ids.add(named.transfer_id)
             needs.initiators.add(sender)
     elif type_ == "a64.first_transfer":
-        needs.action_ids.add(named.first_transfer_id)
+        needs.action_ids.add(natural_id(type_, body) or "")
         if named.issuance_id is not None:
             needs.issuance_ids.add(named.issuance_id)
     elif type_ == "a64.issuance_notice":
         needs.issuance_ids.add(named.issuance_id)
     elif type_.startswith("action."):
-        needs.action_ids.add(named.action_id)
+        needs.action_ids.add(natural_id(type_, body) or "")
     elif type_ in ("delivery.acknowledgement", "delivery.resend"):
         needs.mailboxes.add(sender)
         if type_ == "delivery.acknowledgement":
@@ -106,17 +105,16 @@ def _add(needs: Needs, sender: str, message: OpenMessage) -> None:
         if isinstance(named, AuthorizationRecord):
             needs.usages.add((named.authorizing_party, named.authorization_id))
     for block in getattr(body, "blocks", ()):
-        _add_block(needs, sender, block)
+        _add_block(needs, block)
 
 
-def _add_block(needs: Needs, sender: str, block: Any) -> None:
+def _add_block(needs: Needs, block: Any) -> None:
     """Add the ledger rows and the authorization that a unit block names."""
     if not hasattr(block, "authorization_id"):
         return  # the blocks of a rejection's reasons only name serials
     if block.first_serial <= block.last_serial:
         range_ = range_of(block)
         needs.ranges.add(range_)
-        needs.askers.setdefault(range_.series, set()).add(sender)
     needs.usages.add((block.first_transferring_party, block.authorization_id))
     if block.underlying_unit is not None:
         unit = block.underlying_unit
@@ -187,7 +185,6 @@ def load_needs(
         usage=usages,
         crowded=crowded,
         underlying_taken=_underlying_taken(connection, interning, needs.underlying),
-        brought_by=load_provenance.brought_by(connection, interning, blocks, needs.askers),
         arrivals=load_provenance.arrivals(
             connection, interning, needs.initiators, identity.policy, now
         ),
@@ -195,7 +192,7 @@ def load_needs(
     )
     _load_issuances(connection, facts, needs.issuance_ids)
     _load_earlier(connection, facts, needs, known, acted, data)
-    return BatchWork(
+    work = BatchWork(
         facts,
         data,
         limits,
@@ -205,6 +202,8 @@ def load_needs(
         acted,
         known_usages=frozenset(usages),
     )
+    work.explain = lambda blocks: load_provenance.brought_by(connection, interning, blocks)
+    return work
 
 
 def _shared(directory: Any) -> Any:

@@ -6,30 +6,26 @@
   (stolen units crossed five countries within hours: facts on the earlier systems, 2011).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from hub.checks.facts import Arrival, Policy, TransferRecord
-from hub.international_registry.units import LedgerBlock, Series
+from hub.international_registry.units import LedgerBlock
 from hub.store import provenance, transfers
 from hub.store.interning import Interning
 
-EXPLAINED_BLOCKS_MAX = 20
+EXPLAINED_BLOCKS_MAX = 5
 
 
 def brought_by(
-    connection: Connection,
-    interning: Interning,
-    blocks: Iterable[LedgerBlock],
-    askers: Mapping[Series, set[str]],
+    connection: Connection, interning: Interning, blocks: Sequence[LedgerBlock]
 ) -> dict[int, TransferRecord]:
-    """Return the transfer that brought each block held by none of those who ask for it."""
-    foreign = [block for block in blocks if block.registry not in askers.get(block.series, ())]
+    """Return the transfer that brought each block to its holder, for the first few of them."""
     movers = {
         block.block_id: mover
-        for block in foreign[:EXPLAINED_BLOCKS_MAX]
+        for block in blocks[:EXPLAINED_BLOCKS_MAX]
         if (mover := provenance.mover_of(connection, interning, block)) is not None
     }
     records = transfers.load(connection, set(movers.values()))

@@ -107,10 +107,10 @@ def file_items(
     also_locked: Iterable[str] = (),
 ) -> list[str]:
     """Number each recipient's items, append them to its mailbox; return who has something new."""
-    if not outgoing:
-        return []
     # All mailboxes of the batch at once, by code, as the courier of another process locks them.
     touched = outgoing.keys() | set(also_locked)
+    if not touched:
+        return []
     boxes = {box.recipient: box for box in mailboxes.lock(connection, touched)}
     items: list[MailboxItem] = []
     last: dict[str, int] = {}
@@ -120,7 +120,8 @@ def file_items(
             sequence += 1
             items.append(_numbered(recipient, sequence, item, now))
         last[recipient] = sequence
-    mailboxes.add_items(connection, items, last)
+    if items:
+        mailboxes.add_items(connection, items, last)
     return sorted(last)
 
 

@@ -5,13 +5,15 @@ are given under the head's lock. A transaction that rolls back takes its rows wi
 calls ``forget`` then, so that nothing is remembered that was never committed.
 """
 
-from dataclasses import asdict, fields
+from collections.abc import Collection
+from dataclasses import asdict, astuple, fields
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select, tuple_
 
 from hub.international_registry.units import Attributes, Series
+from hub.store.parts import in_parts
 from hub.store.tables import series, unit_attributes
 
 _SERIES_COLUMNS = (
@@ -20,6 +22,9 @@ _SERIES_COLUMNS = (
     series.c.originating_registry,
     series.c.first_transferring_party,
     series.c.vintage,
+)
+_FIND_SERIES = select(*_SERIES_COLUMNS).where(
+    tuple_(*_SERIES_COLUMNS[1:]).in_(bindparam("wanted", expanding=True))
 )
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
@@ -57,6 +62,16 @@ class Interning:
             if known is not None:
                 self._remember_series(known, value)
         return known
+
+    def find_all_series(
+        self, connection: Connection, wanted: Collection[Series]
+    ) -> dict[Series, int]:
+        """Return the numbers of those series that the ledger has seen."""
+        unknown = [value for value in wanted if value not in self._series_ids]
+        for part in in_parts([astuple(value) for value in unknown]):
+            for row in connection.execute(_FIND_SERIES, {"wanted": part}):
+                self._remember_series(row[0], Series(*row[1:]))
+        return {value: self._series_ids[value] for value in wanted if value in self._series_ids}
 
     def series_id(self, connection: Connection, value: Series) -> int:
         """Return a series' number; gives it one if it is new. The caller holds the head."""

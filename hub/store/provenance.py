@@ -11,19 +11,32 @@ from hub.international_registry.units import LedgerBlock, Range
 from hub.store.interning import Interning
 from hub.store.tables import posting, transfer
 
+MOVES_LOOKED_AT_MAX = 64
+
 
 def mover_of(connection: Connection, interning: Interning, block: LedgerBlock) -> str | None:
-    """Return the id of the transfer that last moved a block's first unit, or None."""
-    return connection.execute(
-        select(posting.c.reference)
+    """Return the id of the transfer that last moved a block's first unit there, or None.
+
+    Only the moves that begin nearest below the serial are looked at: what a person wants explained
+    is not worth a scan of the whole journal.
+    """
+    nearest = (
+        select(
+            posting.c.reference, posting.c.last_serial, posting.c.to_registry, posting.c.log_index
+        )
         .where(
             posting.c.series_id == interning.series_id(connection, block.series),
-            posting.c.kind == PostingKind.MOVED,
-            posting.c.to_registry == block.registry,
+            posting.c.kind == PostingKind.MOVED.value,
             posting.c.first_serial <= block.first,
-            posting.c.last_serial >= block.first,
         )
-        .order_by(posting.c.log_index.desc())
+        .order_by(posting.c.first_serial.desc(), posting.c.log_index.desc())
+        .limit(MOVES_LOOKED_AT_MAX)
+        .subquery()
+    )
+    return connection.execute(
+        select(nearest.c.reference)
+        .where(nearest.c.last_serial >= block.first, nearest.c.to_registry == block.registry)
+        .order_by(nearest.c.log_index.desc())
         .limit(1)
     ).scalar_one_or_none()
 

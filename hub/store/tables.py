@@ -179,11 +179,11 @@ unit_block = Table(
     Column("reserved_by", String(30), nullable=True),
     Column("introduced_by", String(30), nullable=True),
     Column("hold", String(60), nullable=True),
-    Column("underlying_first", String(100), nullable=True),
-    Column("underlying_last", String(100), nullable=True),
+    Column("underlying_first", String(200), nullable=True),
+    Column("underlying_last", String(200), nullable=True),
     CheckConstraint("first_serial >= 1 AND first_serial <= last_serial", name="serials"),
     Index("ix_unit_block_serials", "series_id", "first_serial"),
-    Index("ix_unit_block_registry", "registry", "series_id", "first_serial"),
+    Index("ix_unit_block_registry", "registry", "block_id"),
 )
 # Only the few blocks in flight, on hold or with an underlying unit carry these: partial indexes.
 for _column in ("reserved_by", "hold", "underlying_first"):
@@ -211,10 +211,19 @@ posting = Table(
     Column("reference", String(60), nullable=False),
     Column("first_transfer", String(24), nullable=True),
     Column("status", String(12), nullable=True),
-    Column("underlying_first", String(100), nullable=True),
-    Column("underlying_last", String(100), nullable=True),
+    Column("underlying_first", String(200), nullable=True),
+    Column("underlying_last", String(200), nullable=True),
     Index("ix_posting_series", "series_id", "log_index"),
     Index("ix_posting_reference", "reference"),
+)
+
+# Which transfer brought a unit where it is: only moves, found by serial.
+Index(
+    "ix_posting_moved",
+    posting.c.series_id,
+    posting.c.first_serial,
+    sqlite_where=posting.c.kind == "moved",
+    postgresql_where=posting.c.kind == "moved",
 )
 
 authorization_usage = Table(
@@ -285,7 +294,7 @@ acted = Table(
     "acted",
     metadata,
     # natural ids of actions and first transfers already taken: the second one is a duplicate
-    Column("action_id", String(30), primary_key=True),
+    Column("natural_id", String(60), primary_key=True),
     Column("type", String(40), nullable=False),
     Column("log_index", BigInteger, nullable=False),
     Column("result", Text, nullable=False),

@@ -121,14 +121,14 @@ def moved_since(connection: Connection, initiator: str, since: datetime) -> int:
 class ActedRow:
     """A use, cancellation, note or first transfer that was taken: its id stands for ever."""
 
-    action_id: str
+    natural_id: str
     type: str
     log_index: int
     result: str
 
 
-_ACTED = select(acted.c.action_id, acted.c.type, acted.c.log_index, acted.c.result).where(
-    acted.c.action_id.in_(bindparam("ids", expanding=True))
+_ACTED = select(acted.c.natural_id, acted.c.type, acted.c.log_index, acted.c.result).where(
+    acted.c.natural_id.in_(bindparam("ids", expanding=True))
 )
 
 
@@ -147,7 +147,7 @@ def add_acted(connection: Connection, rows: Sequence[ActedRow]) -> None:
         insert(acted),
         [
             {
-                "action_id": row.action_id,
+                "natural_id": row.natural_id,
                 "type": row.type,
                 "log_index": row.log_index,
                 "result": row.result,

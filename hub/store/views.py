@@ -60,14 +60,19 @@ _HOLDING = select(
 ).join(series, series.c.series_id == unit_block.c.series_id)
 
 
-def visible_to(registry: str, party: str, international_registry: str) -> ColumnElement[bool]:
-    """Return the condition for blocks a registry may see: its own, and its Party's accounts."""
+def visible_to(
+    registry: str, party: str, international_registry: str
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for blocks a registry may see: its own, and its Party's accounts.
+
+    Each has an index of its own; as one condition with OR they would have none.
+    """
     own_accounts = (
         select(account.c.account_id)
         .where(account.c.registry == international_registry, account.c.party == party)
         .scalar_subquery()
     )
-    return or_(
+    return (
         unit_block.c.registry == registry,
         and_(
             unit_block.c.registry == international_registry,
@@ -79,15 +84,15 @@ def visible_to(registry: str, party: str, international_registry: str) -> Column
 def holdings(
     connection: Connection,
     *,
-    visible: ColumnElement[bool] | None,
+    visible: tuple[ColumnElement[bool], ...],
     filters: dict[str, Any],
     after_block_id: int,
     limit: int,
 ) -> list[HoldingRow]:
-    """Return up to ``limit`` blocks after a block id, filtered by registry, approach, and so on."""
-    query = _HOLDING.where(unit_block.c.block_id > after_block_id)
-    if visible is not None:
-        query = query.where(visible)
+    """Return up to ``limit`` blocks after a block id, filtered by registry, approach, and so on.
+
+    ``visible`` are conditions of which a block meets at most one.
+    """
     columns = {
         "registry": unit_block.c.registry,
         "status": unit_block.c.status,
@@ -95,11 +100,16 @@ def holdings(
         "vintage": series.c.vintage,
         "account": unit_block.c.account,
     }
-    for name, value in filters.items():
-        if value is not None:
-            query = query.where(columns[name] == value)
-    rows = connection.execute(query.order_by(unit_block.c.block_id).limit(limit))
-    return [HoldingRow(**row) for row in rows.mappings()]
+    wanted = [columns[name] == value for name, value in filters.items() if value is not None]
+    found: list[HoldingRow] = []
+    for condition in visible:
+        rows = connection.execute(
+            _HOLDING.where(unit_block.c.block_id > after_block_id, condition, *wanted)
+            .order_by(unit_block.c.block_id)
+            .limit(limit)
+        )
+        found.extend(HoldingRow(**row) for row in rows.mappings())
+    return sorted(found, key=lambda row: row.block_id)[:limit]
 
 
 def held_blocks(connection: Connection) -> list[HoldingRow]:

@@ -40,9 +40,8 @@ def handle_cancellation(context: MessageContext, work: BatchWork) -> Outcome:
 
 
 def _handle(context: MessageContext, work: BatchWork, kind: str) -> Outcome:
-    body: Any = context.body
     if work.is_repeated(context):
-        return outcomes.duplicate(context.message_id, work.earlier_result(body.action_id))
+        return outcomes.duplicate(context.message_id, work.earlier_result(context))
     return judged(context, work, lambda: _act(context, work, kind))
 
 
@@ -66,7 +65,7 @@ def _act(context: MessageContext, work: BatchWork, kind: str) -> dict[str, Any]:
                 tell_first_transfer(context, work, [part], event, body.action_id)
     _tell_sender(context, work, kind, ended)
     result = {"action_id": body.action_id, "log_index": context.log_index, "state": "recorded"}
-    work.take(context, body.action_id, result)
+    work.take(context, result)
     return result
 
 

@@ -62,9 +62,8 @@ def issuance_of(body: A64IssuanceNotice) -> IssuanceRecord:
 
 def handle_first_transfer(context: MessageContext, work: BatchWork) -> Outcome:
     """Take an ``a64.first_transfer``: credit first-transferred AERs to an account."""
-    body: Any = context.body
     if work.is_repeated(context):
-        return outcomes.duplicate(context.message_id, work.earlier_result(body.first_transfer_id))
+        return outcomes.duplicate(context.message_id, work.earlier_result(context))
     return judged(context, work, lambda: _credit(context, work))
 
 
@@ -95,7 +94,7 @@ def _credit(context: MessageContext, work: BatchWork) -> dict[str, Any]:
         "log_index": context.log_index,
         "state": "credited",
     }
-    work.take(context, body.first_transfer_id, result)
+    work.take(context, result)
     return result
 
 

@@ -89,7 +89,8 @@ def handle_key_rotation(context: MessageContext, work: BatchWork) -> Outcome:
     body: Any = context.body
 
     def effect() -> dict[str, Any]:
-        trust = work.reference.trust
+        # Keys announced earlier in this very batch count: one waiting key of a kind at a time.
+        trust = work.reference.trust.replacing(work.participant_changes.new_keys)
         plan = plan_rotation(
             trust.records_of(context.sender),
             verify_possession(body.key_document.encode()).public_key,

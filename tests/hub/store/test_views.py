@@ -1,6 +1,7 @@
 """Looking around: pages in a stable order, on what may be seen, and totals that add up."""
 
 import pytest
+from sqlalchemy import true
 
 from hub.store import provenance, views
 from hub.store.database import Database
@@ -49,7 +50,7 @@ def test_pages_follow_the_block_ids(world: World) -> None:
     seen, after = [], 0
     with world.database.reading() as connection:
         while rows := views.holdings(
-            connection, visible=None, filters={}, after_block_id=after, limit=1
+            connection, visible=(true(),), filters={}, after_block_id=after, limit=1
         ):
             seen += [(row.first_serial, row.quantity) for row in rows]
             after = rows[-1].block_id

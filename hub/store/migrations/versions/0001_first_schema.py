@@ -210,8 +210,8 @@ def _create_unit_block() -> None:
         sa.Column("reserved_by", sa.String(length=30), nullable=True),
         sa.Column("introduced_by", sa.String(length=30), nullable=True),
         sa.Column("hold", sa.String(length=60), nullable=True),
-        sa.Column("underlying_first", sa.String(length=100), nullable=True),
-        sa.Column("underlying_last", sa.String(length=100), nullable=True),
+        sa.Column("underlying_first", sa.String(length=200), nullable=True),
+        sa.Column("underlying_last", sa.String(length=200), nullable=True),
         sa.CheckConstraint(
             "first_serial >= 1 AND first_serial <= last_serial", name=op.f("ck_unit_block_serials")
         ),
@@ -236,7 +236,7 @@ def _create_unit_block() -> None:
     op.create_index(
         "ix_unit_block_registry",
         "unit_block",
-        ["registry", "series_id", "first_serial"],
+        ["registry", "block_id"],
         unique=False,
     )
     op.create_index(
@@ -277,11 +277,19 @@ def _create_posting() -> None:
         sa.Column("reference", sa.String(length=60), nullable=False),
         sa.Column("first_transfer", sa.String(length=24), nullable=True),
         sa.Column("status", sa.String(length=12), nullable=True),
-        sa.Column("underlying_first", sa.String(length=100), nullable=True),
-        sa.Column("underlying_last", sa.String(length=100), nullable=True),
+        sa.Column("underlying_first", sa.String(length=200), nullable=True),
+        sa.Column("underlying_last", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("log_index", "ordinal", name=op.f("pk_posting")),
     )
     op.create_index("ix_posting_reference", "posting", ["reference"], unique=False)
+    op.create_index(
+        "ix_posting_moved",
+        "posting",
+        ["series_id", "first_serial"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'moved'"),
+        postgresql_where=sa.text("kind = 'moved'"),
+    )
     op.create_index("ix_posting_series", "posting", ["series_id", "log_index"], unique=False)
 
 
@@ -358,11 +366,11 @@ def _create_transfer() -> None:
 def _create_acted() -> None:
     op.create_table(
         "acted",
-        sa.Column("action_id", sa.String(length=30), nullable=False),
+        sa.Column("natural_id", sa.String(length=60), nullable=False),
         sa.Column("type", sa.String(length=40), nullable=False),
         sa.Column("log_index", sa.BigInteger(), nullable=False),
         sa.Column("result", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("action_id", name=op.f("pk_acted")),
+        sa.PrimaryKeyConstraint("natural_id", name=op.f("pk_acted")),
     )
 
 
