@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +35,7 @@ from hub.store.reference import ParticipantRow, SuspensionRow
 from keys.algorithms import SUITES
 from keys.key_ids import is_participant
 from keys.public_keys import KeyRecord
-from message_schemas import code_lists, timestamps
+from message_schemas import code_lists, timestamps, validation
 from message_schemas.blocks import parse_identifier
 
 KINDS = ("party_registry", "mechanism_registry", "international_registry", "hub")
@@ -44,9 +45,17 @@ TRANSITIONS = {
     "close": ({"registered", "active", "suspended"}, "closed"),
 }
 NAME_CHARACTERS_MAX = 200
+ACTOR_CHARACTERS_MAX = 100
+REASON_CHARACTERS_MAX = 2000
+SUBJECT_CHARACTERS_MAX = 120
 ENDPOINT_CHARACTERS_MAX = 500
 SUSPENSION_LEVELS = ("account", "message_type", "participant", "pair", "hub")
 
+
+# Neither text nor a line, as the schemas have it; a lone surrogate is what Python makes of a byte
+# on the command line that is no UTF-8.
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Notice = tuple[Collection[str], str, dict[str, Any]]
 Notices = list[Notice]
@@ -58,13 +67,31 @@ class AdministrationError(Exception):
     """An act that cannot be done; the message says why and what would be right."""
 
 
+class NoticeInvalidError(RuntimeError):
+    """A notice of an act breaks its schema: a defect of ours, found before anybody is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who acts, when, and why."""
+    """Who acts, when, and why. Raises AdministrationError if nobody could be told so.
+
+    The reason travels in notices, so it is 1 to REASON_CHARACTERS_MAX characters of text, of the
+    control characters only line feed and tab.
+    """
 
     actor: str
     reason: str
     at: datetime
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip() or len(self.reason) > REASON_CHARACTERS_MAX:
+            raise AdministrationError(f"a reason has 1 to {REASON_CHARACTERS_MAX} characters")
+        if _NO_TEXT.search(self.reason):
+            raise AdministrationError("a reason has no control characters but line feed and tab")
+        if not 1 <= len(self.actor) <= ACTOR_CHARACTERS_MAX or _NO_LINE.search(self.actor):
+            raise AdministrationError(
+                f"an actor's name is one line of 1 to {ACTOR_CHARACTERS_MAX} characters"
+            )
 
 
 class Administration:
@@ -94,6 +121,7 @@ class Administration:
             yield connection, reference_data.load(connection, head), notices
             outgoing: dict[str, list[OutgoingItem]] = {}
             for recipients, type_, body in notices:
+                assert_notice_valid(type_, body)
                 for code in recipients:
                     item = OutgoingItem(head.log_index + 1, notices=[(type_, body)])
                     outgoing.setdefault(code, []).append(item)
@@ -222,16 +250,12 @@ class Administration:
         return reference_
 
     def release_block(self, subject: str, act: Act) -> None:
-        """Lift the suspension of units."""
+        """Lift the suspension of units (``FIRST_ID..LAST_ID``), and of no others."""
         with self._ledger_act(act, "suspension.lift", f"block:{subject}") as (work, _):
-            asked = parse_range(subject)
-            held = work.facts.window.overlapping(asked.series, asked.first, asked.last)
-            references = {block.hold for block in held if block.hold is not None}
-            if not references:
+            freed = work.facts.window.unhold(parse_range(subject))
+            if not freed:
                 raise AdministrationError(f"{subject} is not suspended")
-            for one in references:
-                work.facts.window.unhold(one)
-            _tell_holders(work, held, "suspension.lifted", subject, act)
+            _tell_holders(work, freed, "suspension.lifted", subject, act)
 
     @contextmanager
     def _ledger_act(self, act: Act, kind: str, subject: str) -> Iterator[tuple[BatchWork, str]]:
@@ -241,6 +265,8 @@ class Administration:
             head = heads.lock(connection)
             asked = parse_range(subject.partition(":")[2])
             needs = Needs(ranges={asked})
+            # What bounds a peer's question must not stop the operator: no range is too crowded.
+            limits = replace(self._limits, ledger_blocks_per_range_max=asked.quantity)
             work = load_needs(
                 connection,
                 interning,
@@ -248,12 +274,15 @@ class Administration:
                 head,
                 reference_data.load(connection, head),
                 identity=self._identity,
-                limits=self._limits,
+                limits=limits,
                 now=act.at,
             )
             work.begin_entry()
             yield work, f"S:{work.log_index}"
             work.end_entry()
+            for item in chain.from_iterable(work.outgoing.values()):
+                for type_, body in item.notices:
+                    assert_notice_valid(type_, body)
             envelopes.add_act(
                 connection,
                 log_index=work.log_index,
@@ -268,6 +297,7 @@ class Administration:
 
     def lift_suspension(self, level: str, subject: str, act: Act) -> None:
         """Lift a suspension."""
+        _check_suspension(level, subject)
         with self._acting(act, "suspension.lift", f"{level}:{subject}") as (
             connection,
             data,
@@ -283,6 +313,16 @@ class Administration:
             if not mailboxes.load(connection, [code]):
                 raise AdministrationError(f"{code} is not a participant")
             mailboxes.note_sign_of_life(connection, [code])
+
+
+def assert_notice_valid(type_: str, body: dict[str, Any]) -> None:
+    """Raise NoticeInvalidError if a notice breaks its schema.
+
+    Filed all the same, it would stop its recipients' mailboxes for good: no connector takes it.
+    """
+    errors = validation.schema_errors(type_, 1, body)
+    if errors:
+        raise NoticeInvalidError(f"{type_} {errors[0].path or '/'}: {errors[0].text}")
 
 
 def _key_notice(
@@ -411,5 +451,9 @@ def _check_suspension(level: str, subject: str) -> None:
     """Raise AdministrationError if nothing can be suspended under this level and subject."""
     if level not in SUSPENSION_LEVELS:
         raise AdministrationError(f"level {level!r} is not one of {', '.join(SUSPENSION_LEVELS)}")
+    if not 1 <= len(subject) <= SUBJECT_CHARACTERS_MAX or _NO_LINE.search(subject):
+        raise AdministrationError(
+            f"a subject is one line of 1 to {SUBJECT_CHARACTERS_MAX} characters"
+        )
     if level == "pair" and sorted(subject.split("/")) != subject.split("/"):
         raise AdministrationError("a pair is two codes in alphabetical order: CHE01/THA01")

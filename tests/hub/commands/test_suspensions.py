@@ -51,9 +51,13 @@ def test_what_cannot_be_suspended_is_refused(sqlite_url: str) -> None:
         (("place", "pair", "THA01/CHE01"), "alphabetical"),
         (("place", "block", "nonsense"), "nonsense"),
         (("lift", "hub", "*"), "not suspended"),
+        (("place", "hub", ""), "one line"),
     ):
         said = refused("suspension", *words, "--reason", "x", "--database", sqlite_url)
         assert expected in said
+    for reason in ("", "x" * 2001, "bell \a"):
+        why = ("--reason", reason, "--database", sqlite_url)
+        assert "a reason has" in refused("suspension", "place", "hub", "*", *why)
     place = ("suspension", "place", "hub", "*", "--reason", "x", "--database", sqlite_url)
     done(*place)
     assert "already" in refused(*place)

@@ -52,12 +52,14 @@ class NaiveLedger:
         self._change(ranges, _is_free, lambda unit: replace(unit, reserved_by=transfer_id))
 
     def withdraw(self, reference: str) -> None:
-        """Remove what the reference introduced and reserves."""
-        self.units = {
-            unit: standing
-            for unit, standing in self.units.items()
-            if not (standing.introduced_by == standing.reserved_by == reference)
-        }
+        """Remove what the reference introduced and reserves; what is frozen stays, free."""
+        for unit, standing in list(self.units.items()):
+            if not standing.introduced_by == standing.reserved_by == reference:
+                continue
+            if standing.hold is None:
+                del self.units[unit]
+            else:
+                self.units[unit] = replace(standing, reserved_by=None, introduced_by=None)
 
     def release(self, transfer_id: str) -> None:
         """Free what the transfer reserves, unless it introduced some of it."""
@@ -115,10 +117,16 @@ class NaiveLedger:
             ranges, lambda unit: unit.hold is None, lambda unit: replace(unit, hold=reference)
         )
 
-    def unhold(self, reference: str) -> None:
-        """Lift a freeze."""
-        for unit, standing in self.units.items():
-            if standing.hold == reference:
+    def unhold(self, range_: Range) -> None:
+        """Lift freezes; what only a freeze kept here leaves."""
+        for unit in _serials([range_]):
+            standing = self.units.get(unit)
+            if standing is None or standing.hold is None:
+                continue
+            provisional = standing.introduced_by or standing.reserved_by
+            if standing.status is BlockStatus.AUTHORIZED and provisional is None:
+                del self.units[unit]
+            else:
                 self.units[unit] = replace(standing, hold=None)
 
     def _reserved(self, transfer_id: str) -> list[Unit]:

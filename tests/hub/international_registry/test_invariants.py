@@ -71,6 +71,19 @@ def test_a_sound_ledger_is_proven() -> None:
     assert prove(iter(blocks), iter(postings), SOUND) == []
 
 
+def test_units_that_only_a_hold_keeps_count_against_no_cap() -> None:
+    """Their authorization was their first transfer, but the transfer that said so failed."""
+    window = LedgerWindow((), 1)
+    introduce(window, SERIES, 10, "GHA01-1", FirstTransferEvent.AUTHORIZATION)
+    window.hold([units(3, 5)], "case-1")
+    window.withdraw("GHA01-1")
+    window.release("GHA01-1")
+    postings = window.changes().postings
+    unused = Expectations(in_flight={}, usage={KEY: AuthorizationUsage()}, quantity_max={KEY: 1})
+    assert [block.quantity for block in window] == [3]
+    assert prove(list(window), postings, unused) == []
+
+
 def test_differently_cut_rows_are_the_same_ledger() -> None:
     """The proof is about units, not about where blocks are cut."""
     blocks, postings = sound_ledger()

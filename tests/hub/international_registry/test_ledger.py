@@ -186,12 +186,45 @@ def test_a_hold_stops_new_reservations_and_travels_with_old_ones() -> None:
     window.move("CHE01-1", "THA01", None, None)
     assert serials(window.held_by("case-1")) == [(6, 10), (11, 15)]
     assert [block.registry for block in window.held_by("case-1")] == ["THA01", "CHE01"]
-    window.unhold("case-1")
+    window.unhold(units(1, 20))
     window.coalesce()
     assert [(b.first, b.last, b.registry) for b in window] == [
         (1, 10, "THA01"),
         (11, 20, "CHE01"),
     ]
+
+
+def test_a_part_of_a_hold_is_lifted_and_the_rest_stays() -> None:
+    """Exactly the units asked for are free again; asking for more than is held does no harm."""
+    window = LedgerWindow([itmos(1, 1, 100), itmos(2, 200, 300)], 3)
+    window.hold([units(1, 100)], "case-1")
+    window.hold([units(200, 210)], "case-2")
+    assert serials(window.unhold(units(50, 50))) == [(50, 50)]
+    assert serials(window.held_by("case-1")) == [(1, 49), (51, 100)]
+    assert window.unhold(units(50, 50)) == []
+    assert serials(window.unhold(units(90, 205))) == [(90, 100), (200, 205)]
+    assert serials(window.held_by("case-1")) == [(1, 49), (51, 89)]
+    assert serials(window.held_by("case-2")) == [(206, 210)]
+
+
+def test_giving_up_a_transfer_does_not_shake_off_a_hold() -> None:
+    """New units on hold stay where they are, held and of no use, until the hold is lifted."""
+    window = proposed_window()
+    window.hold([units(4, 6)], "case-1")
+    assert serials(window.withdraw(TRANSFER)) == [(1, 3), (7, 10)]
+    assert window.release(TRANSFER) == []
+    (kept,) = window
+    assert (kept.first, kept.last, kept.registry, kept.hold) == (4, 6, "GHA01", "case-1")
+    assert kept.status is BlockStatus.AUTHORIZED
+    assert kept.reserved_by is kept.introduced_by is None
+    for operation in (window.reserve, window.use, window.cancel):
+        with pytest.raises(LedgerInvariantError, match="held by case-1"):
+            operation([units(4, 4)], "GHA01-2")
+    window.unhold(units(4, 4))
+    assert serials(list(window)) == [(5, 6)]
+    window.unhold(units(1, 10))
+    assert list(window) == []
+    assert kinds(window)[-2:] == [PostingKind.UNHELD, PostingKind.WITHDRAWN]
 
 
 def test_settling_flags_units_where_they_lie() -> None:

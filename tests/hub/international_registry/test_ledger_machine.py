@@ -195,12 +195,12 @@ class LedgerMachine(RuleBasedStateMachine):
             lambda: self.naive.hold(wanted, reference), lambda: self.window.hold(wanted, reference)
         )
 
-    @rule(reference=st.sampled_from(["case-1", "case-2"]))
-    def unhold(self, reference: str) -> None:
-        """The end of a freeze."""
-        self.naive.unhold(reference)
-        self.window.unhold(reference)
-        assert self.window.held_by(reference) == []
+    @rule(range_=ranges)
+    def unhold(self, range_: Range) -> None:
+        """The end of a freeze, or of a part of one, or of parts of several."""
+        self.naive.unhold(range_)
+        freed = self.window.unhold(range_)
+        assert all(range_.first <= block.first <= block.last <= range_.last for block in freed)
 
     @rule()
     def coalesce(self) -> None:

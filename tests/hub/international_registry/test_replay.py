@@ -64,6 +64,23 @@ def test_a_transfer_is_played_to_its_end() -> None:
     assert replay.balance == 10
 
 
+def test_held_units_stay_when_their_transfer_fails_and_leave_with_the_hold() -> None:
+    """Released, not withdrawn; then on nobody's word, so that they leave with the hold."""
+    held = replace(RESERVED, kind=PostingKind.HELD, reference="case-1")
+    released = replace(RESERVED, kind=PostingKind.RELEASED)
+    unheld = replace(held, kind=PostingKind.UNHELD)
+    leaving = replace(held, kind=PostingKind.WITHDRAWN, to_registry=None)
+    replay = played(INTRODUCED, RESERVED, held, released)
+    (span,) = replay
+    assert (span.standing.hold, span.standing.status) == ("case-1", BlockStatus.AUTHORIZED)
+    assert span.standing.reserved_by is span.standing.introduced_by is None
+    with pytest.raises(JournalError, match="kept for a hold now lifted"):
+        replay.apply(leaving)
+    replay.apply(unheld)
+    replay.apply(leaving)
+    assert (list(replay), replay.balance) == ([], 0)
+
+
 def test_a_withdrawal_leaves_nothing() -> None:
     """Units and balance are as before the introduction."""
     withdrawn = replace(RESERVED, kind=PostingKind.WITHDRAWN, to_registry=None)

@@ -8,13 +8,22 @@ import pytest
 from sqlalchemy import text
 
 from hub.international_registry.accounts import Account, AccountStatus
+from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
-from hub.services.administer import Administration, AdministrationError, parse_range
+from hub.services.administer import (
+    Administration,
+    AdministrationError,
+    NoticeInvalidError,
+    assert_notice_valid,
+    parse_range,
+)
 from hub.store import head as heads
 from hub.store import mailboxes, reference
+from hub.store.interning import Interning
+from hub.store.ledger import all_blocks
 from hub.store.reference import ParticipantRow
 from keys.public_keys import KeyRecord, PublicKey
-from tests.hub.world import World, act, codes_of
+from tests.hub.world import World, accepted, act, codes_of, notices_to
 from tests.integration.peers import block, now, proposal, seeded_signer
 
 PERU = ParticipantRow(
@@ -91,6 +100,15 @@ REFUSED: list[tuple[str, Attempt]] = [
     ("not in the ledger", lambda a: a.hold_block(RANGE, act())),
     ("not suspended", lambda a: a.release_block(RANGE, act())),
     ("nonsense", lambda a: a.hold_block("nonsense", act())),
+    ("one line", lambda a: a.place_suspension("hub", "", act())),
+    ("one line", lambda a: a.place_suspension("participant", "CHE01\n", act())),
+    ("one line", lambda a: a.lift_suspension("participant", "C" * 121, act())),
+    ("characters", lambda a: a.place_suspension("hub", "*", act(""))),
+    ("characters", lambda a: a.place_suspension("hub", "*", act(" \n"))),
+    ("characters", lambda a: a.hold_block(RANGE, act("x" * 2001))),
+    ("control characters", lambda a: a.place_suspension("hub", "*", act("bell \a"))),
+    ("control characters", lambda a: a.revoke_key("CHE01-0000", act("no text \udcff"))),
+    ("actor", lambda a: a.place_suspension("hub", "*", replace(act(), actor="x" * 101))),
     ("not a participant", lambda a: a.try_now("PER01")),
 ]
 
@@ -170,6 +188,89 @@ def test_units_on_hold_stay_where_they_are_until_released(either_world: World) -
     again = proposal("CHE01-2", onward, action="transfer")
     assert codes_of(either_world.say("CHE01", "GHA01", again)) == [0]
     either_world.prove()
+
+
+UNIT_4 = "CA0001-THA01-THA-4-2022"
+
+
+def test_lifting_a_part_of_a_suspension_frees_that_part_only(either_world: World) -> None:
+    """One unit of three is free again, the others stay held; its holder is told which."""
+    either_world.begin()
+    either_world.transfer("THA01-1", 1, 9)
+    administration = either_world.administration
+    administration.hold_block(RANGE, act("stolen"))
+    administration.release_block(UNIT_4, act("found"))
+    assert held_units(either_world) == [(3, 3), (5, 5)]
+    type_, body = notices_to(either_world, "CHE01")[-1]
+    assert (type_, body["subject"]) == ("suspension.lifted", UNIT_4)
+    with pytest.raises(AdministrationError, match="not suspended"):
+        administration.release_block(UNIT_4, act())
+    administration.release_block(RANGE, act("the rest"))
+    assert held_units(either_world) == []
+    assert [one[:2] for one in either_world.blocks()] == [(1, 2), (3, 5), (6, 9)]
+    either_world.prove()
+
+
+def test_a_suspension_is_not_shaken_off_by_giving_up_the_transfer(either_world: World) -> None:
+    """Fresh units stay held after a cancellation, and can come in again once it is lifted."""
+    either_world.begin()
+    digest = either_world.propose("THA01-1", 1, 9)
+    either_world.administration.hold_block(RANGE, act("doubtful"))
+    given_up = {"transfer_id": "THA01-1", "previous_sha256": digest}
+    accepted(either_world.say("THA01", "CHE01", ("transfer.cancellation", given_up)))
+    assert either_world.blocks() == [(3, 5, "THA01", "authorized")]
+    either_world.prove()
+    for number, (first, last) in enumerate(((1, 9), (4, 4)), start=2):
+        again = proposal(f"THA01-{number}", block(first, last))
+        refused = either_world.say("THA01", "CHE01", again)
+        assert codes_of(refused) == [ResponseCode.BLOCK_FROZEN]
+    either_world.administration.release_block(RANGE, act("cleared"))
+    assert either_world.blocks() == []
+    either_world.prove()
+    either_world.transfer("THA01-4", 1, 9)
+    assert either_world.blocks() == [(1, 9, "CHE01", "itmo")]
+    either_world.prove()
+
+
+def test_no_range_is_too_crowded_for_the_operator(world: World) -> None:
+    """What is refused to a peer, a range of very many blocks, is suspended and freed as one."""
+    world = World(world.database, limits=Limits(ledger_blocks_per_range_max=2))
+    world.begin()
+    for number, first in enumerate((1, 4, 7, 10), start=1):
+        world.transfer(f"THA01-{number}", first, first)
+        world.propose(f"THA01-{number}0", first + 1, first + 2)
+    whole = "CA0001-THA01-THA-1-2022..CA0001-THA01-THA-12-2022"
+    world.administration.hold_block(whole, act("all of it"))
+    assert sum(last - first + 1 for first, last in held_units(world)) == 12
+    world.administration.release_block(whole, act("nothing of it"))
+    assert held_units(world) == []
+    world.prove()
+
+
+def held_units(world: World) -> list[tuple[int, int]]:
+    """Return the serials on hold, in order."""
+    with world.database.reading() as connection:
+        return [
+            (one.first, one.last)
+            for one in all_blocks(connection, Interning())
+            if one.hold is not None
+        ]
+
+
+def test_no_notice_that_breaks_its_schema_is_filed() -> None:
+    """It is our defect, and found before the commit."""
+    body = {"level": "hub", "subject": "*", "reason": "x", "at": "2026-11-22T00:00:00.000Z"}
+    assert_notice_valid("suspension.placed", body)
+    with pytest.raises(NoticeInvalidError, match="/reason"):
+        assert_notice_valid("suspension.placed", body | {"reason": ""})
+
+
+def test_the_longest_reason_reaches_whom_it_concerns(world: World) -> None:
+    """As long as the schema lets it be, with lines and tabs, it is filed word for word."""
+    reason = "one\n\ttwo ".ljust(2000, "é")
+    world.administration.place_suspension("participant", "CHE01", act(reason))
+    (said,) = [body for type_, body in notices_to(world, "CHE01") if type_ == "suspension.placed"]
+    assert said["reason"] == reason
 
 
 def test_an_operator_may_end_a_back_off(world: World) -> None:
