@@ -65,7 +65,7 @@ def may_bring_in(case: Case[UnitMessage], lot: Lot) -> bool:
     if isinstance(body, A64FirstTransfer):
         return True
     if isinstance(body, ACTIONS):
-        # Units authorized for OIMP, and any cancelled for OMGE, may end where they were issued: that
+        # Units authorized for OIMP, and any cancelled for OMGE, may end where they were issued: the
         # act is their first transfer, and the first the ledger hears of them (2/CMA.3 a.2(b)).
         if lot.authorization is None:
             return True  # the authorization stage says what is missing

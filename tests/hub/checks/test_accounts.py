@@ -11,12 +11,14 @@ from hub.international_registry.accounts import Account, AccountStatus
 from hub.protocol.response_codes import ResponseCode as Code
 from tests.hub.checks.worlds import (
     ACCOUNT,
+    ISSUANCE,
     TRANSFER,
     Row,
     Sent,
     a64_block,
     acknowledgement,
     block,
+    cancel,
     first_transfer,
     found,
     held,
@@ -40,7 +42,9 @@ def crediting(**changes: Any) -> Callable[[], Sent]:
 
 def pushing(account: str = "ACC-1", **changes: Any) -> Callable[[], Sent]:
     """Return A6.4ERs pushed into an account."""
-    return lambda: sent(first_transfer(acquiring_account=account, **changes))
+    facts = world(issuances={"XMR01-7": ISSUANCE}) if changes else world()  # shares before the rest
+    body = first_transfer(a64_block(1, 20), acquiring_account=account, **changes)
+    return lambda: sent(body, facts)
 
 
 def using(
@@ -54,6 +58,12 @@ def using(
         policy=policy or Policy(),
     )
     return lambda: sent(use(account=account), facts)
+
+
+def cancelled_from_account_by(sender: str) -> Callable[[], Sent]:
+    """Return a central system's cancellation of units in a Swiss central account, for the Party."""
+    facts = world(held(1, 100, registry="XIR01", account="ACC-1"))
+    return lambda: sent(cancel(action_id=f"{sender}-9", account="ACC-1"), facts, sender)
 
 
 def debiting(account: str, held_in: str = "ACC-1") -> Callable[[], Sent]:
@@ -139,6 +149,16 @@ ROWS = [
     found(Code.ACCOUNT_METRIC_DIFFERS, "another", crediting(metric="non-GHG")),
     passes(Code.ACCOUNT_OTHER_PARTY, "its own", using()),
     found(Code.ACCOUNT_OTHER_PARTY, "of another", using(party="GHA")),
+    found(
+        Code.ACCOUNT_OTHER_PARTY,
+        "cancelled by the mechanism registry",
+        cancelled_from_account_by("XMR01"),
+    ),
+    passes(
+        Code.ACCOUNT_OTHER_PARTY,
+        "cancelled by the international registry",
+        cancelled_from_account_by("XIR01"),
+    ),
     passes(Code.BLOCK_NOT_IN_ACCOUNT, "in it", debiting("ACC-1")),
     found(Code.BLOCK_NOT_IN_ACCOUNT, "in another", debiting("ACC-1", held_in="ACC-2")),
 ]

@@ -72,6 +72,12 @@ def used_in(year: int, vintage: int = 2022, **approach: Any) -> Callable[[], Sen
     return lambda: sent(use(block(vintage=vintage), calendar_year=year), facts)
 
 
+def own_use(facts: Facts, **changes: Any) -> Callable[[], Sent]:
+    """Return Thailand's use of its own units."""
+    body = use(action_id="THA01-9", using_party="THA", **changes)
+    return lambda: sent(body, facts, "THA01")
+
+
 PERIODS = (NdcPeriod("CHE", 2021, 2030), NdcPeriod("CHE", 2031, 2035))
 THA_ONLY = (NdcPeriod("THA", 2021, 2030),)
 
@@ -113,6 +119,26 @@ def at(*date: int) -> datetime:
 ROWS = [
     passes(Code.FIRST_TRANSFER_EXPECTED, "so called", typed("first_transfer", unflagged())),
     found(Code.FIRST_TRANSFER_EXPECTED, "called transfer", typed("transfer", unflagged())),
+    found(
+        Code.FIRST_TRANSFER_EXPECTED,
+        "used towards its own NDC by the Party that has them",
+        own_use(world(held(1, 100, registry="THA01", first_transfer=None))),
+    ),
+    found(
+        Code.FIRST_TRANSFER_EXPECTED,
+        "likewise, new units that OIMP covers too",
+        own_use(world(authorization=(replace(AUTHORIZATION, purposes="NDC and OIMP"),))),
+    ),
+    passes(
+        Code.FIRST_TRANSFER_EXPECTED,
+        "used towards OIMP by the Party that has them",
+        own_use(
+            world(authorization=(replace(AUTHORIZATION, purposes="OIMP"),)),
+            purpose="OIMP",
+            oimp_purpose="CORSIA",
+            calendar_year=None,
+        ),
+    ),
     passes(
         Code.FIRST_TRANSFER_EXPECTED,
         "for OIMP by use, a move is a transfer",

@@ -16,9 +16,11 @@ from tests.hub.checks.worlds import (
     a64_block,
     first_transfer,
     found,
+    held,
     hold_true,
     issuance_notice,
     passes,
+    proposal,
     sent,
     world,
 )
@@ -51,7 +53,21 @@ ROWS = [
         "contribution",
         lambda: sent(first_transfer(authorization_status="contribution")),
     ),
-    passes(Code.ISSUANCE_UNKNOWN, "no issuance named", lambda: sent(first_transfer())),
+    found(
+        Code.A64_UNIT_NOT_AUTHORIZED,
+        "proposed past the shares of their issuance",
+        lambda: sent(proposal(a64_block(), transfer_id="XMR01-1"), sender="XMR01"),
+    ),
+    passes(
+        Code.A64_UNIT_NOT_AUTHORIZED,
+        "proposed by the mechanism registry, which acquired them",
+        lambda: sent(
+            proposal(transfer_id="XMR01-1", action="transfer"),
+            world(held(1, 100, registry="XMR01")),
+            "XMR01",
+        ),
+    ),
+    passes(Code.ISSUANCE_UNKNOWN, "noticed before", lambda: sent(first_transfer())),
     found(
         Code.ISSUANCE_UNKNOWN, "not noticed", lambda: sent(first_transfer(issuance_id="XMR01-8"))
     ),

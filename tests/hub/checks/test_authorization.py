@@ -276,6 +276,16 @@ ROWS = [
     found(Code.AUTHORIZED_QUANTITY_EXCEEDED, "one more than is left", capped(999, 600, 300)),
     found(Code.AUTHORIZED_QUANTITY_EXCEEDED, "all of it in flight", capped(100, 0, 1)),
     passes(Code.AUTHORIZED_QUANTITY_EXCEEDED, "no cap", capped(None, 10**9, 0)),
+    passes(
+        Code.AUTHORIZED_QUANTITY_EXCEEDED,
+        "no cap, the last that can be counted",
+        capped(None, 2**63 - 1 - 100, 0),
+    ),
+    found(
+        Code.AUTHORIZED_QUANTITY_EXCEEDED,
+        "no cap, more than can be counted",
+        capped(None, 2**63 - 1 - 100, 1),
+    ),
     found(
         Code.AUTHORIZED_QUANTITY_EXCEEDED,
         "two blocks, each of which would fit",

@@ -224,6 +224,11 @@ ROWS = [
     ),
     found(
         Code.CONDITIONAL_FIELD_MISSING,
+        "units forwarded past the shares, of no issuance",
+        lambda: sent(first_transfer(issuance_id=None)),
+    ),
+    found(
+        Code.CONDITIONAL_FIELD_MISSING,
         "an exemption without its ground",
         lambda: sent(issuance_notice(sop_exempt=True)),
     ),

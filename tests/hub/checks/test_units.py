@@ -77,6 +77,14 @@ def underlying(taken: Range) -> Callable[[], Sent]:
     return lambda: sent(proposal(block(underlying_unit=T_VER)), facts)
 
 
+def own_cancellation(purposes: str, kind: str) -> Callable[[], Sent]:
+    """Return Thailand's cancellation of new units of its own, authorized for those purposes."""
+    oimp_purpose = "CORSIA" if kind == "oimp" else None
+    body = cancel(action_id="THA01-9", cancelling_party="THA", kind=kind, oimp_purpose=oimp_purpose)
+    facts = world(authorization=(replace(AUTHORIZATION, purposes=purposes),))
+    return lambda: sent(body, facts, "THA01")
+
+
 ROWS = [
     passes(Code.BLOCK_UNKNOWN, "new units, first transfer", lambda: sent(proposal())),
     found(
@@ -101,8 +109,19 @@ ROWS = [
     passes(Code.BLOCK_UNKNOWN, "two that touch", going(held(1, 50), held(51, 100))),
     passes(
         Code.BLOCK_UNKNOWN,
-        "new units cancelled where they were issued",
-        lambda: sent(cancel(action_id="THA01-9", cancelling_party="THA"), sender="THA01"),
+        "new units cancelled where they were issued, their first transfer",
+        own_cancellation("OIMP", "oimp"),
+    ),
+    passes(Code.BLOCK_UNKNOWN, "new units cancelled for OMGE", own_cancellation("NDC", "omge")),
+    found(
+        Code.BLOCK_UNKNOWN,
+        "new units for NDCs cancelled without first transfer",
+        own_cancellation("NDC", "voluntary"),
+    ),
+    found(
+        Code.BLOCK_UNKNOWN,
+        "new units for NDCs used where they were issued",
+        lambda: sent(use(action_id="THA01-9", using_party="THA"), sender="THA01"),
     ),
     found(
         Code.NOT_ORIGINATING_REGISTRY,

@@ -173,6 +173,7 @@ def world(*blocks: LedgerBlock, **changes: Any) -> Facts:
         "entities": {("CA0001", "CHE-123"): ENTITY},
         "accounts": {("XIR01", a.account_id): a for a in (ACCOUNT, FUND, OMGE)},
         "transfers": {},
+        "issuances": {"XMR01-7": replace(ISSUANCE, sop_done=50, omge_done=20)},
     }
     return Facts(**(fields | changes))
 
@@ -294,6 +295,7 @@ def first_transfer(*blocks: Block, **changes: Any) -> article64.A64FirstTransfer
     fields: dict[str, Any] = {
         "first_transfer_id": "XMR01-1",
         "kind": "forwarding",
+        "issuance_id": "XMR01-7",
         "activity_id": "A64-1",
         "cooperative_approach": "CA0001",
         "acquiring_account": "ACC-1",
