@@ -114,6 +114,31 @@ async def test_suspended_units_stay_where_they_are_to_the_serial(
     assert await onward(bad) == 0
 
 
+async def test_giving_up_a_transfer_does_not_shake_off_the_suspension_of_its_units(
+    hub: HubUnderTest, thailand: Peer, switzerland: Peer
+) -> None:
+    """Cancelled or rejected, fresh units stay suspended (5005); lifted in part, that part moves."""
+    await record_world(thailand)
+    for give_up in ("cancel", "reject"):
+        name, units = fresh_id("THA01"), fresh_block(10)
+        receipt = await thailand.say("CHE01", proposal(name, units))
+        digest = receipt["envelope_sha256"]
+        hub.administration().hold_block(f"{units['first_id']}..{units['last_id']}", act())
+        if give_up == "cancel":
+            body = {"transfer_id": name, "previous_sha256": digest}
+            answer = await thailand.say("CHE01", ("transfer.cancellation", body))
+        else:
+            answer = await switzerland.say("THA01", rejection(name, digest))
+        assert outcomes(answer) == ["accepted"]
+        again = await thailand.say("CHE01", proposal(fresh_id("THA01"), units))
+        assert codes(again) == [5005]
+        part = part_of(units, 5, 5)
+        hub.administration().release_block(part["first_id"], act("cleared"))
+        for first, last, code in ((5, 5, 0), (6, 6, 5005), (4, 4, 5005)):
+            said = proposal(fresh_id("THA01"), part_of(units, first, last))
+            assert codes(await thailand.say("CHE01", said)) == [code]
+
+
 async def test_a_suspended_account_neither_takes_nor_gives(
     hub: HubUnderTest, thailand: Peer
 ) -> None:
