@@ -46,7 +46,8 @@ TRANSITIONS = {
 }
 NAME_CHARACTERS_MAX = 200
 ACTOR_CHARACTERS_MAX = 100
-REASON_CHARACTERS_MAX = 2000
+# Half of what a text may have: a finding gives the reason of a suspension after words of its own.
+REASON_CHARACTERS_MAX = 1000
 SUBJECT_CHARACTERS_MAX = 120
 ENDPOINT_CHARACTERS_MAX = 500
 SUSPENSION_LEVELS = ("account", "message_type", "participant", "pair", "hub")

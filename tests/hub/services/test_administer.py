@@ -23,6 +23,7 @@ from hub.store.interning import Interning
 from hub.store.ledger import all_blocks
 from hub.store.reference import ParticipantRow
 from keys.public_keys import KeyRecord, PublicKey
+from message_schemas import validation
 from tests.hub.world import World, accepted, act, codes_of, notices_to
 from tests.integration.peers import block, now, proposal, seeded_signer
 
@@ -105,7 +106,7 @@ REFUSED: list[tuple[str, Attempt]] = [
     ("one line", lambda a: a.lift_suspension("participant", "C" * 121, act())),
     ("characters", lambda a: a.place_suspension("hub", "*", act(""))),
     ("characters", lambda a: a.place_suspension("hub", "*", act(" \n"))),
-    ("characters", lambda a: a.hold_block(RANGE, act("x" * 2001))),
+    ("characters", lambda a: a.hold_block(RANGE, act("x" * 1001))),
     ("control characters", lambda a: a.place_suspension("hub", "*", act("bell \a"))),
     ("control characters", lambda a: a.revoke_key("CHE01-0000", act("no text \udcff"))),
     ("actor", lambda a: a.place_suspension("hub", "*", replace(act(), actor="x" * 101))),
@@ -266,9 +267,13 @@ def test_no_notice_that_breaks_its_schema_is_filed() -> None:
 
 
 def test_the_longest_reason_reaches_whom_it_concerns(world: World) -> None:
-    """As long as the schema lets it be, with lines and tabs, it is filed word for word."""
-    reason = "one\n\ttwo ".ljust(2000, "é")
+    """With lines and tabs, word for word, in the notice and in receipts that fit their schema."""
+    world.begin()
+    reason = "one\n\ttwo ".ljust(1000, "é")
     world.administration.place_suspension("participant", "CHE01", act(reason))
+    receipt = world.say("THA01", "CHE01", proposal("THA01-1", block(1, 9)))
+    assert validation.schema_errors("receipt", 1, receipt) == ()
+    assert reason in receipt["outcomes"][0]["findings"][0]["text"]
     (said,) = [body for type_, body in notices_to(world, "CHE01") if type_ == "suspension.placed"]
     assert said["reason"] == reason
 
