@@ -7,6 +7,7 @@
 ``participants``   2xxx: who may say what to whom.
 ``content``        3xxx: the message against itself and the code lists.
 ``sequence``       4xxx: what came before; recognising a repeat.
+``underlying``     underlying units, and how two statements of them clash.
 ``units``          50xx: the central ledger.
 ``accounts``       51xx: accounts of the international registry.
 ``authorization``  6xxx: scope, validity and cap of authorizations.

@@ -15,8 +15,7 @@ from typing import Final
 from hub.checks.case import Action, Case, Lot, Proposal, UnitMessage
 from hub.checks.facts import Facts, ParticipantKind
 from hub.checks.findings import FindingDraft
-from hub.international_registry.authorizations import Authorization, definition_in_force
-from hub.international_registry.first_transfer import expected_action
+from hub.international_registry.authorizations import Authorization
 from hub.international_registry.purposes import includes_ndc, includes_other
 from hub.protocol.response_codes import ResponseCode
 from message_schemas.messages.actions import ActionUse
@@ -39,7 +38,7 @@ def check_action_typed(case: Case[Proposal]) -> Iterator[FindingDraft]:
             ranges = tuple(lot.part(k) for k in lot.known if k.first_transfer is not None)
             detail = "At least these units are first transferred already."
             yield FindingDraft(ResponseCode.ALREADY_FIRST_TRANSFERRED, detail, lot.path, ranges)
-        if lot.has_unflagged and not case.goes_to_adaptation_fund:
+        if lot.has_unflagged:
             yield from _unflagged_typed(case, lot)
 
 
@@ -47,15 +46,10 @@ def _unflagged_typed(case: Case[Proposal], lot: Lot) -> Iterator[FindingDraft]:
     authorization = lot.authorization
     if authorization is None:
         return
-    approach = case.facts.approaches.get(authorization.cooperative_approach)
-    expected = expected_action(
-        None,
-        authorization.purposes,
-        definition_in_force(authorization, approach),
-        international=case.moves_internationally(authorization),
-    )
-    if expected == case.body.action:
+    actions = case.expected_actions(authorization)
+    if case.body.action in actions:
         return
+    (expected,) = actions
     detail = f"Units authorized for {authorization.purposes} move here as a {expected}."
     if expected == "first_transfer":
         code = ResponseCode.FIRST_TRANSFER_EXPECTED

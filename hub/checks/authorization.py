@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from hub.checks.case import MOVEMENTS, Case, Lot, UnitMessage
+from hub.checks.case import MOVEMENTS, Answer, Case, Lot, UnitMessage
 from hub.checks.facts import Facts
 from hub.checks.findings import FindingDraft
 from hub.international_registry.accounts import ADAPTATION_FUND_PARTY
@@ -116,6 +116,35 @@ def check_authorization_in_force(case: Case[UnitMessage]) -> Iterator[FindingDra
                 detail = f"{_name(authorization)} is {authorization.status}"
                 detail += f", valid from {authorization.valid_from} to {authorization.valid_until}."
                 yield _draft(ResponseCode.AUTHORIZATION_NOT_IN_FORCE, lot, detail)
+
+
+def check_reserved_still_authorized(case: Case[Answer]) -> Iterator[FindingDraft]:
+    """Check 6002, 6005 for an acceptance: what it first transfers is authorized today as well.
+
+    Between a proposal and its answer the approach may end or the authorization be revoked. The
+    transfer stays proposed: its initiator withdraws it, or it expires.
+    """
+    facts = case.facts
+    record = facts.transfers.get(case.body.transfer_id)
+    if record is None or case.releases_units:
+        return
+    reserved = facts.window.reserved_by(record.transfer_id)
+    pending = {
+        (block.series.first_transferring_party, block.attributes.authorization_id)
+        for block in reserved
+        if block.first_transfer is None
+    }
+    approach = facts.approaches.get(record.cooperative_approach)
+    if pending and (approach is None or approach.status is not ApproachStatus.ACTIVE):
+        detail = f"{record.cooperative_approach} ended after {record.transfer_id} was proposed."
+        code = ResponseCode.COOPERATIVE_APPROACH_NOT_ACTIVE
+        yield FindingDraft(code, detail, "/transfer_id")
+    for key in sorted(pending):
+        authorization = facts.authorizations.get(key)
+        if authorization is None or not authorization.is_in_force(facts.now.date()):
+            detail = f"Authorization {key[1]} of {key[0]} is no longer in force."
+            code = ResponseCode.AUTHORIZATION_NOT_IN_FORCE
+            yield FindingDraft(code, detail, "/transfer_id")
 
 
 def _reaches(authorization: Authorization, flagged: bool) -> bool:

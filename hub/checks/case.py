@@ -15,13 +15,18 @@ from typing import Final, Generic, TypeVar
 
 from hub.checks.facts import Facts, MessageContext, ParticipantKind
 from hub.international_registry.accounts import ADAPTATION_FUND_PARTY, Account
-from hub.international_registry.authorizations import Authorization, definition_in_force
+from hub.international_registry.authorizations import (
+    Authorization,
+    FirstTransferDefinition,
+    definition_in_force,
+)
 from hub.international_registry.first_transfer import (
-    event_of_adaptation_fund,
+    TransferAction,
     event_of_cancellation,
-    event_of_move,
     event_of_omge,
+    event_of_transfer,
     event_of_use,
+    expected_actions,
 )
 from hub.international_registry.units import (
     Attributes,
@@ -185,13 +190,8 @@ class Case(Generic[BodyT_co]):
             return body.cancelling_party
         if self.acquiring_account is not None:
             return self.acquiring_account.party
-        if self.recipient is None or self.context.recipient in self._central_systems:
-            return None
-        return self.recipient.party
-
-    @property
-    def _central_systems(self) -> tuple[str, str]:
-        return (self.facts.hub, self.facts.international_registry)
+        account_id = body.acquiring_account if isinstance(body, PROPOSALS) else ""
+        return party_to_hold(self.facts, self.context.recipient, account_id)
 
     @property
     def giving_party(self) -> str:
@@ -259,21 +259,46 @@ class Case(Generic[BodyT_co]):
     def first_transfer_event(self, authorization: Authorization) -> FirstTransferEvent | None:
         """Return the event by which this message makes unflagged units first transferred."""
         body = self.body
-        approach = self.facts.approaches.get(authorization.cooperative_approach)
-        definition = definition_in_force(authorization, approach)
+        definition = self._definition(authorization)
         purposes = authorization.purposes
         if isinstance(body, A64FirstTransfer) and body.kind == "omge":
             return event_of_omge(None)
-        if self.goes_to_adaptation_fund:
-            return event_of_adaptation_fund(None)
         if isinstance(body, ActionUse):
             return event_of_use(None, purposes, definition)
         if isinstance(body, ActionCancellation):
             if body.kind == "omge":
                 return event_of_omge(None)
             return event_of_cancellation(None, purposes, definition)
-        international = self.moves_internationally(authorization)
-        return event_of_move(None, purposes, definition, international=international)
+        return event_of_transfer(
+            None,
+            purposes,
+            definition,
+            international=self.moves_internationally(authorization),
+            to_adaptation_fund=self.goes_to_adaptation_fund,
+        )
+
+    def expected_actions(self, authorization: Authorization) -> frozenset[TransferAction]:
+        """Return how a transfer of unflagged units may be called here; two names for the Fund."""
+        return expected_actions(
+            None,
+            authorization.purposes,
+            self._definition(authorization),
+            international=self.moves_internationally(authorization),
+            to_adaptation_fund=self.goes_to_adaptation_fund,
+        )
+
+    def _definition(self, authorization: Authorization) -> FirstTransferDefinition | None:
+        approach = self.facts.approaches.get(authorization.cooperative_approach)
+        return definition_in_force(authorization, approach)
+
+
+def party_to_hold(facts: Facts, registry: str, account_id: str) -> str | None:
+    """Return the Party that holds what is credited there: of a central account, its own Party."""
+    if registry == facts.international_registry:
+        account = facts.accounts.get((registry, account_id))
+        return account.party if account else None
+    participant = facts.participants.get(registry)
+    return None if participant is None or registry == facts.hub else participant.party
 
 
 def series_of(block: Block) -> Series:

@@ -71,6 +71,7 @@ _ANSWER: Final = _stages(
         sequence.check_previous_digest,
     ),
     units=(units.check_reserved_not_frozen, accounts.check_account_still_receives),
+    authorization=(authorization.check_reserved_still_authorized,),
 )
 
 _SESSION: Final = _stages()

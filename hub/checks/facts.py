@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.accounts import Account
 from hub.international_registry.authorizations import (
     Authorization,
@@ -153,7 +154,8 @@ class Facts:
     ``authorizations`` holds the latest versions by (authorizing Party, id), and
     ``authorization_versions`` every version by (Party, id, version) that the batch names.
     ``crowded`` are ranges that overlap more ledger blocks than were loaded. ``underlying_taken``
-    gives the range that already carries an underlying unit, by (underlying registry, first unit).
+    gives the range that already carries an underlying unit, by (underlying registry, first unit);
+    ``underlying_new`` and ``arrivals_new`` hold what earlier messages of the batch brought about.
     ``brought_by`` gives, by block id, the completed transfer that brought a block to its present
     holder, as far as loaded. ``earlier`` holds bodies accepted before, by
     ``sequence.natural_id``. ``quantity_today`` is the quantity a registry sent out in the last 24
@@ -182,7 +184,9 @@ class Facts:
     crowded: frozenset[Range] = frozenset()
     brought_by: MutableMapping[int, TransferRecord] = field(default_factory=dict)
     underlying_taken: MutableMapping[tuple[str, str], Range] = field(default_factory=dict)
+    underlying_new: UnderlyingUnits = field(default_factory=UnderlyingUnits)
     arrivals: tuple[Arrival, ...] = ()
+    arrivals_new: list[Arrival] = field(default_factory=list)
     quantity_today: MutableMapping[str, int] = field(default_factory=dict)
 
 

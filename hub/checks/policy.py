@@ -6,6 +6,7 @@ hours: a bound on one transfer, on a day, and a delay before newly received unit
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import chain
 from typing import Final
 
 from hub.checks.case import Case, Movement, Proposal
@@ -42,7 +43,7 @@ def check_onward_delay(case: Case[Proposal]) -> Iterator[FindingDraft]:
     if seconds is None:
         return
     for lot in case.lots:
-        for arrival in facts.arrivals:
+        for arrival in chain(facts.arrivals, facts.arrivals_new):
             free_at = arrival.at + timedelta(seconds=seconds)
             part = arrival.range.intersect(lot.range)
             if part and arrival.registry == case.context.sender and facts.now < free_at:

@@ -12,6 +12,7 @@ annex I para 21).
 
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import chain
 from typing import Any, Final
 
 from hub.checks.case import (
@@ -22,8 +23,7 @@ from hub.checks.case import (
     UnitMessage,
 )
 from hub.checks.findings import FindingDraft, show
-from hub.international_registry.authorizations import definition_in_force
-from hub.international_registry.first_transfer import expected_action
+from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.units import Attributes, LedgerBlock, Range
 from hub.protocol.response_codes import ResponseCode
 from message_schemas.messages.article64 import A64FirstTransfer
@@ -75,9 +75,7 @@ def may_bring_in(case: Case[UnitMessage], lot: Lot) -> bool:
     authorization = lot.authorization
     if authorization is None:
         return False
-    approach = case.facts.approaches.get(authorization.cooperative_approach)
-    definition = definition_in_force(authorization, approach)
-    return expected_action(None, authorization.purposes, definition) == "transfer"
+    return body.action in case.expected_actions(authorization)
 
 
 def check_blocks_held(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
@@ -185,19 +183,35 @@ def check_blocks_live(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
 
 
 def check_underlying_new(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
-    """Check 5010: an underlying unit is not registered under a second identifier (13/CMP.1)."""
-    facts = case.facts
+    """Check 5010: an underlying unit is not registered under a second identifier (13/CMP.1).
+
+    Neither before, nor by an earlier message of the batch, nor twice in this message.
+    """
+    facts, here = case.facts, UnderlyingUnits()
     for lot in case.lots:
         underlying = lot.block.underlying_unit
         if underlying is None or not lot.gaps:
             continue
-        taken = facts.underlying_taken.get((underlying.registry, underlying.first_unit_id))
-        if taken is not None and taken != lot.range:
+        key = (underlying.registry, underlying.first_unit_id)
+        recorded = [facts.underlying_taken[key]] if key in facts.underlying_taken else []
+        recent = (
+            taken for taken in facts.underlying_new.clashing(underlying) if _known(case, taken)
+        )
+        clashing = chain(recorded, recent, here.clashing(underlying))
+        taken = next((taken for taken in clashing if taken != lot.range), None)
+        here.add(underlying, lot.range)
+        if taken is not None:
             detail = f"{underlying.registry} {underlying.first_unit_id} is registered already."
             view = f"registered as {show(taken)}"
             code = ResponseCode.UNDERLYING_UNIT_ALREADY_REGISTERED
             own = taken.series.originating_registry == case.context.sender
             yield FindingDraft(code, detail, lot.path, (lot.range,), view if own else None)
+
+
+def _known(case: Case[Any], range_: Range) -> bool:
+    """Tell whether units that a message of this batch brought in did not leave with it again."""
+    window = case.facts.window
+    return bool(window.overlapping(range_.series, range_.first, range_.last))
 
 
 def _draft(code: ResponseCode, lot: Lot, part: Range, detail: str = "") -> FindingDraft:

@@ -108,6 +108,55 @@ def event_of_adaptation_fund(
     return FirstTransferEvent.ADAPTATION_FUND if already is None and authorized else None
 
 
+def event_of_transfer(
+    already: FirstTransferEvent | None,
+    purposes: str,
+    definition: FirstTransferDefinition | None,
+    *,
+    international: bool = True,
+    to_adaptation_fund: bool = False,
+) -> FirstTransferEvent | None:
+    """Return the event a transfer brings about, wherever it leads: the table for one transfer."""
+    if already is None and to_adaptation_fund:
+        introduced = event_of_introduction(purposes, definition)
+        return introduced or event_of_adaptation_fund(already)
+    return event_of_move(already, purposes, definition, international=international)
+
+
+def expected_actions(
+    already: FirstTransferEvent | None,
+    purposes: str,
+    definition: FirstTransferDefinition | None,
+    *,
+    international: bool = True,
+    to_adaptation_fund: bool = False,
+) -> frozenset[TransferAction]:
+    """Return how such a transfer may be called: one name, to the Adaptation Fund either.
+
+    4/CMA.6 para 16 makes it a first transfer, while the nomenclature lists it under Transfer.
+    """
+    if already is None and to_adaptation_fund:
+        return frozenset({"first_transfer", "transfer"})
+    one = expected_action(already, purposes, definition, international=international)
+    return frozenset({one})
+
+
+def event_of_accepted(
+    already: FirstTransferEvent | None, action: str, *, to_adaptation_fund: bool
+) -> FirstTransferEvent | None:
+    """Return the event by which a unit of an accepted proposal is first transferred when it moves.
+
+    What the table says was checked when the transfer was proposed, under the name ``action``. That
+    name is kept, and the terms may change until the answer comes: so the name decides here, and
+    what was counted when proposed is what is counted when completed or released.
+    """
+    if already is not None:
+        return None
+    if to_adaptation_fund:
+        return FirstTransferEvent.ADAPTATION_FUND
+    return FirstTransferEvent.INTERNATIONAL_TRANSFER if action == "first_transfer" else None
+
+
 def expected_action(
     already: FirstTransferEvent | None,
     purposes: str,

@@ -22,6 +22,7 @@ from hub.services.handlers.judging import judged
 from hub.services.handlers.units import (
     attributes_of,
     definition_of,
+    note_underlying,
     range_of,
     underlying_of,
     wire_ranges,
@@ -89,6 +90,7 @@ def _introduce(context: MessageContext, work: BatchWork, block: Any, gap: Range)
         body.action_id,
         underlying_of(block),
     )
+    note_underlying(work.facts, block)
     if event is not None:
         count_first_transfer(work, gap, attributes.authorization_id)
         tell_first_transfer(context, work, [gap], event, body.action_id)

@@ -16,7 +16,13 @@ from hub.services import outcomes
 from hub.services.batch_work import BatchWork
 from hub.services.handlers.actions import count_first_transfer
 from hub.services.handlers.judging import judged
-from hub.services.handlers.units import attributes_of, range_of, underlying_of, wire_range
+from hub.services.handlers.units import (
+    attributes_of,
+    note_underlying,
+    range_of,
+    underlying_of,
+    wire_range,
+)
 from message_schemas import json_codec
 from message_schemas.envelopes import Outcome
 from message_schemas.messages.article64 import A64IssuanceNotice
@@ -84,6 +90,7 @@ def _credit(context: MessageContext, work: BatchWork) -> dict[str, Any]:
             body.first_transfer_id,
             underlying_of(block),
         )
+        note_underlying(work.facts, block)
         count_first_transfer(work, range_, block.authorization_id)
         ranges.append(range_)
     _count_issuance(work, body)
@@ -99,9 +106,7 @@ def _credit(context: MessageContext, work: BatchWork) -> dict[str, Any]:
 
 
 def _count_issuance(work: BatchWork, body: Any) -> None:
-    """Add a push to its issuance's shares, if it names one."""
-    if body.issuance_id is None:
-        return
+    """Add a push to its issuance's shares."""
     record = work.facts.issuances[body.issuance_id]
     name = {"forwarding": "forwarded", "sop_adaptation": "sop_done", "omge": "omge_done"}[body.kind]
     work.set_issuance(replace(record, **{name: getattr(record, name) + body.quantity}))

@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from hub.checks.facts import MessageContext, TransferMode, TransferRecord
-from hub.international_registry.first_transfer import event_of_introduction
+from hub.checks.case import party_to_hold
+from hub.checks.facts import Arrival, Facts, MessageContext, TransferMode, TransferRecord
+from hub.international_registry.accounts import ADAPTATION_FUND_PARTY
+from hub.international_registry.first_transfer import event_of_accepted, event_of_introduction
 from hub.international_registry.units import (
     BlockStatus,
     FirstTransferEvent,
@@ -25,7 +27,14 @@ from hub.protocol.transfer_states import TransferInput, TransferState, next_stat
 from hub.services import outcomes
 from hub.services.batch_work import BatchWork, closed
 from hub.services.handlers.judging import judged
-from hub.services.handlers.units import attributes_of, definition_of, range_of, underlying_of
+from hub.services.handlers.units import (
+    attributes_of,
+    definition_of,
+    note_underlying,
+    range_of,
+    underlying_of,
+    wire_ranges,
+)
 from message_schemas import timestamps
 from message_schemas.envelopes import Outcome
 from message_schemas.json_codec import encode_body
@@ -58,8 +67,9 @@ def _propose(context: MessageContext, work: BatchWork) -> dict[str, Any]:
             _introduce(context, work, block, gap)
     reserved = facts.window.reserve(ranges, body.transfer_id)
     transfer = _record_of(context, work)
-    for key, quantity in _counted(transfer, reserved).items():
+    for key, quantity in _counted(facts, transfer, reserved).items():
         work.set_usage(key, work.usage_of(key).proposed(quantity))
+    _count_sent(work, context.sender, body.quantity)
     work.add_transfer(transfer)
     work.remember(context)
     if context.recipient == facts.international_registry:
@@ -86,6 +96,7 @@ def _introduce(context: MessageContext, work: BatchWork, block: Any, gap: Range)
         getattr(context.body, "transfer_id", ""),
         underlying_of(block),
     )
+    note_underlying(work.facts, block)
 
 
 def _record_of(context: MessageContext, work: BatchWork) -> TransferRecord:
@@ -122,7 +133,18 @@ def _record_of(context: MessageContext, work: BatchWork) -> TransferRecord:
     )
 
 
-def _counted(transfer: TransferRecord, blocks: Iterable[LedgerBlock]) -> dict[tuple[str, str], int]:
+def _event_of(
+    facts: Facts, transfer: TransferRecord, already: FirstTransferEvent | None = None
+) -> FirstTransferEvent | None:
+    """Return the event by which the completed transfer makes a unit first transferred."""
+    party = party_to_hold(facts, transfer.acquirer, transfer.acquiring_account)
+    to_fund = party == ADAPTATION_FUND_PARTY
+    return event_of_accepted(already, transfer.action, to_adaptation_fund=to_fund)
+
+
+def _counted(
+    facts: Facts, transfer: TransferRecord, blocks: Iterable[LedgerBlock]
+) -> dict[tuple[str, str], int]:
     """Return what a transfer counts against each authorization's cap: (Party, id) -> units.
 
     Counted are units that this transfer makes first transferred, and units that it introduces as
@@ -133,8 +155,7 @@ def _counted(transfer: TransferRecord, blocks: Iterable[LedgerBlock]) -> dict[tu
     for block in blocks:
         introduced = block.introduced_by == transfer.transfer_id
         flagged = introduced and block.first_transfer is not None
-        becomes = block.first_transfer is None and transfer.action == "first_transfer"
-        if flagged or becomes:
+        if flagged or _event_of(facts, transfer, block.first_transfer) is not None:
             key = (block.series.first_transferring_party, block.attributes.authorization_id)
             counted[key] = counted.get(key, 0) + block.quantity
     return counted
@@ -195,14 +216,14 @@ def close(
     state = next_state(transfer.state, input_)
     window = work.facts.window
     before = window.reserved_by(transfer.transfer_id)
-    counted = _counted(transfer, before)
+    moved: list[LedgerBlock] = []
+    counted = _counted(work.facts, transfer, before)
     if state is TransferState.COMPLETED:
-        event = (
-            FirstTransferEvent.INTERNATIONAL_TRANSFER
-            if transfer.action == "first_transfer"
-            else None
+        event = _event_of(work.facts, transfer)  # of units with a flag the ledger keeps theirs
+        moved = window.move(
+            transfer.transfer_id, transfer.acquirer, transfer.acquiring_account, event
         )
-        window.move(transfer.transfer_id, transfer.acquirer, transfer.acquiring_account, event)
+        _arrive(work, transfer, moved)
         for key, quantity in counted.items():
             work.set_usage(key, work.usage_of(key).completed(quantity))
     else:
@@ -210,10 +231,46 @@ def close(
         window.release(transfer.transfer_id)
         for key, quantity in counted.items():
             work.set_usage(key, work.usage_of(key).released(quantity))
+        if transfer.proposed_at >= work.facts.now - timedelta(days=1):
+            _count_sent(work, transfer.initiator, -transfer.quantity)
     after = closed(transfer, state, work.log_index, work.facts.now)
     work.close_transfer(after)
     _tell_both(work, after, previous_sha256, reasons)
+    if moved:
+        _tell_credited(work, after, moved)
     return after
+
+
+def _count_sent(work: BatchWork, sender: str, quantity: int) -> None:
+    """Keep what a registry sent out today current for the next message of the batch (8002)."""
+    today = work.facts.quantity_today
+    if work.facts.policy.quantity_per_day_max is not None and sender in today:
+        today[sender] = max(0, today[sender] + quantity)
+
+
+def _arrive(work: BatchWork, transfer: TransferRecord, moved: list[LedgerBlock]) -> None:
+    """Let the next message of the batch see that units only just arrived (8003)."""
+    facts = work.facts
+    if facts.policy.onward_delay_seconds is not None:
+        facts.arrivals_new.extend(
+            Arrival(block.range, transfer.acquirer, facts.now) for block in moved
+        )
+
+
+def _tell_credited(work: BatchWork, transfer: TransferRecord, moved: list[LedgerBlock]) -> None:
+    """Tell the registries of the Party whose account at the international registry was credited."""
+    facts = work.facts
+    if transfer.acquirer != facts.international_registry:
+        return  # an acquiring registry of a Party has the notice of the final state
+    account = facts.accounts[transfer.acquirer, transfer.acquiring_account]
+    body = {
+        "first_transfer_id": transfer.transfer_id,
+        "account": account.account_id,
+        "quantity": transfer.quantity,
+        "ranges": wire_ranges(moved),
+    }
+    for code in work.reference.registries_of(account.party):
+        work.notify(code, "account.credited", body)
 
 
 def _tell_both(

@@ -51,6 +51,12 @@ def underlying_of(block: Block) -> tuple[str, str] | None:
     return None if unit is None else (unit.first_unit_id, unit.last_unit_id)
 
 
+def note_underlying(facts: Facts, block: Block) -> None:
+    """Let the next message of the batch see the underlying units that a block brought in (5010)."""
+    if block.underlying_unit is not None:
+        facts.underlying_new.add(block.underlying_unit, range_of(block))
+
+
 def definition_of(facts: Facts, authorization: Authorization) -> FirstTransferDefinition | None:
     """Return the OIMP first-transfer definition that applies to an authorization."""
     return definition_in_force(
@@ -81,6 +87,7 @@ def wire_ranges(blocks: Iterable[LedgerBlock]) -> list[dict[str, str]]:
 __all__ = [
     "attributes_of",
     "definition_of",
+    "note_underlying",
     "range_of",
     "render_identifier",
     "series_of",
