@@ -10,11 +10,13 @@ import pytest
 from hub.checks.facts import Facts
 from hub.international_registry.authorizations import (
     ApproachStatus,
+    Authorization,
     AuthorizationStatus,
     AuthorizationUsage,
+    CooperativeApproach,
     FirstTransferDefinition,
 )
-from hub.international_registry.units import LedgerBlock
+from hub.international_registry.units import FirstTransferEvent, LedgerBlock
 from hub.protocol.response_codes import ResponseCode as Code
 from message_schemas.blocks import Block
 from tests.hub.checks.worlds import (
@@ -24,8 +26,10 @@ from tests.hub.checks.worlds import (
     AUTHORIZATION,
     ENTITY,
     NOW,
+    TRANSFER,
     Row,
     Sent,
+    acknowledgement,
     block,
     cancel,
     first_transfer,
@@ -35,6 +39,7 @@ from tests.hub.checks.worlds import (
     onward,
     passes,
     proposal,
+    rejection,
     sent,
     use,
     world,
@@ -66,6 +71,24 @@ def acquired(latest: dict[str, Any]) -> Callable[[], Sent]:
 def approach(**changes: Any) -> Facts:
     """Return a world whose cooperative approach is changed, with acquired units."""
     return world(held(1, 100), approaches={"CA0001": replace(APPROACH, **changes)})
+
+
+def accepting(
+    event: FirstTransferEvent | None = None,
+    *,
+    approach: CooperativeApproach = APPROACH,
+    authorization: Authorization = AUTHORIZATION,
+    body: object = None,
+) -> Callable[[], Sent]:
+    """Return Switzerland's answer to a proposal, an acceptance unless given."""
+    reserved = held(1, 100, registry="THA01", first_transfer=event, reserved_by="THA01-1")
+    facts = world(
+        reserved,
+        transfers={"THA01-1": TRANSFER},
+        approaches={"CA0001": approach},
+        authorization=(authorization,),
+    )
+    return lambda: sent(body or acknowledgement(), facts)
 
 
 def capped(
@@ -108,6 +131,30 @@ ROWS = [
         "ended, use of what was acquired",
         lambda: sent(use(), approach(status=ApproachStatus.ENDED)),
     ),
+    found(
+        Code.COOPERATIVE_APPROACH_NOT_ACTIVE,
+        "ended before the acceptance of a first transfer",
+        accepting(approach=replace(APPROACH, status=ApproachStatus.ENDED)),
+    ),
+    passes(
+        Code.COOPERATIVE_APPROACH_NOT_ACTIVE,
+        "likewise, of units first transferred before",
+        accepting(
+            FirstTransferEvent.INTERNATIONAL_TRANSFER,
+            approach=replace(APPROACH, status=ApproachStatus.ENDED),
+        ),
+    ),
+    passes(
+        Code.COOPERATIVE_APPROACH_NOT_ACTIVE,
+        "ended before the rejection",
+        accepting(approach=replace(APPROACH, status=ApproachStatus.ENDED), body=rejection()),
+    ),
+    found(
+        Code.AUTHORIZATION_NOT_IN_FORCE,
+        "revoked before the acceptance",
+        accepting(authorization=replace(AUTHORIZATION, **REVOKED)),
+    ),
+    passes(Code.AUTHORIZATION_NOT_IN_FORCE, "still in force when accepted", accepting()),
     passes(Code.PARTY_NOT_IN_COOPERATIVE_APPROACH, "both in", lambda: sent(proposal())),
     found(
         Code.PARTY_NOT_IN_COOPERATIVE_APPROACH,

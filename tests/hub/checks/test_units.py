@@ -48,6 +48,9 @@ OTHER_ATTRIBUTES: dict[str, Any] = {
 T_VER = UnderlyingUnit("T-VER", "500", "599")
 
 
+NEXT_OF_T_VER = {"registry": "T-VER", "first_unit_id": "600", "last_unit_id": "699"}
+
+
 def oimp(definition: FirstTransferDefinition) -> Facts:
     """Return a world whose units are for OIMP, with this definition of first transfer."""
     approach = replace(APPROACH, oimp_first_transfer_definition=definition)
@@ -214,6 +217,23 @@ ROWS = [
         Code.UNDERLYING_UNIT_ALREADY_REGISTERED,
         "under these serials",
         underlying(Range(SERIES, 1, 100)),
+    ),
+    found(
+        Code.UNDERLYING_UNIT_ALREADY_REGISTERED,
+        "twice in the message",
+        lambda: sent(
+            proposal(block(underlying_unit=T_VER), block(101, 200, underlying_unit=T_VER))
+        ),
+    ),
+    passes(
+        Code.UNDERLYING_UNIT_ALREADY_REGISTERED,
+        "one after the other in the message",
+        lambda: sent(
+            proposal(
+                block(underlying_unit=T_VER),
+                block(101, 200, underlying_unit=UnderlyingUnit(**NEXT_OF_T_VER)),
+            )
+        ),
     ),
 ]
 

@@ -6,13 +6,16 @@ import pytest
 
 from hub.international_registry.authorizations import FirstTransferDefinition as Definition
 from hub.international_registry.first_transfer import (
+    event_of_accepted,
     event_of_adaptation_fund,
     event_of_cancellation,
     event_of_introduction,
     event_of_move,
     event_of_omge,
+    event_of_transfer,
     event_of_use,
     expected_action,
+    expected_actions,
 )
 from hub.international_registry.units import FirstTransferEvent as Event
 
@@ -112,3 +115,29 @@ def test_a_move_within_a_party_is_no_first_international_transfer(purposes: str)
     """2/CMA.3 a.2(a) speaks of the first international transfer."""
     assert event_of_move(None, purposes, END, international=False) is None
     assert expected_action(None, purposes, END, international=False) == "transfer"
+
+
+@pytest.mark.parametrize(
+    ("purposes", "definition", "international", "to_fund"),
+    product(PURPOSES, DEFINITIONS, (True, False), (True, False)),
+)
+def test_the_name_of_an_accepted_transfer_tells_its_event(
+    purposes: str, definition: Definition | None, international: bool, to_fund: bool
+) -> None:
+    """Whatever name the table allows, completing under that name gives the table's event."""
+    introduced = event_of_introduction(purposes, definition)
+    where = {"international": international, "to_adaptation_fund": to_fund}
+    event = event_of_transfer(None, purposes, definition, **where)
+    for action in expected_actions(None, purposes, definition, **where):
+        moved = event_of_accepted(introduced, action, to_adaptation_fund=to_fund)
+        assert (introduced or moved) == event
+    assert event_of_transfer(Event.ISSUANCE, purposes, definition, **where) is None
+
+
+def test_a_move_inside_a_party_is_called_transfer() -> None:
+    """Units authorized for NDCs stay not first transferred until they leave the Party."""
+    assert expected_actions(None, "NDC", None, international=False) == {"transfer"}
+    assert expected_actions(None, "NDC", None, to_adaptation_fund=True) == {
+        "first_transfer",
+        "transfer",
+    }
