@@ -77,7 +77,7 @@ class Exchange:
     def __init__(self, database_url: str) -> None:
         settings = Settings(database_url=database_url)
         self.now = START
-        self.database: Database = bootstrap.open_database(settings)
+        self.database: Database = bootstrap.open_database(settings, create=True)
         signers = [example_signer(HUB)]
         bootstrap.ensure_own_participants(self.database, settings, list(signers), self.now)
         for code in CODES[1:]:

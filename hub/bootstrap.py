@@ -9,6 +9,7 @@ import contextlib
 import ssl
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -110,7 +111,7 @@ def _register_own(
     act = Act(actor=settings.hub_code, reason="the hub's own start", at=now)
     with database.reading() as connection:
         known = {row.code for row in reference.participants(connection)}
-        key_ids = {record.key_id for record in reference.key_records(connection)}
+        registered = reference.key_records(connection)
     records = [
         KeyRecord.of(
             PublicKey.from_der(settings.hub_code, signer.public_key_der),
@@ -118,13 +119,10 @@ def _register_own(
         )
         for signer in signers
     ]
+    _refuse_others_keys(records, registered, known, settings.hub_code)
     if settings.hub_code not in known:
         row = _central(settings.hub_code, "hub", "ITMO Hub", now)
         administration.add_participant(row, records, act)
-    else:
-        for record in records:
-            if record.key_id not in key_ids:
-                administration.add_key(record, act)
     if settings.international_registry_code not in known:
         row = _central(
             settings.international_registry_code,
@@ -133,6 +131,26 @@ def _register_own(
             now,
         )
         administration.add_participant(row, [], act)
+
+
+def _refuse_others_keys(
+    own: list[KeyRecord], registered: list[KeyRecord], known: set[str], hub_code: str
+) -> None:
+    """Raise StartError for a signer that is somebody else's key, or a new one nobody announced."""
+    owners = {record.public_key_der: record.participant for record in registered}
+    for record in own:
+        owner = owners.get(record.public_key_der)
+        if owner not in (None, hub_code):
+            raise StartError(
+                f"a signer is the key of {owner}; the hub needs a key of its own, which nobody "
+                "else holds"
+            )
+        if owner is None and hub_code in known:
+            raise StartError(
+                f"the key {record.key_id} is not registered for {hub_code}, which has other keys. "
+                "If it is the next one, register it first: `itmo-hub participant key-add "
+                "NAME.proof.jws --reason ...`; participants must learn of it before it signs"
+            )
 
 
 def _central(code: str, kind: str, name: str, now: datetime) -> ParticipantRow:
@@ -151,16 +169,24 @@ def _central(code: str, kind: str, name: str, now: datetime) -> ParticipantRow:
     )
 
 
-def open_database(settings: Settings) -> Database:
-    """Open the database; create an empty one's schema, refuse an older or newer one's.
+def open_database(settings: Settings, *, create: bool = False) -> Database:
+    """Open the database; refuse an older or newer schema, and none unless it may be created.
 
     Raises SchemaError or DatabaseUnavailableError.
     """
     database = Database(settings.database_url)
-    with database.reading() as connection:
-        empty = schema.revision_of(connection) is None
-    if empty:
-        schema.upgrade(database)
+    path = database.url.database
+    missing = path is not None and Path(path).parent.is_dir() and not Path(path).exists()
+    if database.is_sqlite and missing and not create:
+        raise schema.SchemaError(
+            f"there is no database {path}. Make one with `itmo-hub db upgrade`, or name the one "
+            "you mean with --database, --config or ITMO_HUB_DATABASE_URL."
+        )
+    if create:
+        with database.reading() as connection:
+            empty = schema.revision_of(connection) is None
+        if empty:
+            schema.upgrade(database)
     schema.require_current(database)
     return database
 
@@ -385,7 +411,7 @@ def _tls_of(settings: Settings) -> ssl.SSLContext | None:
 def build(settings: Settings) -> HubProcess:
     """Return a hub ready to be started. Raises StartError, SchemaError, KeysError and the like."""
     signers = open_signers(settings)
-    database = open_database(settings)
+    database = open_database(settings, create=True)
     ensure_own_participants(database, settings, signers, clock())
     return HubProcess(settings, database, signers)
 

@@ -18,10 +18,18 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 from keys.errors import SignerError
 
-__all__ = ["EnvUri", "FileUri", "KeyUri", "Pkcs11Uri", "file_uri", "parse_key_uri"]
+__all__ = ["EnvUri", "FileUri", "KeyUri", "Pkcs11Uri", "counted_from", "file_uri", "parse_key_uri"]
 
 _PKCS11_PATH: Final = frozenset({"token", "serial", "object", "id", "type"})
 _PKCS11_QUERY: Final = frozenset({"module-path", "pin-source"})
+
+
+def counted_from(uri: str, folder: Path) -> str:
+    """Return a key URI whose file name, if it is a relative one, counts from the folder."""
+    if not uri.startswith("file:") or uri.startswith("file:/"):
+        return uri
+    path, mark, rest = uri.removeprefix("file:").partition("?")
+    return f"file:{folder.resolve() / path}{mark}{rest}"
 
 
 @dataclass(frozen=True, slots=True)

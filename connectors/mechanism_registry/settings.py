@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.mechanism_registry.shares import ShareRounding, ShareRules
 from connectors.session.settings import SessionSettings
+from keys.key_uris import counted_from
 
 Code = Annotated[str, Field(pattern=r"^[A-Z]{3}\d{2}$")]
 Share = Annotated[Decimal, Field(ge=0, lt=1)]
@@ -98,5 +99,6 @@ def load_settings(path: Path) -> MechanismSettings:
         update={
             "database": folder / settings.database,
             "hub_keys": tuple(folder / name for name in settings.hub_keys),
+            "signing_keys": tuple(counted_from(uri, folder) for uri in settings.signing_keys),
         }
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from keys.key_files import write_new_file
+from keys.key_uris import counted_from
 
 __all__ = ["write_settings"]
 
@@ -58,13 +59,21 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
     quoted = [participant, hub_url, api_listen, *key_uris, *(str(path) for path in hub_keys)]
     if any(character in text for text in quoted for character in '"\\\n'):
         raise ValueError("a quotation mark, backslash or line feed cannot stand in the settings")
+    settings = folder / "registry.toml"
+    if settings.exists():
+        raise ValueError(f"{settings} exists: edit it, or remove it to start again")
+    if not hub_url.startswith(("http://", "https://")):
+        raise ValueError(f"--hub-url {hub_url!r} lacks http:// or https://")
+    for path in hub_keys:
+        if not path.is_file():
+            raise ValueError(f"--hub-key {path}: there is no such file")
     folder.mkdir(parents=True, exist_ok=True)
     text = _TEMPLATE.format(
         participant=participant,
         book="true" if book else "false",
         hub_url=hub_url,
         documents=", ".join(f'"{path.resolve()}"' for path in hub_keys),
-        uris=", ".join(f'"{_from_anywhere(uri)}"' for uri in key_uris),
+        uris=", ".join(f'"{counted_from(uri, Path.cwd())}"' for uri in key_uris),
         mode="pull" if push_listen is None else "push",
         push_listen=push_listen or "127.0.0.1:8611",
         api_listen=api_listen,
@@ -74,11 +83,3 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
     write_new_file(path, text.encode(), 0o644)
     write_new_file(folder / "api-token", secrets.token_urlsafe(32).encode() + b"\n", 0o600)
     return path
-
-
-def _from_anywhere(uri: str) -> str:
-    """Return a key URI that does not depend on the folder the connector is started in."""
-    if not uri.startswith("file:") or uri.startswith("file:/"):
-        return uri
-    path, mark, rest = uri.removeprefix("file:").partition("?")
-    return f"file:{Path(path).resolve()}{mark}{rest}"

@@ -36,7 +36,7 @@ def show_rulebook(
             as_json=False,
         )
         return
-    found = next((one for one in rules if rule in (str(one.number), one.name)), None)
+    found = next((one for one in rules if rule.upper() in (str(one.number), one.name)), None)
     if found is None:
         refuse(f"no rule {rule!r}; `itmo-hub rulebook` lists them")
     document = {name: getattr(found, name) for name in found.__slots__}

@@ -72,7 +72,8 @@ _CROWD = f"""
 SELECT request.series_id, request.first, request.last,
     (SELECT count(*) FROM (SELECT 1 FROM unit_block b WHERE b.series_id = request.series_id
         AND b.first_serial >= {_START}
-        AND b.first_serial <= request.last LIMIT :limit) few) AS crowd
+        AND b.first_serial <= request.last AND b.last_serial >= request.first
+        LIMIT :limit) few) AS crowd
 FROM request"""
 
 

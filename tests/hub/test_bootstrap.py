@@ -8,9 +8,12 @@ import pytest
 from hub import bootstrap
 from hub.bootstrap import StartError
 from hub.config import Settings
+from hub.services.administer import Act, Administration
 from hub.store import reference
 from hub.store.database import Database
 from keys.errors import KeysError
+from keys.local_signer import LocalSigner
+from keys.public_keys import KeyRecord, PublicKey
 from keys.signer import Signer
 from tests.integration.hub_process import hub_key_variable
 from tests.integration.peers import now, seeded_signer
@@ -34,7 +37,7 @@ def ensure(database: Database, *signers: Signer) -> None:
 
 def test_the_first_start_makes_the_schema_and_the_central_systems(database_url: str) -> None:
     """The hub with its key, the international registry without; a second start adds nothing."""
-    database = bootstrap.open_database(Settings(database_url=database_url))
+    database = bootstrap.open_database(Settings(database_url=database_url), create=True)
     hub = seeded_signer("XHB01")
     for _ in range(2):
         ensure(database, hub)
@@ -45,18 +48,26 @@ def test_the_first_start_makes_the_schema_and_the_central_systems(database_url: 
     database.dispose()
 
 
-def test_a_new_key_of_the_hub_is_added_at_the_next_start(sqlite_url: str) -> None:
-    """The old one stays on the list: receipts it signed must stay verifiable."""
+def test_a_key_nobody_announced_does_not_become_the_hubs_by_a_start(sqlite_url: str) -> None:
+    """A new key is registered first; and a participant's key never is the hub's."""
     database = Database(sqlite_url)
     old, new = seeded_signer("XHB01"), seeded_signer("XHB01", "new")
+    ensure(database, old)
+    with pytest.raises(StartError, match="participant key-add"):
+        ensure(database, new)
+    announced = KeyRecord.of(PublicKey.from_der("XHB01", new.public_key_der), now())
+    Administration(database).add_key(announced, Act("operator", "the next key", now()))
     ensure(database, new)
     assert set(own(database)[1]["XHB01"]) == {old.key_id, new.key_id}
+    stolen = seeded_signer("THA01")
+    with pytest.raises(StartError, match="the key of THA01"):
+        ensure(database, LocalSigner(stolen._key, "XHB01"))
     database.dispose()
 
 
 def test_hub_processes_that_start_together_register_their_own_once(database_url: str) -> None:
     """Whoever comes second finds it done, and starts as well."""
-    database = bootstrap.open_database(Settings(database_url=database_url))
+    database = bootstrap.open_database(Settings(database_url=database_url), create=True)
     with ThreadPoolExecutor(4) as pool:
         for started in [pool.submit(ensure, database, seeded_signer("XHB01")) for _ in range(4)]:
             started.result(30)

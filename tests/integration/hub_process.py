@@ -125,7 +125,7 @@ class HubUnderTest:
 def register(database_url: str, codes: dict[str, str] | None = None) -> None:
     """Create the schema and register active participants with their seeded keys (they pull)."""
     settings = Settings(database_url=database_url)
-    database = bootstrap.open_database(settings)
+    database = bootstrap.open_database(settings, create=True)
     bootstrap.ensure_own_participants(database, settings, [seeded_signer("XHB01")], now())
     administration = Administration(database)
     act = Act(actor="tests", reason="a world to test in", at=now())
