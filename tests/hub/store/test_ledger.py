@@ -27,7 +27,7 @@ def by_id(blocks: list[LedgerBlock]) -> list[LedgerBlock]:
 @on_one_database
 @given(blocks=ledgers(), asked=st.lists(ranges(), max_size=6), blocks_max=st.integers(1, 8))
 def test_loading_gives_exactly_the_blocks_that_overlap(
-    database: Database, blocks: list[LedgerBlock], asked: list[Range], blocks_max: int
+    shared_database: Database, blocks: list[LedgerBlock], asked: list[Range], blocks_max: int
 ) -> None:
     """Every overlapping block once, no other one, and crowded ranges told instead of loaded."""
     overlapping = {
@@ -40,7 +40,7 @@ def test_loading_gives_exactly_the_blocks_that_overlap(
         if one not in crowded
         for known in found
     }
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         ledger.record(connection, Interning(), inserting(blocks), [])
         loaded, told = ledger.load_overlapping(
             connection, Interning(), asked, blocks_max=blocks_max
@@ -52,10 +52,10 @@ def test_loading_gives_exactly_the_blocks_that_overlap(
 @on_one_database
 @given(blocks=ledgers())
 def test_blocks_are_found_by_transfer_by_hold_and_by_underlying_unit(
-    database: Database, blocks: list[LedgerBlock]
+    shared_database: Database, blocks: list[LedgerBlock]
 ) -> None:
     """The partial indexes answer what a scan of the whole ledger would."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         ledger.record(connection, Interning(), inserting(blocks), [])
         interning = Interning()
         reserved = ledger.load_reserved(connection, interning, ["THA01-1", "THA01-9"])
@@ -71,10 +71,10 @@ def test_blocks_are_found_by_transfer_by_hold_and_by_underlying_unit(
 @on_one_database
 @given(blocks=ledgers(), asked=st.lists(ranges(), min_size=1, max_size=3))
 def test_what_a_window_changed_is_what_is_read_back(
-    database: Database, blocks: list[LedgerBlock], asked: list[Range]
+    shared_database: Database, blocks: list[LedgerBlock], asked: list[Range]
 ) -> None:
     """Splits, joins, new and altered blocks and the journal survive the way through the rows."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         ledger.record(connection, Interning(), inserting(blocks), [])
         interning = Interning()
         loaded, _ = ledger.load_overlapping(connection, interning, asked, blocks_max=1_000)
@@ -102,9 +102,9 @@ def held_where_free(window: LedgerWindow, asked: list[Range]) -> LedgerChanges:
     return window.changes()
 
 
-def test_postings_are_numbered_within_their_entry(database: Database) -> None:
+def test_postings_are_numbered_within_their_entry(shared_database: Database) -> None:
     """Two entries of one batch each begin at 0, so the journal has one order for ever."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         window = LedgerWindow([], 1)
         for number in range(4):
             made = block(number + 1, 10 * number + 1, 10 * number + 5)
@@ -119,9 +119,9 @@ def test_postings_are_numbered_within_their_entry(database: Database) -> None:
     assert all(isinstance(one, Posting) for one in journal)
 
 
-def test_a_changed_row_keeps_its_series_and_attributes(database: Database) -> None:
+def test_a_changed_row_keeps_its_series_and_attributes(shared_database: Database) -> None:
     """What is fixed for a unit's life is not among the columns an update writes."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         interning = Interning()
         ledger.record(connection, interning, inserting([block(1, 1, 9)]), [])
         moved = replace(block(1, 1, 9), registry="CHE01", account="CH-1", last=5)
@@ -132,9 +132,21 @@ def test_a_changed_row_keeps_its_series_and_attributes(database: Database) -> No
         assert list(ledger.all_blocks(connection, Interning())) == []
 
 
-def test_a_range_of_all_serials_costs_one_bounded_look(database: Database) -> None:
+def test_a_block_that_ends_before_the_range_does_not_crowd_it(shared_database: Database) -> None:
+    """The last block before a range is where the look begins; it is not counted."""
+    with rolled_back(shared_database) as connection:
+        blocks = [block(1, 1, 4), block(2, 6, 6)]
+        ledger.record(connection, Interning(), inserting(blocks), [])
+        loaded, crowded = ledger.load_overlapping(
+            connection, Interning(), [Range(SERIES[0], 5, 8)], blocks_max=1
+        )
+        assert loaded == [blocks[1]]
+        assert crowded == frozenset()
+
+
+def test_a_range_of_all_serials_costs_one_bounded_look(shared_database: Database) -> None:
     """A peer that names 10^18 serials over a full series gets it reported, not loaded."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         blocks = [block(number, 2 * number, 2 * number) for number in range(1, 301)]
         ledger.record(connection, Interning(), inserting(blocks), [])
         everything = Range(SERIES[0], 1, 10**18)
