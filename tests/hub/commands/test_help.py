@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
-from hub.cli import app
-from tests.hub.commands.runner import misused, run
+from tests.hub.commands.runner import COMMAND, misused, run
 
 
 def commands_of(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -17,7 +15,7 @@ def commands_of(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tupl
         yield from commands_of(part, (*path, name))
 
 
-COMMANDS = list(commands_of(get_command(app)))
+COMMANDS = list(commands_of(COMMAND))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """``itmo-hub serve``: says where it listens, ends when told to, and why it cannot start."""
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -9,8 +12,6 @@ import pytest
 
 from tests.hub.commands.runner import refused
 from tests.integration.hub_process import HubUnderTest, hub_key_variable
-
-SIGNER = ("--signer", "env:HUB_KEY")
 
 
 def test_a_hub_ends_with_status_zero_when_told_to(sqlite_url: str, tmp_path: Path) -> None:
@@ -23,9 +24,20 @@ def test_a_hub_ends_with_status_zero_when_told_to(sqlite_url: str, tmp_path: Pat
     assert not (tmp_path / "hub.db-wal").exists()
 
 
+def started(url: str, *words: str) -> tuple[int, str]:
+    """Start a hub that cannot start, as a process of its own; return status and what it says."""
+    command = [sys.executable, "-m", "hub", "serve", "--database", url, *words]
+    environment = os.environ | {"HUB_KEY": hub_key_variable(), "ITMO_HUB_LOG_LEVEL": "warning"}
+    ended = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
+    assert ended.stdout == b""
+    return ended.returncode, ended.stderr.decode()
+
+
 def test_a_hub_without_a_key_says_how_to_make_one(sqlite_url: str) -> None:
     """The remedy is the command."""
-    said = refused("serve", "--database", sqlite_url, "--port", "0")
+    status, said = started(sqlite_url, "--port", "0")
+    assert status == 1
+    assert said.startswith("itmo-hub: ")
     assert "itmo-hub keys generate" in said
 
 
@@ -35,8 +47,11 @@ def test_a_port_that_is_taken_is_one_clear_line(sqlite_url: str) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        words = ("serve", "--database", sqlite_url, "--port", port, *SIGNER)
-        assert "address already in use" in refused(*words, HUB_KEY=hub_key_variable()).lower()
+        status, said = started(sqlite_url, "--port", port, "--signer", "env:HUB_KEY")
+    assert status == 1
+    assert said.startswith("itmo-hub: ")
+    assert "address already in use" in said.lower()
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -46,8 +61,6 @@ def test_a_port_that_is_taken_is_one_clear_line(sqlite_url: str) -> None:
         ("ITMO_HUB_LOG_LEVEL", "chatty", "log_level"),
         ("ITMO_HUB_LIMITS__ENVELOPE_BYTES_MAX", "lots", "envelope_bytes_max"),
         ("ITMO_HUB_TLS_CERTIFICATE", "missing.pem", "tls_certificate"),
-        ("ITMO_HUB_TLS_CERTIFICATE", "hub.toml", "hub.toml"),
-        ("ITMO_HUB_SIGNERS", '["env:UNSET_KEY"]', "UNSET_KEY"),
         ("ITMO_HUB_CONFIG", "missing.toml", "missing.toml"),
         ("ITMO_HUB_CONFIG", "broken.toml", "broken.toml"),
         ("ITMO_HUB_CONFIG", "hub.toml", "colour"),

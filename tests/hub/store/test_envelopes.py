@@ -25,9 +25,9 @@ ROW = EnvelopeRow(
 )
 
 
-def test_a_repeated_envelope_finds_its_answer_byte_for_byte(database: Database) -> None:
+def test_a_repeated_envelope_finds_its_answer_byte_for_byte(shared_database: Database) -> None:
     """By sender and id together: another sender may use the same id."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         other = replace(ROW, log_index=51, sender="CHE01", receipt=b"other")
         envelopes.add(connection, [ROW, other])
         found = envelopes.find_answers(
@@ -40,9 +40,9 @@ def test_a_repeated_envelope_finds_its_answer_byte_for_byte(database: Database) 
         assert envelopes.find_answers(connection, []) == {}
 
 
-def test_bodies_and_whole_entries_are_found_by_log_index(database: Database) -> None:
+def test_bodies_and_whole_entries_are_found_by_log_index(shared_database: Database) -> None:
     """An index without an envelope is left out, or answered with nothing."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         envelopes.add(connection, [ROW])
         assert envelopes.bodies(connection, [50, 51]) == {50: (EVERY_BYTE, EVERY_BYTE[::-1])}
         assert envelopes.bodies(connection, []) == {}
@@ -55,18 +55,18 @@ def test_bodies_and_whole_entries_are_found_by_log_index(database: Database) -> 
 
 @pytest.mark.parametrize("changes", [{"log_index": 51}, {"sender": "CHE01"}])
 def test_neither_an_id_nor_a_log_index_is_given_twice(
-    database: Database, changes: dict[str, object]
+    shared_database: Database, changes: dict[str, object]
 ) -> None:
     """The database itself refuses, whatever the service above it forgot."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         envelopes.add(connection, [ROW])
         with pytest.raises(IntegrityError):
             envelopes.add(connection, [replace(ROW, **changes)])  # type: ignore[arg-type]  # fields of the row
 
 
-def test_an_act_is_kept_with_who_and_why(database: Database) -> None:
+def test_an_act_is_kept_with_who_and_why(shared_database: Database) -> None:
     """An operator's act has a place in the same order as envelopes."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         envelopes.add_act(
             connection,
             log_index=60,

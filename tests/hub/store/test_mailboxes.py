@@ -44,9 +44,9 @@ def acknowledge(connection: Connection, up_to: int, at: datetime = LATER) -> Non
     mailboxes.acknowledge(connection, [(box, up_to)], at)
 
 
-def test_a_participant_begins_with_an_empty_mailbox(database: Database) -> None:
+def test_a_participant_begins_with_an_empty_mailbox(shared_database: Database) -> None:
     """Registered participants have one at 0; nothing waits in it; others have none."""
-    with database.reading() as connection:
+    with shared_database.reading() as connection:
         boxes = mailboxes.load(connection, ["CHE01", "PER01"])
         assert set(boxes) == {"CHE01"}
         box = boxes["CHE01"]
@@ -58,9 +58,9 @@ def test_a_participant_begins_with_an_empty_mailbox(database: Database) -> None:
         assert mailboxes.waiting(connection) == []
 
 
-def test_items_come_back_in_order_from_where_one_left_off(database: Database) -> None:
+def test_items_come_back_in_order_from_where_one_left_off(shared_database: Database) -> None:
     """Up to the limit, with the exact bytes of the envelope for those that carry one."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         rows = [item(1), item(2, carries_envelope=True), item(3), item(1, recipient="GHA01")]
         mailboxes.add_items(connection, rows, {"CHE01": 3, "GHA01": 1})
         envelopes.add(
@@ -82,9 +82,9 @@ def test_items_come_back_in_order_from_where_one_left_off(database: Database) ->
         assert mailboxes.load(connection, ["GHA01"])["GHA01"].last_sequence == 1
 
 
-def test_stored_deliveries_are_found_by_the_item_that_is_missing(database: Database) -> None:
+def test_stored_deliveries_are_found_by_the_item_that_is_missing(shared_database: Database) -> None:
     """The delivery that holds the next item, also from its middle; None after the last."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         filled(connection, 6)
         first, second = store(connection, 1, 3), store(connection, 4, 5)
         mailboxes.add_deliveries(connection, [])
@@ -94,9 +94,9 @@ def test_stored_deliveries_are_found_by_the_item_that_is_missing(database: Datab
         assert mailboxes.load(connection, ["CHE01"])["CHE01"].stored_sequence == 5
 
 
-def test_digests_are_found_by_where_a_delivery_ends(database: Database) -> None:
+def test_digests_are_found_by_where_a_delivery_ends(shared_database: Database) -> None:
     """Only the exact end of a delivery of that very recipient counts."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         filled(connection, 5)
         store(connection, 1, 3)
         ends = [("CHE01", 3), ("CHE01", 2), ("GHA01", 3)]
@@ -104,9 +104,9 @@ def test_digests_are_found_by_where_a_delivery_ends(database: Database) -> None:
         assert mailboxes.delivery_digests(connection, []) == {}
 
 
-def test_an_acknowledgement_moves_on_and_ends_the_back_off(database: Database) -> None:
+def test_an_acknowledgement_moves_on_and_ends_the_back_off(shared_database: Database) -> None:
     """What is acknowledged says when; what is not waits on; the failures are forgotten."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         filled(connection, 5)
         store(connection, 1, 3)
         store(connection, 4, 5)
@@ -125,9 +125,9 @@ def test_an_acknowledgement_moves_on_and_ends_the_back_off(database: Database) -
         assert mailboxes.waiting(connection) == []
 
 
-def test_failures_are_remembered_until_a_sign_of_life(database: Database) -> None:
+def test_failures_are_remembered_until_a_sign_of_life(shared_database: Database) -> None:
     """The count, the reason and the next attempt outlive the process."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         mailboxes.note_failure(connection, "CHE01", failure_count=2, error="no answer", until=LATER)
         (box,) = mailboxes.lock(connection, ["CHE01"])
         assert (box.failure_count, box.last_error, box.next_attempt_at) == (2, "no answer", LATER)
@@ -138,9 +138,9 @@ def test_failures_are_remembered_until_a_sign_of_life(database: Database) -> Non
         assert (box.failure_count, box.last_error, box.next_attempt_at) == (0, None, None)
 
 
-def test_a_request_to_send_again_makes_a_mailbox_wait(database: Database) -> None:
+def test_a_request_to_send_again_makes_a_mailbox_wait(shared_database: Database) -> None:
     """Also when all is acknowledged; until it was served."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         mailboxes.request_resend(connection, "CHE01", (1, 1))
         (box,) = mailboxes.waiting(connection)
         assert (box.recipient, box.resend_from) == ("CHE01", 1)
@@ -148,9 +148,9 @@ def test_a_request_to_send_again_makes_a_mailbox_wait(database: Database) -> Non
         assert mailboxes.waiting(connection) == []
 
 
-def test_mailboxes_are_locked_in_one_order(database: Database) -> None:
+def test_mailboxes_are_locked_in_one_order(shared_database: Database) -> None:
     """Two processes that want the same mailboxes cannot wait for each other in a circle."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         wanted = ["THA01", "CHE01", "GHA01", "PER01"]
         assert [one.recipient for one in mailboxes.lock(connection, wanted)] == [
             "CHE01",

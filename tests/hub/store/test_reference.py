@@ -37,9 +37,9 @@ ACCOUNT = Account(
 )
 
 
-def test_a_participant_comes_back_and_changes_field_by_field(database: Database) -> None:
+def test_a_participant_comes_back_and_changes_field_by_field(shared_database: Database) -> None:
     """State, delivery and last sign of life are written each on its own."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         reference.add_participant(connection, PERU)
 
         def read() -> ParticipantRow:
@@ -56,13 +56,13 @@ def test_a_participant_comes_back_and_changes_field_by_field(database: Database)
         )
 
 
-def test_a_key_keeps_its_window_and_its_revocation(database: Database) -> None:
+def test_a_key_keeps_its_window_and_its_revocation(shared_database: Database) -> None:
     """The first revocation stands; a rotated key has an end; other keys are not touched."""
     first, second = (
         KeyRecord.of(PublicKey.from_der("PER01", seeded_signer("PER01", salt).public_key_der), AT)
         for salt in ("one", "two")
     )
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         reference.add_participant(connection, PERU)
         reference.add_key(connection, first)
         reference.add_key(connection, replace(second, valid_until=AT + timedelta(days=9)))
@@ -76,9 +76,9 @@ def test_a_key_keeps_its_window_and_its_revocation(database: Database) -> None:
     )
 
 
-def test_an_account_comes_back_and_says_whether_it_exists(database: Database) -> None:
+def test_an_account_comes_back_and_says_whether_it_exists(shared_database: Database) -> None:
     """A status is written to an account that is there, and only to that."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         reference.add_account(connection, ACCOUNT, AT)
         assert reference.accounts(connection) == [ACCOUNT]
         assert reference.set_account_status(connection, "XIR01", "CHE-100-1", "closed")
@@ -86,10 +86,10 @@ def test_an_account_comes_back_and_says_whether_it_exists(database: Database) ->
         assert [one.status for one in reference.accounts(connection)] == ["closed"]
 
 
-def test_a_lifted_suspension_stays_on_record(database: Database) -> None:
+def test_a_lifted_suspension_stays_on_record(shared_database: Database) -> None:
     """In force until lifted; afterwards only the full list shows it."""
     row = SuspensionRow("participant", "CHE01", AT, "a broken key", None)
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         reference.place_suspension(connection, row)
         assert reference.suspensions(connection) == [row]
         later = AT + timedelta(days=1)
@@ -99,22 +99,22 @@ def test_a_lifted_suspension_stays_on_record(database: Database) -> None:
         assert reference.suspensions(connection, open_only=False) == [replace(row, lifted_at=later)]
 
 
-def test_records_come_oldest_version_first(database: Database) -> None:
+def test_records_come_oldest_version_first(shared_database: Database) -> None:
     """So that the last one read is the one in force."""
     rows = [
         RecordRow("authorization", "THA", "TH-1", version, f'{{"version":{version}}}', version)
         for version in (1, 2, 10)
     ]
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         for row in reversed(rows):
             reference.add_record(connection, row)
         assert reference.records(connection) == rows
 
 
-def test_an_issuance_counts_what_was_pushed_of_it(database: Database) -> None:
+def test_an_issuance_counts_what_was_pushed_of_it(shared_database: Database) -> None:
     """Three counters, written together; unknown ids are left out."""
     row = IssuanceRow("XMR01-1", "{}", 5, 0, 0, 0)
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         reference.add_issuance(connection, row)
         reference.update_issuance(connection, "XMR01-1", sop_done=5, omge_done=2, forwarded=93)
         assert reference.issuances(connection, ["XMR01-1", "XMR01-2"]) == {
@@ -123,10 +123,10 @@ def test_an_issuance_counts_what_was_pushed_of_it(database: Database) -> None:
         assert reference.issuances(connection, []) == {}
 
 
-def test_usage_is_written_and_written_again(database: Database) -> None:
+def test_usage_is_written_and_written_again(shared_database: Database) -> None:
     """By Party and authorization; the largest quantity there can be fits."""
     key, largest = ("THA", "TH-1"), 2**63 - 2
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         usage = AuthorizationUsage(first_transferred=1, reserved=2)
         reference.write_usage(connection, key, usage, known=False)
         usage = AuthorizationUsage(first_transferred=largest, reserved=0)

@@ -14,10 +14,10 @@ from tests.hub.store.samples import AT, rolled_back, transfer
 MINUTE = timedelta(minutes=1)
 
 
-def test_a_transfer_comes_back_as_it_was_entered(database: Database) -> None:
+def test_a_transfer_comes_back_as_it_was_entered(shared_database: Database) -> None:
     """Every field, with its type; ids that do not exist are left out."""
     full = transfer("THA01-1", acquiring_entity="ENT-1", mode="notify_and_record")
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         transfers.add(connection, [full, transfer("THA01-2")])
         found = transfers.load(connection, {"THA01-1", "THA01-2", "THA01-3"})
         assert found == {"THA01-1": full, "THA01-2": transfer("THA01-2")}
@@ -25,7 +25,7 @@ def test_a_transfer_comes_back_as_it_was_entered(database: Database) -> None:
         assert transfers.load(connection, []) == {}
 
 
-def test_a_transfer_is_closed_once(database: Database) -> None:
+def test_a_transfer_is_closed_once(shared_database: Database) -> None:
     """Closing writes the final state; closing again is our defect, and changes nothing."""
     done = replace(
         transfer("THA01-1"),
@@ -33,7 +33,7 @@ def test_a_transfer_is_closed_once(database: Database) -> None:
         closed_log_index=9,
         closed_at=AT + MINUTE,
     )
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         transfers.add(connection, [transfer("THA01-1")])
         transfers.close(connection, [done])
         assert transfers.load(connection, ["THA01-1"]) == {"THA01-1": done}
@@ -42,9 +42,9 @@ def test_a_transfer_is_closed_once(database: Database) -> None:
         assert transfers.load(connection, ["THA01-1"]) == {"THA01-1": done}
 
 
-def test_only_transfers_in_flight_past_their_deadline_are_due(database: Database) -> None:
+def test_only_transfers_in_flight_past_their_deadline_are_due(shared_database: Database) -> None:
     """At the deadline counts as past; the oldest first; no more than asked for."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         transfers.add(
             connection,
             [
@@ -59,9 +59,9 @@ def test_only_transfers_in_flight_past_their_deadline_are_due(database: Database
         assert transfers.due(connection, AT - 2 * MINUTE, 10) == []
 
 
-def test_a_search_finds_a_registrys_transfers_in_both_roles(database: Database) -> None:
+def test_a_search_finds_a_registrys_transfers_in_both_roles(shared_database: Database) -> None:
     """The newest first, by participant, by state, and counted by state."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         transfers.add(
             connection,
             [
@@ -86,9 +86,9 @@ def test_a_search_finds_a_registrys_transfers_in_both_roles(database: Database) 
         assert transfers.count_by_state(connection) == {"proposed": 3, "rejected": 1}
 
 
-def test_the_daily_quantity_counts_what_left_or_may_leave(database: Database) -> None:
+def test_the_daily_quantity_counts_what_left_or_may_leave(shared_database: Database) -> None:
     """In flight and completed since the instant; not rejected, not older, not of others."""
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         transfers.add(
             connection,
             [
@@ -103,21 +103,21 @@ def test_the_daily_quantity_counts_what_left_or_may_leave(database: Database) ->
         assert transfers.moved_since(connection, "GHA01", AT) == 0
 
 
-def test_a_natural_id_is_taken_for_ever(database: Database) -> None:
+def test_a_natural_id_is_taken_for_ever(shared_database: Database) -> None:
     """With the type, the entry and the result that a duplicate is answered by."""
     row = ActedRow("CHE01-7", "action.use", 12, '{"state":"recorded"}')
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         transfers.add_acted(connection, [row])
         assert transfers.load_acted(connection, ["CHE01-7", "CHE01-8"]) == {"CHE01-7": row}
         assert transfers.load_acted(connection, []) == {}
 
 
 def test_a_full_batch_of_answers_names_more_ids_than_a_statement_takes_parameters(
-    database: Database,
+    shared_database: Database,
 ) -> None:
     """Seventy thousand ids in one batch are looked up, not answered with "unavailable"."""
     ids = [f"THA01-{number}" for number in range(1, 70_001)]
-    with rolled_back(database) as connection:
+    with rolled_back(shared_database) as connection:
         transfers.add(connection, [transfer("THA01-1"), transfer("THA01-70000")])
         assert set(transfers.load(connection, ids)) == {"THA01-1", "THA01-70000"}
         assert transfers.load_acted(connection, ids) == {}
