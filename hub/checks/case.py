@@ -103,6 +103,15 @@ class Lot:
         return new + sum(self.part(block).quantity for block in unflagged)
 
 
+PUSH_EVENTS: Final = {
+    "forwarding": FirstTransferEvent.INTERNATIONAL_TRANSFER,
+    "sop_adaptation": FirstTransferEvent.ADAPTATION_FUND,
+    "omge": FirstTransferEvent.OMGE,
+}
+"""What a push of the mechanism registry is: always a first transfer, also to the host's own account
+(7/CMA.4 annex I paras 39-41; 4/CMA.6 paras 16-17)."""
+
+
 class Case(Generic[BodyT_co]):
     """A message, its two ends and its lots, against one set of facts."""
 
@@ -261,8 +270,8 @@ class Case(Generic[BodyT_co]):
         body = self.body
         definition = self._definition(authorization)
         purposes = authorization.purposes
-        if isinstance(body, A64FirstTransfer) and body.kind == "omge":
-            return event_of_omge(None)
+        if isinstance(body, A64FirstTransfer):
+            return PUSH_EVENTS[body.kind]
         if isinstance(body, ActionUse):
             return event_of_use(None, purposes, definition)
         if isinstance(body, ActionCancellation):

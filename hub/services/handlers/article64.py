@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from hub.checks.case import PUSH_EVENTS
 from hub.checks.facts import IssuanceRecord, MessageContext
 from hub.international_registry.units import BlockStatus, FirstTransferEvent, Range
 from hub.services import outcomes
@@ -26,12 +27,6 @@ from hub.services.handlers.units import (
 from message_schemas import json_codec
 from message_schemas.envelopes import Outcome
 from message_schemas.messages.article64 import A64IssuanceNotice
-
-_EVENTS = {
-    "forwarding": FirstTransferEvent.INTERNATIONAL_TRANSFER,
-    "sop_adaptation": FirstTransferEvent.ADAPTATION_FUND,
-    "omge": FirstTransferEvent.OMGE,
-}
 
 
 def handle_issuance(context: MessageContext, work: BatchWork) -> Outcome:
@@ -75,7 +70,7 @@ def handle_first_transfer(context: MessageContext, work: BatchWork) -> Outcome:
 
 def _credit(context: MessageContext, work: BatchWork) -> dict[str, Any]:
     body: Any = context.body
-    event = _EVENTS[body.kind]
+    event = PUSH_EVENTS[body.kind]
     status = BlockStatus.CANCELLED if body.kind == "omge" else BlockStatus.ITMO
     ranges: list[Range] = []
     for block in body.blocks:

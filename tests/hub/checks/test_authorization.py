@@ -101,6 +101,14 @@ def capped(
     return lambda: sent(proposal(*blocks), facts)
 
 
+def pushed_home(quantity_max: int) -> Callable[[], Sent]:
+    """Return the push of 100 AERs to an account of their own host Party, under a cap."""
+    authorization = replace(AUTHORIZATION, quantity_max=quantity_max)
+    account = replace(ACCOUNT, party="THA")
+    facts = world(authorization=(authorization,), accounts={("XIR01", "ACC-1"): account})
+    return lambda: sent(first_transfer(), facts)
+
+
 def by_entity(
     *, recorded: dict[str, Any] | None, named: tuple[str, ...] = ()
 ) -> Callable[[], Sent]:
@@ -338,6 +346,8 @@ ROWS = [
         "two blocks, each of which would fit",
         capped(150, 0, 0, block(1, 100), block(101, 200)),
     ),
+    passes(Code.AUTHORIZED_QUANTITY_EXCEEDED, "a push that fits", pushed_home(100)),
+    found(Code.AUTHORIZED_QUANTITY_EXCEEDED, "a push to the host's own account", pushed_home(99)),
     passes(
         Code.AUTHORIZED_QUANTITY_EXCEEDED,
         "units first transferred before do not count",
