@@ -64,8 +64,8 @@ class Shell:
     def run(self, step: Step) -> None:
         """Run one step; a command is repeated until it does what the README shows."""
         words = shlex.split(self.with_own_ports(step.command))
-        if words[0] == "source":
-            return  # the virtual environment is the one that runs this test
+        if words[0] in ("source", "mkdir"):
+            return  # the environment is the one that runs this test, the folder its own
         if words[0] == "export":
             self.environment |= dict(word.split("=", 1) for word in words[1:])
         elif words[-1] == "&":
@@ -122,7 +122,7 @@ def plain(lines: list[str]) -> list[str]:
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
     """Return a shell in an empty folder that holds the README's example files."""
-    shutil.copytree(ROOT / "docs" / "examples", tmp_path / "docs" / "examples")
+    shutil.copytree(ROOT / "docs" / "examples", tmp_path, dirs_exist_ok=True)
     running = Shell(tmp_path)
     yield running
     running.close()
