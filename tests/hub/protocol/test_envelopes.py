@@ -14,6 +14,7 @@ from hub.protocol.envelopes import (
     digest,
     is_read_only,
     open_envelope,
+    signer_of,
 )
 from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
@@ -132,6 +133,20 @@ def test_a_key_nobody_registered_is_unknown() -> None:
     assert fault_of(signed(payload(), "itmo-envelope+jws", stranger)) is ResponseCode.KEY_UNKNOWN
 
 
+def test_a_participant_nobody_registered_is_an_unknown_sender() -> None:
+    """Not only its key: nothing at all is known of it."""
+    stranger = seeded_signer("PER01")
+    raw = signed(payload(sender="PER01"), "itmo-envelope+jws", stranger)
+    assert fault_of(raw) is ResponseCode.SENDER_UNKNOWN
+
+
+def test_the_claimed_signer_is_read_without_being_believed() -> None:
+    """For the comparison with a client certificate, before anything is verified."""
+    assert signer_of(signed(payload(), "itmo-envelope+jws", seeded_signer("PER01"))) == "PER01"
+    with pytest.raises(PeerError, match="ENVELOPE_MALFORMED"):
+        signer_of(b"nonsense")
+
+
 def test_nobody_speaks_for_somebody_else() -> None:
     """Neither by naming another sender, nor by adding the signature of one's own key to theirs."""
     impostor = signed(payload(), "itmo-envelope+jws", seeded_signer("CHE01"))
@@ -215,6 +230,18 @@ def test_a_faulty_message_does_not_spoil_its_neighbours(
     assert all(fault.detail for fault in bad.faults)
     assert good.body is not None
     assert good.faults == ()
+
+
+def test_more_unit_blocks_than_the_hub_takes_are_refused_with_their_message() -> None:
+    """The hub's own limit counts, also below the schema's 1,000; the neighbour is typed."""
+    two = message(*proposal("THA01-1", wire_block(1, 5), wire_block(6, 9)))
+    one = message(*proposal("THA01-2", wire_block(1, 5)))
+    limits = Limits(blocks_per_message_max=1)
+    bad, good = opened(signed(payload(two, one)), limits=limits).messages
+    assert [(fault.code, fault.path) for fault in bad.faults] == [
+        (ResponseCode.SCHEMA_VIOLATED, "/blocks")
+    ]
+    assert (bad.body, good.faults) == (None, ())
 
 
 def test_the_faults_of_one_message_are_bounded() -> None:
