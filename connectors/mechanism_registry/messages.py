@@ -6,14 +6,13 @@ that one block. Natural ids come from the feed, so that the same line always mak
 
 from typing import Final, Literal, cast
 
-from message_schemas.validation import schema_errors
-
 from connectors.mechanism_registry.feed_rows import IssuanceLine, Row, UnitBlockLine
 from connectors.mechanism_registry.problems import Problem
 from hub.protocol.response_codes import ResponseCode
 from message_schemas.blocks import Block, UnderlyingUnit
 from message_schemas.json_codec import encode_body
 from message_schemas.messages.article64 import A64FirstTransfer, A64IssuanceNotice
+from message_schemas.validation import schema_errors
 
 ISSUANCE_NOTICE: Final = "a64.issuance_notice"
 FIRST_TRANSFER: Final = "a64.first_transfer"
