@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import String
 
 from hub.store.tables import metadata
 from message_schemas import schema_files
@@ -29,5 +30,7 @@ def longest(schema: str, definition: str, name: str) -> int:
 def test_a_column_takes_the_longest_text_its_schema_allows(column: tuple[str, str]) -> None:
     """PostgreSQL refuses a longer one with an error that no peer could mend."""
     table, name = column
-    length = metadata.tables[table].c[name].type.length
-    assert length >= longest(*WIRE_TEXTS[column])
+    column_type = metadata.tables[table].c[name].type
+    assert isinstance(column_type, String)
+    assert column_type.length is not None
+    assert column_type.length >= longest(*WIRE_TEXTS[column])
