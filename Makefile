@@ -31,7 +31,7 @@ $(STAMP): requirements.lock pyproject.toml
 	  --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup  ## Run the demonstration: a hub, registries, transfers, a reconciliation
+demo: setup  ## Run the demonstration: a hub, registries, transfers, all books compared
 	$(BIN)/itmo-hub demo
 
 test: setup  ## Run every test, the slow ones too
