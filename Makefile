@@ -35,7 +35,7 @@ demo: setup  ## Run the demonstration: a hub, registries, transfers, all books c
 	$(BIN)/itmo-hub demo
 
 test: setup  ## Run every test, the slow ones too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: setup  ## Formatting, lint, types, import rules and house rules
 	$(BIN)/ruff format --check .
