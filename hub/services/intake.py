@@ -140,6 +140,7 @@ class Intake:
 
     async def _run(self) -> None:
         """Open and record batches, one recording at a time, the next one opened meanwhile."""
+        loop = asyncio.get_running_loop()
         recording: asyncio.Task[None] | None = None
         while True:
             if not self._waiting:
@@ -148,42 +149,27 @@ class Intake:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
+            batch = self._take()
             now, trust = self._clock(), self._receiver.data.trust
-            batch, opened = await self._open(trust, now)
-            while recording is not None and not recording.done():
-                # Whoever arrives while the last batch is being committed joins this one.
-                if self._waiting and len(batch) < self._limits.batch_envelopes_max:
-                    more, more_opened = await self._open(trust, now)
-                    batch += more
-                    opened += more_opened
-                else:
-                    await self._until_arrival_or(recording)
+            raws = [raw for raw, _ in batch]
+            try:
+                opened = await loop.run_in_executor(
+                    self._opening, self._receiver.open_batch, raws, trust, now
+                )
+            except Exception:
+                log.exception("opening a batch failed")
+                _answer_all(batch, _internal())
+                continue
+            self._on_heard(
+                {item.envelope.sender for item in opened if isinstance(item, OpenEnvelope)}
+            )
+            batch, opened = self._without_questions(batch, opened)
+            if recording is not None:
+                await recording
             if batch:
                 recording = asyncio.create_task(self._record(batch, opened, trust, now))
         if recording is not None:
             await recording
-
-    async def _open(self, trust: TrustStore, now: datetime) -> tuple[list[Waiting], list[Opened]]:
-        """Take and open what waits; return what is to be recorded, questions answered apart."""
-        batch = self._take()
-        raws = [raw for raw, _ in batch]
-        try:
-            opened = await asyncio.get_running_loop().run_in_executor(
-                self._opening, self._receiver.open_batch, raws, trust, now
-            )
-        except Exception:
-            log.exception("opening a batch failed")
-            _answer_all(batch, _internal())
-            return [], []
-        self._on_heard({item.envelope.sender for item in opened if isinstance(item, OpenEnvelope)})
-        return self._without_questions(batch, opened)
-
-    async def _until_arrival_or(self, recording: "asyncio.Task[None]") -> None:
-        """Wait until something arrives or the batch being recorded is done."""
-        self._arrived.clear()
-        arrival = asyncio.create_task(self._arrived.wait())
-        await asyncio.wait({recording, arrival}, return_when=asyncio.FIRST_COMPLETED)
-        arrival.cancel()
 
     def _without_questions(
         self, batch: list[Waiting], opened: list[Opened]
