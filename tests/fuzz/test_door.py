@@ -136,7 +136,8 @@ def test_valid_envelopes_with_changed_bytes_get_a_problem_or_a_receipt(
         for _ in range(ROUND_COUNT)
     ]
     counted = asyncio.run(answer_all(hub, raws))
-    assert counted.keys() <= {"1001", "1004", "1005", "1009", "receipt"}, counted
+    # A changed key id may name a participant that nobody knows: 1011.
+    assert counted.keys() <= {"1001", "1004", "1005", "1009", "1011", "receipt"}, counted
     # An appended space, or white space between members, leaves a signed object what it was.
     assert counted["receipt"] < ROUND_COUNT / 20, counted
 
