@@ -9,9 +9,13 @@ from hub.store.tables import head
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where the log, the block ids and the cached data stand."""
+    """Where the log, the block ids and the cached data stand.
+
+    ``compact_range`` is the right edge of the log's tree of ``log_index`` + 1 leaves.
+    """
 
     log_index: int
+    compact_range: bytes
     next_block_id: int
     trust_version: int
     reference_version: int
@@ -19,6 +23,7 @@ class Head:
 
 _COLUMNS = (
     head.c.log_index,
+    head.c.compact_range,
     head.c.next_block_id,
     head.c.trust_version,
     head.c.reference_version,
@@ -29,6 +34,7 @@ _ADVANCE = (
     .where(head.c.id == 1, head.c.log_index == bindparam("b_before"))
     .values(
         log_index=bindparam("b_log_index"),
+        compact_range=bindparam("b_compact_range"),
         next_block_id=bindparam("b_next_block_id"),
         trust_version=bindparam("b_trust_version"),
         reference_version=bindparam("b_reference_version"),
@@ -54,6 +60,7 @@ def advance(connection: Connection, before: Head, after: Head) -> None:
         {
             "b_before": before.log_index,
             "b_log_index": after.log_index,
+            "b_compact_range": after.compact_range,
             "b_next_block_id": after.next_block_id,
             "b_trust_version": after.trust_version,
             "b_reference_version": after.reference_version,

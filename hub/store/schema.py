@@ -1,5 +1,6 @@
 """Bring a database up to the code, and refuse one that is ahead of it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alembic import command
@@ -8,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, insert, inspect, select
 
+from hub.store import log
 from hub.store.database import Database
 from hub.store.tables import head
 
@@ -54,7 +56,12 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         if connection.execute(select(head.c.id)).one_or_none() is None:
             connection.execute(
                 insert(head).values(
-                    id=1, log_index=0, next_block_id=1, trust_version=1, reference_version=1
+                    id=1,
+                    log_index=0,
+                    compact_range=log.begin(connection, datetime.now(UTC)),
+                    next_block_id=1,
+                    trust_version=1,
+                    reference_version=1,
                 )
             )
     return before, newest_revision()

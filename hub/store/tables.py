@@ -1,13 +1,15 @@
 """The one schema, the same on SQLite and PostgreSQL.
 
-Four families:
+Five families:
 
-- *head*: one row. Whoever holds its lock may write; ``log_index`` is the total order of the intake.
+- *head*: one row. Whoever holds its lock may write; ``log_index`` is the total order of the intake,
+  the index of the newest leaf of the log, ``compact_range`` the right edge of its tree.
 - *reference*: participants, keys, accounts, approaches, authorizations, suspensions. Small, cached;
   every change raises ``reference_version`` (or ``trust_version`` for keys) in the head.
 - *ledger*: series and attribute sets (interned), unit blocks, and the journal of postings, which is
   only ever added to. Blocks are a projection of the journal; ``db check`` re-proves it.
 - *exchange*: envelopes with their stored receipts, transfers, mailboxes, deliveries, alerts.
+- *transparency log*: entries, full tiles, each participant's counter, checkpoints, cosignatures.
 
 Serials, quantities and log indices are 64-bit integers; instants are milliseconds (``instants``).
 """
@@ -45,6 +47,7 @@ head = Table(
     metadata,
     Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True),
     Column("log_index", BigInteger, nullable=False),
+    Column("compact_range", LargeBinary, nullable=False),
     Column("next_block_id", BigInteger, nullable=False),
     Column("trust_version", BigInteger, nullable=False),
     Column("reference_version", BigInteger, nullable=False),
@@ -138,6 +141,34 @@ act = Table(
     Column("subject", String(200), nullable=False),
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+)
+
+administrator = Table(
+    "administrator",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("key_id", String(40), nullable=False, unique=True),
+    Column("algorithm", String(20), nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    Column("removed_at", Instant, nullable=True),
+)
+
+act_proposal = Table(
+    "act_proposal",
+    metadata,
+    # what one administrator proposed (a signed statement) and what another one said to it
+    Column("proposal_id", String(36), primary_key=True),
+    Column("kind", String(50), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("statement", LargeBinary, nullable=False),
+    Column("proposed_by", String(100), nullable=False),
+    Column("proposed_at", Instant, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("decided_by", String(100), nullable=True),
+    Column("decided_at", Instant, nullable=True),
 )
 
 # --- ledger ------------------------------------------------------------------------------------
@@ -247,8 +278,10 @@ envelope = Table(
     Column("recipient", String(5), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("key_ids", String(100), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("receipt", LargeBinary, nullable=False),
+    # Erased after the time of retention; the entry of the log stays.
+    Column("salt", LargeBinary, nullable=True),
+    Column("body", LargeBinary, nullable=True),
+    Column("receipt", LargeBinary, nullable=True),
     UniqueConstraint("sender", "envelope_id"),
 )
 
@@ -332,11 +365,63 @@ delivery = Table(
     Column("recipient", String(5), primary_key=True),
     Column("first_sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("last_sequence", BigInteger, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("acknowledged_at", Instant, nullable=True),
-    Column("body", LargeBinary, nullable=False),
+    Column("acknowledged_log_index", BigInteger, nullable=True),
+    Column("salt", LargeBinary, nullable=True),
+    Column("body", LargeBinary, nullable=True),
     UniqueConstraint("recipient", "last_sequence"),
+)
+
+# --- transparency log ----------------------------------------------------------------------------
+
+log_entry = Table(
+    "log_entry",
+    metadata,
+    # the leaf's bytes: public, never changed, never erased
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry", LargeBinary, nullable=False),
+)
+
+log_tile = Table(
+    "log_tile",
+    metadata,
+    # full tiles only: no row is ever written again
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("tile_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+)
+
+log_party = Table(
+    "log_party",
+    metadata,
+    # each participant's own counter and its newest entry
+    Column("code", String(5), primary_key=True),
+    Column("entry_count", BigInteger, nullable=False),
+    Column("last_index", BigInteger, nullable=False),
+)
+
+log_checkpoint = Table(
+    "log_checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("settlement", Boolean, nullable=False),
+)
+
+log_cosignature = Table(
+    "log_cosignature",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", String(200), primary_key=True),
+    Column("key_id", String(8), primary_key=True),
+    Column("line", Text, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 alert = Table(

@@ -50,6 +50,7 @@ def _create_head() -> None:
         "head",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("log_index", sa.BigInteger(), nullable=False),
+        sa.Column("compact_range", sa.LargeBinary(), nullable=False),
         sa.Column("next_block_id", sa.BigInteger(), nullable=False),
         sa.Column("trust_version", sa.BigInteger(), nullable=False),
         sa.Column("reference_version", sa.BigInteger(), nullable=False),
@@ -160,6 +161,8 @@ def _create_act() -> None:
         sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("log_index", name=op.f("pk_act")),
     )
 
@@ -314,8 +317,9 @@ def _create_envelope() -> None:
         sa.Column("recipient", sa.String(length=5), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("key_ids", sa.String(length=100), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("receipt", sa.LargeBinary(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("receipt", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("log_index", name=op.f("pk_envelope")),
         sa.UniqueConstraint("sender", "envelope_id", name=op.f("uq_envelope_sender_envelope_id")),
     )
@@ -413,10 +417,13 @@ def _create_delivery() -> None:
         sa.Column("recipient", sa.String(length=5), nullable=False),
         sa.Column("first_sequence", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("last_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("acknowledged_log_index", sa.BigInteger(), nullable=True),
+        sa.Column("salt", sa.LargeBinary(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("recipient", "first_sequence", name=op.f("pk_delivery")),
         sa.UniqueConstraint(
             "recipient", "last_sequence", name=op.f("uq_delivery_recipient_last_sequence")

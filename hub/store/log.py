@@ -1,0 +1,226 @@
+"""The transparency log in the database: entries, full tiles, each participant's counter.
+
+1. ``append`` runs in the transaction of the messages it is about, under the head's lock: no message
+   takes effect unless it is in the log, and nothing in the log lacks its message.
+2. Only full tiles are stored, each once. The right edge is the compact range in the head's row;
+   what lies between it and the last full tile is read from at most 255 entries when asked for.
+3. A tile's row carries its root too, so that a tile of the next level is made of 256 short reads.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from hub.store.head import Head
+from hub.store.tables import log_entry, log_party, log_tile
+from hub.transparency_log.compact_range import CompactRange
+from hub.transparency_log.entries import Entry, PartyStep, commitment, encode
+from hub.transparency_log.hashing import HASH_BYTES, leaf_hash
+from message_schemas import timestamps
+
+TILE_WIDTH: Final = 256
+
+
+class LogDamagedError(RuntimeError):
+    """Rows of the log are missing or cannot be: `itmo-hub log check` says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEntry:
+    """One leaf to append. ``parties`` are the participants told of it, ``contents`` by name."""
+
+    index: int
+    kind: str
+    at: datetime
+    sender: str
+    recipient: str
+    parties: Sequence[str]
+    salt: bytes
+    contents: Mapping[str, bytes]
+
+
+_ADD_ENTRIES = insert(log_entry)
+_ADD_TILE = insert(log_tile)
+_PARTIES = select(log_party.c.code, log_party.c.entry_count, log_party.c.last_index).where(
+    log_party.c.code.in_(bindparam("codes", expanding=True))
+)
+_ADD_PARTIES = insert(log_party)
+_SET_PARTY = (
+    update(log_party)
+    .where(log_party.c.code == bindparam("b_code"))
+    .values(entry_count=bindparam("b_count"), last_index=bindparam("b_last"))
+)
+_ENTRIES = (
+    select(log_entry.c.entry)
+    .where(
+        log_entry.c.log_index >= bindparam("b_first"), log_entry.c.log_index < bindparam("b_end")
+    )
+    .order_by(log_entry.c.log_index)
+)
+_ROOTS = (
+    select(log_tile.c.root)
+    .where(
+        log_tile.c.level == bindparam("b_level"),
+        log_tile.c.tile_index >= bindparam("b_first"),
+        log_tile.c.tile_index < bindparam("b_end"),
+    )
+    .order_by(log_tile.c.tile_index)
+)
+_TILE = select(log_tile.c.hashes).where(
+    log_tile.c.level == bindparam("b_level"), log_tile.c.tile_index == bindparam("b_index")
+)
+
+
+def begin(connection: Connection, at: datetime) -> bytes:
+    """Write the genesis entry, index 0; return the compact range of the tree of that one leaf."""
+    entry = encode(Entry(0, "genesis", timestamps.render(at), "", ""))
+    connection.execute(_ADD_ENTRIES, [{"log_index": 0, "entry": entry}])
+    return leaf_hash(entry)
+
+
+def append(connection: Connection, before: Head, pending: Sequence[PendingEntry]) -> bytes:
+    """Append leaves behind ``before``; return the new compact range for the head.
+
+    Asserts that their indices follow on the head's without a gap.
+    """
+    if not pending:
+        return before.compact_range
+    tree = CompactRange.from_bytes(before.log_index + 1, before.compact_range)
+    entries = _entries_of(connection, tree.size, pending)
+    first = tree.size
+    hashes = [leaf_hash(entry) for entry in entries]
+    for one in hashes:
+        tree.append(one)
+    connection.execute(
+        _ADD_ENTRIES,
+        [{"log_index": first + at, "entry": entry} for at, entry in enumerate(entries)],
+    )
+    _store_full_tiles(connection, first, hashes)
+    return tree.to_bytes()
+
+
+def _entries_of(connection: Connection, first: int, pending: Sequence[PendingEntry]) -> list[bytes]:
+    """Return the leaves' bytes, and write how far each participant counted."""
+    codes = sorted({code for one in pending for code in one.parties})
+    known: dict[str, tuple[int, int | None]] = (
+        {row[0]: (row[1], row[2]) for row in connection.execute(_PARTIES, {"codes": codes})}
+        if codes
+        else {}
+    )
+    counts = dict(known)
+    entries: list[bytes] = []
+    for index, one in enumerate(pending, first):
+        assert one.index == index, f"entry {one.index} does not follow on {index - 1}"
+        steps: list[PartyStep] = []
+        for code in one.parties:
+            count, previous = counts.get(code, (0, None))
+            steps.append(PartyStep(code, count + 1, previous))
+            counts[code] = (count + 1, index)
+        shown = {name: commitment(one.salt, content) for name, content in one.contents.items()}
+        at = timestamps.render(one.at)
+        entry = Entry(index, one.kind, at, one.sender, one.recipient, tuple(steps), shown)
+        entries.append(encode(entry))
+    _write_counts(connection, known, counts)
+    return entries
+
+
+def _write_counts(
+    connection: Connection,
+    known: Mapping[str, tuple[int, int | None]],
+    counts: Mapping[str, tuple[int, int | None]],
+) -> None:
+    changed = [
+        {"b_code": code, "b_count": count, "b_last": last}
+        for code, (count, last) in counts.items()
+        if code in known
+    ]
+    added = [
+        {"code": code, "entry_count": count, "last_index": last}
+        for code, (count, last) in counts.items()
+        if code not in known
+    ]
+    if changed:
+        connection.execute(_SET_PARTY, changed)
+    if added:
+        connection.execute(_ADD_PARTIES, added)
+
+
+def _store_full_tiles(connection: Connection, first: int, hashes: Sequence[bytes]) -> None:
+    """Store the tiles that the leaves from ``first`` on made full, level by level."""
+    end = first + len(hashes)
+    level, done, full = 0, first // TILE_WIDTH, end // TILE_WIDTH
+    if done == full:
+        return
+    start = done * TILE_WIDTH
+    # The part of the first tile that earlier transactions wrote.
+    earlier = [leaf_hash(entry) for entry in entries(connection, start, first - start)]
+    parts = [*earlier, *hashes]
+    while done < full:
+        roots: list[bytes] = []
+        for at in range(done, full):
+            tile = parts[(at - done) * TILE_WIDTH :][:TILE_WIDTH]
+            if len(tile) != TILE_WIDTH:
+                raise LogDamagedError(f"tile {level}/{at} has {len(tile)} of its 256 hashes")
+            root = _root_of(tile)
+            roots.append(root)
+            connection.execute(
+                _ADD_TILE,
+                {"level": level, "tile_index": at, "hashes": b"".join(tile), "root": root},
+            )
+        level += 1
+        first, end = done, full
+        done, full = first // TILE_WIDTH, end // TILE_WIDTH
+        start = done * TILE_WIDTH
+        parts = [*_roots(connection, level - 1, start, first), *roots] if done < full else []
+
+
+def _root_of(hashes: Sequence[bytes]) -> bytes:
+    tree = CompactRange()
+    for one in hashes:
+        tree.append(one)
+    return tree.root()
+
+
+def _roots(connection: Connection, level: int, first: int, end: int) -> list[bytes]:
+    rows = connection.execute(_ROOTS, {"b_level": level, "b_first": first, "b_end": end})
+    return [bytes(row[0]) for row in rows]
+
+
+def entries(connection: Connection, first: int, count: int) -> list[bytes]:
+    """Return the bytes of ``count`` leaves from index ``first`` on.
+
+    Raises LogDamagedError if not all are there.
+    """
+    rows = connection.execute(_ENTRIES, {"b_first": first, "b_end": first + count})
+    found = [bytes(row[0]) for row in rows]
+    if len(found) != count:
+        raise LogDamagedError(f"of {count} entries from {first} on {len(found)} are there")
+    return found
+
+
+def read_tile(connection: Connection, level: int, index: int, width: int) -> bytes:
+    """Return the first ``width`` hashes of a tile, 32 bytes each. Raises LogDamagedError.
+
+    A full tile is read as stored; a partial one is made of entries, or of the roots of full tiles.
+    """
+    if width == TILE_WIDTH:
+        row = connection.execute(_TILE, {"b_level": level, "b_index": index}).one_or_none()
+        if row is None:
+            raise LogDamagedError(f"tile {level}/{index} is not there")
+        return bytes(row[0])
+    first = index * TILE_WIDTH
+    if level == 0:
+        return b"".join(leaf_hash(entry) for entry in entries(connection, first, width))
+    hashes = b"".join(_roots(connection, level - 1, first, first + width))
+    if len(hashes) != width * HASH_BYTES:
+        raise LogDamagedError(f"tile {level}/{index} lacks hashes: {len(hashes)} bytes are there")
+    return hashes
+
+
+def entry_at(connection: Connection, index: int) -> bytes | None:
+    """Return the bytes of one leaf, or None beyond the end."""
+    rows = connection.execute(_ENTRIES, {"b_first": index, "b_end": index + 1}).all()
+    return bytes(rows[0][0]) if rows else None
