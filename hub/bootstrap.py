@@ -19,11 +19,11 @@ from hub import jobs
 from hub.config import Settings
 from hub.http.client import PushClient
 from hub.http.routes import Door, operator_application, public_application
+from hub.http.tls import server_context
 from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.errors import UnavailableError
 from hub.protocol.response_codes import ResponseCode
-from hub.services import expire_transfers, publications
-from hub.services.administer import Act, Administration, AdministrationError
+from hub.services import expire_transfers, own_participants, publications
 from hub.services.answer_queries import Questions
 from hub.services.courier import Courier, Surroundings
 from hub.services.deliver import DeliveryMaker
@@ -34,11 +34,10 @@ from hub.services.load_facts import HubIdentity
 from hub.services.metrics import Metrics
 from hub.services.news import News
 from hub.services.receive_envelopes import EnvelopeReceiver, Handler
+from hub.services.start_errors import StartError
 from hub.store import head as heads
-from hub.store import reference, schema
+from hub.store import schema
 from hub.store.database import Database, DatabaseUnavailableError
-from hub.store.reference import ParticipantRow
-from keys.public_keys import KeyRecord, PublicKey
 from keys.signer import Signer
 from keys.signing import open_signer
 
@@ -70,10 +69,6 @@ HANDLERS: Mapping[str, Handler] = {
 """Every message type that records, and what it does."""
 
 
-class StartError(Exception):
-    """The hub cannot start like this; the message says what to do."""
-
-
 def clock() -> datetime:
     """Return the instant now, in whole milliseconds, UTC."""
     now = datetime.now(UTC)
@@ -93,80 +88,9 @@ def open_signers(settings: Settings) -> list[Signer]:
 def ensure_own_participants(
     database: Database, settings: Settings, signers: list[Signer], now: datetime
 ) -> None:
-    """Register the hub and the international registry themselves, and the hub's own keys.
-
-    Hub processes that start together each find some of it done by another: then look again.
-    """
-    for _ in (*signers, "the hub", "the international registry"):
-        with contextlib.suppress(AdministrationError):
-            return _register_own(database, settings, signers, now)
-    return _register_own(database, settings, signers, now)
-
-
-def _register_own(
-    database: Database, settings: Settings, signers: list[Signer], now: datetime
-) -> None:
-    """Register what is missing. Raises AdministrationError if another process was faster."""
-    administration = Administration(database)
-    act = Act(actor=settings.hub_code, reason="the hub's own start", at=now)
-    with database.reading() as connection:
-        known = {row.code for row in reference.participants(connection)}
-        registered = reference.key_records(connection)
-    records = [
-        KeyRecord.of(
-            PublicKey.from_der(settings.hub_code, signer.public_key_der),
-            now - timedelta(seconds=settings.limits.clock_skew_seconds_max),
-        )
-        for signer in signers
-    ]
-    _refuse_others_keys(records, registered, known, settings.hub_code)
-    if settings.hub_code not in known:
-        row = _central(settings.hub_code, "hub", "ITMO Hub", now)
-        administration.add_participant(row, records, act)
-    if settings.international_registry_code not in known:
-        row = _central(
-            settings.international_registry_code,
-            "international_registry",
-            "International registry",
-            now,
-        )
-        administration.add_participant(row, [], act)
-
-
-def _refuse_others_keys(
-    own: list[KeyRecord], registered: list[KeyRecord], known: set[str], hub_code: str
-) -> None:
-    """Raise StartError for a signer that is somebody else's key, or a new one nobody announced."""
-    owners = {record.public_key_der: record.participant for record in registered}
-    for record in own:
-        owner = owners.get(record.public_key_der)
-        if owner not in (None, hub_code):
-            raise StartError(
-                f"a signer is the key of {owner}; the hub needs a key of its own, which nobody "
-                "else holds"
-            )
-        if owner is None and hub_code in known:
-            raise StartError(
-                f"the key {record.key_id} is not registered for {hub_code}, which has other keys. "
-                "If it is the next one, register it first: `itmo-hub participant key-add "
-                "NAME.proof.jws --reason ...`; participants must learn of it before it signs"
-            )
-
-
-def _central(code: str, kind: str, name: str, now: datetime) -> ParticipantRow:
-    return ParticipantRow(
-        code=code,
-        party=code[:3],
-        kind=kind,
-        name=name,
-        state="active",
-        delivery_mode="pull",
-        endpoint=None,
-        binding="json",
-        suites=(),
-        added_at=now,
-        last_seen_at=None,
-    )
+    """Register the hub, the international registry and the hub's keys. Raises StartError."""
+    skew = timedelta(seconds=settings.limits.clock_skew_seconds_max)
+    own_participants.ensure(database, identity_of(settings), signers, now, skew)
 
 
 def open_database(settings: Settings, *, create: bool = False) -> Database:
@@ -199,7 +123,9 @@ class HubProcess:
         self.database = database
         self.signers = signers
         self.address = ""
-        self._tls = _tls_of(settings)
+        self._tls = server_context(
+            settings.tls_certificate, settings.tls_key, settings.tls_client_ca
+        )
         self.metrics = Metrics()
         self.leadership = Leadership(database)
         self.identity = identity_of(settings)
@@ -385,27 +311,6 @@ class HubProcess:
         await self._push.close()
         self.leadership.close()
         self.database.dispose()
-
-
-def _tls_of(settings: Settings) -> ssl.SSLContext | None:
-    """Return the server's TLS context (TLS 1.3 only), with client certificates if asked for.
-
-    Raises StartError when a file does not hold what it should.
-    """
-    if settings.tls_certificate is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-        if settings.tls_client_ca is not None:
-            context.load_verify_locations(settings.tls_client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except ssl.SSLError as error:
-        files = (settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-        named = ", ".join(str(path) for path in files if path is not None)
-        raise StartError(f"TLS cannot be set up with {named}: {error}") from error
-    return context
 
 
 def build(settings: Settings) -> HubProcess:

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hub.bootstrap import StartError
 from hub.config import SettingsFileError
 from hub.services.administer import AdministrationError
+from hub.services.start_errors import StartError
 from hub.store.database import DatabaseUnavailableError, DatabaseUrlError
 from hub.store.schema import SchemaError
 from keys.errors import KeysError

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from hub import bootstrap
-from hub.bootstrap import StartError
 from hub.config import Settings
 from hub.services.administer import Act, Administration
+from hub.services.start_errors import StartError
 from hub.store import reference
 from hub.store.database import Database
 from keys.errors import KeysError
