@@ -1,11 +1,13 @@
-"""The three signature algorithms of the exchange, and the suites they form.
+"""The signature algorithms of the exchange, and the suites they form.
 
 1. `Ed25519` (RFC 8037, named as in RFC 9864), `ES256` (RFC 7518 §3.4), `ML-DSA-65` (FIPS 204).
    `EdDSA` is read as `Ed25519`: older libraries write it so. Nothing else is known here, so
    `none` and every keyed hash are refused by absence.
 2. A suite is what one message is signed with: one classical algorithm, alone or together with
    ML-DSA-65 over the same payload (hybrid). ML-DSA-65 alone is not a suite.
-3. A public key is its SubjectPublicKeyInfo in DER, in the one encoding `cryptography` writes,
+3. `ML-DSA-44` (FIPS 204) signs checkpoints of the transparency log and nothing else: it is in no
+   suite, so no message is ever signed with it.
+4. A public key is its SubjectPublicKeyInfo in DER, in the one encoding `cryptography` writes,
    of the algorithm's own type and curve, and not of small order: such a key "verifies" texts
    its owner never saw, which would end non-repudiation.
 """
@@ -24,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePublicKey,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey, MLDSA65PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -46,10 +48,11 @@ __all__ = [
     "parse_algorithm",
     "public_key_der",
     "signature_is_valid",
+    "signs_messages",
     "suite_name",
 ]
 
-NativePublicKey = Ed25519PublicKey | EllipticCurvePublicKey | MLDSA65PublicKey
+NativePublicKey = Ed25519PublicKey | EllipticCurvePublicKey | MLDSA44PublicKey | MLDSA65PublicKey
 
 _ED25519_PRIME: Final = 2**255 - 19
 # The y coordinates of the eight points of small order (RFC 7748 §7 tells why they are refused).
@@ -72,6 +75,7 @@ class Algorithm(StrEnum):
     ED25519 = "Ed25519"
     ES256 = "ES256"
     ML_DSA_65 = "ML-DSA-65"
+    ML_DSA_44 = "ML-DSA-44"
 
 
 SUITES: Final = frozenset({"Ed25519", "ES256", "Ed25519+ML-DSA-65", "ES256+ML-DSA-65"})
@@ -93,8 +97,13 @@ def parse_algorithm(name: str) -> Algorithm:
 
 
 def is_post_quantum(algorithm: Algorithm) -> bool:
-    """Tell whether the algorithm takes the second place in a hybrid suite."""
-    return algorithm is Algorithm.ML_DSA_65
+    """Tell whether the algorithm withstands a quantum computer; in a suite it comes second."""
+    return algorithm in {Algorithm.ML_DSA_65, Algorithm.ML_DSA_44}
+
+
+def signs_messages(algorithm: Algorithm) -> bool:
+    """Tell whether the algorithm is part of any suite."""
+    return any(algorithm in algorithms_of_suite(suite) for suite in SUITES)
 
 
 def suite_name(algorithms: Iterable[Algorithm]) -> str:
@@ -120,7 +129,9 @@ def algorithm_of(key: object) -> Algorithm:
         return Algorithm.ES256
     if isinstance(key, MLDSA65PublicKey):
         return Algorithm.ML_DSA_65
-    raise MalformedKeyError("the key is neither Ed25519, nor EC on P-256, nor ML-DSA-65")
+    if isinstance(key, MLDSA44PublicKey):
+        return Algorithm.ML_DSA_44
+    raise MalformedKeyError("the key is neither Ed25519, nor EC on P-256, nor ML-DSA-65 or -44")
 
 
 def public_key_der(key: NativePublicKey) -> bytes:

@@ -28,6 +28,7 @@ from keys.algorithms import (
     load_public_key,
     parse_algorithm,
     signature_is_valid,
+    signs_messages,
     suite_name,
 )
 from keys.errors import (
@@ -44,6 +45,7 @@ from keys.trust import TrustStore
 
 __all__ = [
     "JWS_BYTES_MAX",
+    "KEY_DOCUMENT_TYP",
     "SIGNATURE_COUNT_MAX",
     "JwsSignature",
     "UnverifiedJws",
@@ -56,6 +58,8 @@ __all__ = [
 
 JWS_BYTES_MAX: Final = 64 * 1024 * 1024
 """The last resort; each door sets a smaller limit of its own before it comes here."""
+KEY_DOCUMENT_TYP: Final = "itmo-key+jws"
+"""The one type that a key of no suite may sign: its own key document, as proof of possession."""
 SIGNATURE_COUNT_MAX: Final = 2
 _HEADER_CHARACTERS_MAX: Final = 512
 _TYP_CHARACTERS_MAX: Final = 64
@@ -167,7 +171,8 @@ def sign(payload: bytes, typ: str, signers: Sequence[Signer]) -> bytes:
     """Return the signed object over `payload` as compact UTF-8 JSON, classical signature first.
 
     One signer, or two of which one is ML-DSA-65 (hybrid). A lone ML-DSA-65 key may sign too: its
-    own key document needs that; no participant's policy accepts it for a message.
+    own key document needs that; no participant's policy accepts it for a message. ML-DSA-44 signs
+    its own key document and nothing else.
 
     Raises:
         ValueError: no suite can come of these signers, or `typ` is not a plain type name.
@@ -175,7 +180,8 @@ def sign(payload: bytes, typ: str, signers: Sequence[Signer]) -> bytes:
     """
     ordered = sorted(signers, key=lambda item: (is_post_quantum(item.algorithm), item.key_id))
     suite = suite_name(item.algorithm for item in ordered)
-    if suite not in SUITES and suite != Algorithm.ML_DSA_65:
+    is_own_document = len(ordered) == 1 and typ == KEY_DOCUMENT_TYP
+    if suite not in SUITES and suite != Algorithm.ML_DSA_65 and not is_own_document:
         raise ValueError(f"no message is signed with {suite or 'no key at all'}")
     text = base64url.encode(payload)
     tail = f".{text}".encode("ascii")
@@ -262,6 +268,9 @@ def _read_header(protected: str, typ: str) -> tuple[Algorithm, str]:
         algorithm = parse_algorithm(header["alg"])
     except ValueError as error:
         raise MalformedJwsError(JwsFault.ALGORITHM_NOT_ALLOWED, str(error)) from None
+    if not signs_messages(algorithm) and typ != KEY_DOCUMENT_TYP:
+        detail = f"{algorithm} signs checkpoints, not messages"
+        raise MalformedJwsError(JwsFault.ALGORITHM_NOT_ALLOWED, detail)
     if not is_key_id(header["kid"]):
         raise MalformedJwsError(JwsFault.KEY_ID_INVALID, f"kid {header['kid'][:64]!r}")
     return algorithm, header["kid"]

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     generate_private_key,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA65PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -26,7 +26,7 @@ from keys.public_keys import PublicKey
 
 __all__ = ["LocalSigner", "PrivateKey", "generate_key", "require_private_key"]
 
-PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey | MLDSA65PrivateKey
+PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey | MLDSA65PrivateKey | MLDSA44PrivateKey
 
 _COORDINATE_BYTES: Final = 32
 
@@ -37,7 +37,9 @@ def generate_key(algorithm: Algorithm) -> PrivateKey:
         return Ed25519PrivateKey.generate()
     if algorithm is Algorithm.ES256:
         return generate_private_key(SECP256R1())
-    return MLDSA65PrivateKey.generate()
+    if algorithm is Algorithm.ML_DSA_65:
+        return MLDSA65PrivateKey.generate()
+    return MLDSA44PrivateKey.generate()
 
 
 def require_private_key(key: object) -> PrivateKey:
@@ -46,11 +48,11 @@ def require_private_key(key: object) -> PrivateKey:
     Raises:
         SignerError: it is of another kind, such as RSA or another curve.
     """
-    if isinstance(key, Ed25519PrivateKey | MLDSA65PrivateKey):
+    if isinstance(key, Ed25519PrivateKey | MLDSA65PrivateKey | MLDSA44PrivateKey):
         return key
     if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
         return key
-    raise SignerError("the private key is neither Ed25519, nor EC on P-256, nor ML-DSA-65")
+    raise SignerError("the private key is neither Ed25519, nor EC on P-256, nor ML-DSA-65 or -44")
 
 
 @final

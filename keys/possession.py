@@ -12,13 +12,12 @@ from typing import Final
 
 from keys.documents import parse_document, render_document
 from keys.errors import MalformedDocumentError, PossessionInvalidError, SignatureInvalidError
-from keys.jws import check_signature, open_signed, sign
+from keys.jws import KEY_DOCUMENT_TYP, check_signature, open_signed, sign
 from keys.public_keys import KeyRecord, PublicKey
 from keys.signer import Signer
 
 __all__ = ["KEY_DOCUMENT_TYP", "sign_possession", "verify_possession"]
 
-KEY_DOCUMENT_TYP: Final = "itmo-key+jws"
 _PROOF_BYTES_MAX: Final = 64 * 1024
 
 

@@ -17,7 +17,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from keys.algorithms import SUITES, algorithms_of_suite, is_post_quantum
+from keys.algorithms import (
+    SUITES,
+    Algorithm,
+    algorithms_of_suite,
+    is_post_quantum,
+    signs_messages,
+)
 from keys.errors import KeysError
 from keys.public_keys import KeyRecord, PublicKey
 
@@ -139,7 +145,7 @@ def plan_rotation(
     same_kind = [
         record
         for record in current
-        if is_post_quantum(record.algorithm) == is_post_quantum(new.algorithm)
+        if _kind(record.algorithm) == _kind(new.algorithm)
         and (record.ends_at is None or record.ends_at > now)
     ]
     for record in same_kind:
@@ -220,7 +226,12 @@ def _has_successor(record: KeyRecord, ends_at: datetime, alive: Sequence[KeyReco
     return any(
         other.key_id != record.key_id
         and other.participant == record.participant
-        and is_post_quantum(other.algorithm) == is_post_quantum(record.algorithm)
+        and _kind(other.algorithm) == _kind(record.algorithm)
         and other.is_valid_at(ends_at)
         for other in alive
     )
+
+
+def _kind(algorithm: Algorithm) -> tuple[bool, bool]:
+    """Return what a successor must share: its place in a suite, and whether it has one at all."""
+    return is_post_quantum(algorithm), signs_messages(algorithm)

@@ -17,6 +17,7 @@ A checkpoint is good if one of the logs has signed it and the quorum has cosigne
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Self
@@ -135,22 +136,18 @@ class Policy:
 
     def _met(self, verified: Verified) -> set[str]:
         """Return the names of the witnesses and groups that have cosigned."""
+        given = set(verified)
+        words = Counter(word for key in self.witness_keys for word in (key.name, key.key_id))
         met = {
             name
-            for name, witness in self.witnesses.items()
-            if any(self._means(item, witness.key) for item in verified)
+            for name, (key, _) in self.witnesses.items()
+            if key in given
+            or any(word in given and words[word] == 1 for word in (key.name, key.key_id))
         }
         for name, group in self.groups.items():
             if sum(member in met for member in group.members) >= group.threshold:
                 met.add(name)
         return met
-
-    def _means(self, given: VerifierKey | str | bytes, key: VerifierKey) -> bool:
-        if isinstance(given, VerifierKey):
-            return given == key
-        if given not in {key.name, key.key_id}:
-            return False
-        return sum(given in {other.name, other.key_id} for other in self.witness_keys) == 1
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA65PrivateKey
 
 from keys import base64url
 from keys.algorithms import Algorithm
@@ -28,7 +28,9 @@ def seeded_key(algorithm: Algorithm, seed: str) -> PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(raw)
     if algorithm is Algorithm.ES256:
         return derive_private_key(int.from_bytes(raw, "big") >> 1, SECP256R1())
-    return MLDSA65PrivateKey.from_seed_bytes(raw)
+    if algorithm is Algorithm.ML_DSA_65:
+        return MLDSA65PrivateKey.from_seed_bytes(raw)
+    return MLDSA44PrivateKey.from_seed_bytes(raw)
 
 
 def seeded_signer(

@@ -10,10 +10,12 @@ from keys.algorithms import (
     Algorithm,
     NativePublicKey,
     algorithms_of_suite,
+    is_post_quantum,
     load_public_key,
     parse_algorithm,
     public_key_der,
     signature_is_valid,
+    signs_messages,
     suite_name,
 )
 from keys.errors import MalformedKeyError
@@ -80,7 +82,7 @@ def test_eddsa_is_the_older_name_of_ed25519() -> None:
 
 @pytest.mark.parametrize("name", ["none", "None", "HS256", "RS256", "ES384", "Ed448", "", "es256"])
 def test_other_algorithms_do_not_exist(name: str) -> None:
-    """What is not in the list of three is not known, whatever its name."""
+    """What is not in the list is not known, whatever its name."""
     with pytest.raises(ValueError, match="not allowed"):
         parse_algorithm(name)
 
@@ -91,6 +93,15 @@ def test_suites_are_one_classical_algorithm_alone_or_with_ml_dsa() -> None:
         algorithms = algorithms_of_suite(suite)
         assert len(algorithms - {Algorithm.ML_DSA_65}) == 1
         assert suite_name(sorted(algorithms)) == suite_name(sorted(algorithms)[::-1]) == suite
+
+
+def test_ml_dsa_44_is_post_quantum_and_part_of_no_suite() -> None:
+    """It signs checkpoints of the log; every other algorithm signs messages."""
+    assert [item for item in Algorithm if not signs_messages(item)] == [Algorithm.ML_DSA_44]
+    assert [item for item in Algorithm if is_post_quantum(item)] == [
+        Algorithm.ML_DSA_65,
+        Algorithm.ML_DSA_44,
+    ]
 
 
 @pytest.mark.parametrize("algorithm", Algorithm)

@@ -26,6 +26,7 @@ from tests.keys.support import NOW, TYP, raw_jws, record, seeded_signer, trustin
 ED = seeded_signer(Algorithm.ED25519)
 ES = seeded_signer(Algorithm.ES256)
 PQ = seeded_signer(Algorithm.ML_DSA_65)
+LOG = seeded_signer(Algorithm.ML_DSA_44)
 TRUST = trusting(ED, ES, PQ)
 
 
@@ -155,6 +156,27 @@ def test_post_quantum_alone_and_two_classical_are_no_suite() -> None:
     both = {**one, "signatures": one["signatures"] + two["signatures"]}
     with pytest.raises(SuiteNotAcceptedError):
         check(json.dumps(both).encode())
+
+
+def test_a_key_for_checkpoints_signs_no_message() -> None:
+    """ML-DSA-44 is refused when signing, and at the door, alone and beside a good signature."""
+    for signers in ([LOG], [ED, LOG], [PQ, LOG]):
+        with pytest.raises(ValueError, match="no message is signed with"):
+            jws.sign(b"p", TYP, signers)
+    forged = raw_jws({"alg": "ML-DSA-44", "kid": LOG.key_id, "typ": TYP}, b"p", LOG)
+    beside = json.loads(jws.sign(b"p", TYP, [ED]))
+    beside["signatures"] += json.loads(forged)["signatures"]
+    for raw in (forged, json.dumps(beside).encode()):
+        with pytest.raises(MalformedJwsError) as caught:
+            check(raw, trusting(ED, LOG))
+        assert caught.value.reason == JwsFault.ALGORITHM_NOT_ALLOWED
+
+
+def test_no_policy_can_allow_a_key_for_checkpoints() -> None:
+    """Its own key document opens, as proof of possession; verified as a message it is not."""
+    document = jws.open_signed(jws.sign(b"p", jws.KEY_DOCUMENT_TYP, [LOG]), jws.KEY_DOCUMENT_TYP)
+    with pytest.raises(SuiteNotAcceptedError):
+        jws.verify(document, trusting(LOG), "THA01", NOW)
 
 
 @pytest.mark.parametrize("signers", [[], [ED, ES], [PQ, PQ], [ED, ES, PQ], [ED, ED]])

@@ -208,3 +208,13 @@ def test_an_end_without_a_successor_is_marked() -> None:
     successor = record(seeded_signer(seed="next"), valid_from=NOW + DAY, valid_until=None)
     [found] = expiring([soon, successor], NOW, DAY)
     assert found.has_successor
+
+
+def test_a_key_for_checkpoints_neither_succeeds_a_message_key_nor_becomes_one() -> None:
+    """ML-DSA-44 signs in no suite, so it takes over from no key and no rotation brings it."""
+    log = seeded_signer(Algorithm.ML_DSA_44)
+    soon = record(seeded_signer(Algorithm.ML_DSA_65), valid_until=NOW + DAY)
+    [found] = expiring([soon, record(log, valid_until=None)], NOW, DAY)
+    assert not found.has_successor
+    with pytest.raises(AlgorithmBelowPolicyError):
+        plan_rotation([OLD, PQ], public(log), NOW + DAY, DAY, NOW)
