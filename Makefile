@@ -17,8 +17,9 @@ help:  ## List the commands
 setup: $(STAMP)  ## Make .venv with the locked libraries; instant when nothing changed
 
 # The interpreter is looked at before it makes the virtualenv; then every library is checked against
-# its hash, and the project itself is linked in.
-$(STAMP): requirements.lock pyproject.toml
+# its hash, and the project itself is linked in. The second list is a transparency log by other
+# hands, which our tests check ours against; it asks for a newer Python than it needs.
+$(STAMP): requirements.lock requirements-crosscheck.lock pyproject.toml
 	@test -x $(BIN)/python \
 	  || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "ITMO Hub needs Python 3.11 or newer, but '$(PYTHON)' is:" \
@@ -27,6 +28,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --ignore-requires-python --require-hashes --requirement requirements-crosscheck.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-build-isolation --editable .
 	@touch $@

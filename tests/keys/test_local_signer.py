@@ -19,7 +19,6 @@ from keys.local_signer import LocalSigner, generate_key, require_private_key
 from keys.signer import Signer
 from tests.keys.support import seeded_key, seeded_signer
 
-
 SIGNATURE_BYTES = {"Ed25519": 64, "ES256": 64, "ML-DSA-65": 3309, "ML-DSA-44": 2420}
 
 
