@@ -77,7 +77,8 @@ class Outcome:
 class Receipt:
     """The hub has the envelope, and this is what it decided.
 
-    ``log_index`` is None when nothing was recorded (read-only messages). ``rulebook`` is the
+    ``log_index`` is None when nothing was recorded (read-only messages). ``entry_salt`` opens the
+    commitments of the log's entry there, to the envelope and to this receipt. ``rulebook`` is the
     date of the check catalogue that was applied.
     """
 
@@ -88,6 +89,7 @@ class Receipt:
     envelope_sha256: str
     received_at: str
     log_index: int | None
+    entry_salt: str | None
     rulebook: str
     outcomes: tuple[Outcome, ...]
 
@@ -115,25 +117,32 @@ class Notice:
 class DeliveryItem:
     """All that one log entry means for one recipient.
 
-    ``envelope`` is the sender's original bytes as text. ``verdicts`` stand exactly when it does.
+    ``envelope`` is the sender's original bytes as text. ``verdicts`` and ``entry_salt`` (which
+    opens the entry's commitment to it) stand exactly when it does.
     """
 
     sequence: int
     log_index: int
     recorded_at: str
     envelope: str | None = None
+    entry_salt: str | None = None
     verdicts: tuple[Verdict, ...] = ()
     notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Items of one recipient's own sequence, gap-free, in order."""
+    """Items of one recipient's own sequence, gap-free, in order.
+
+    ``log_index`` is the delivery's own place in the log, ``entry_salt`` opens the entry there.
+    """
 
     protocol: str
     sender: str
     recipient: str
     first_sequence: int
     last_sequence: int
+    log_index: int
+    entry_salt: str
     created_at: str
     items: tuple[DeliveryItem, ...]

@@ -95,6 +95,8 @@ def show_transfer(
 
 def _event(logged: LoggedEnvelope, transfer_id: str) -> dict[str, Any]:
     """Return one envelope of the timeline: what it said of the transfer, and the answer."""
+    if logged.body is None or logged.receipt is None:
+        return _shown(logged, "(erased)", "(erased)", None)
     outcomes = {
         one["message_id"]: one
         for one in json.loads(open_signed(logged.receipt, RECEIPT_TYP).payload)["outcomes"]
@@ -105,6 +107,13 @@ def _event(logged: LoggedEnvelope, transfer_id: str) -> dict[str, Any]:
         if getattr(message.body, "transfer_id", None) == transfer_id
     )
     outcome = outcomes[said.message_id]
+    body = json_codec.encode_body(json_codec.decode_body(said.type, 1, said.body))
+    return _shown(logged, said.type, f"{outcome['outcome']} ({outcome['name']})", body)
+
+
+def _shown(
+    logged: LoggedEnvelope, type_: str, outcome: str, body: dict[str, Any] | None
+) -> dict[str, Any]:
     return {
         "log_index": logged.log_index,
         "received_at": logged.received_at,
@@ -112,7 +121,7 @@ def _event(logged: LoggedEnvelope, transfer_id: str) -> dict[str, Any]:
         "recipient": logged.recipient,
         "envelope_id": logged.envelope_id,
         "envelope_sha256": logged.sha256,
-        "type": said.type,
-        "outcome": f"{outcome['outcome']} ({outcome['name']})",
-        "body": json_codec.encode_body(json_codec.decode_body(said.type, 1, said.body)),
+        "type": type_,
+        "outcome": outcome,
+        "body": body,
     }

@@ -28,6 +28,7 @@ STATUS: Final = {
     ResponseCode.SIGNATURE_SUITE_NOT_ALLOWED: 401,
     ResponseCode.SENDER_UNKNOWN: 401,
     ResponseCode.ENVELOPE_ID_REUSED: 409,
+    ResponseCode.ANSWER_ERASED: 410,
     ResponseCode.PROTOCOL_NOT_SUPPORTED: 422,
     ResponseCode.PAYLOAD_NOT_AN_ENVELOPE: 422,
     ResponseCode.HUB_OVERLOADED: 503,

@@ -47,6 +47,7 @@ class ResponseCode(IntEnum):
     HUB_OVERLOADED = 1018
     HUB_UNAVAILABLE = 1019
     PAYLOAD_NOT_AN_ENVELOPE = 1020
+    ANSWER_ERASED = 1021
     # 2xxx: who may say this to whom, now
     RECIPIENT_UNKNOWN = 2001
     RECIPIENT_NOT_FOR_TYPE = 2002
@@ -87,6 +88,7 @@ class ResponseCode(IntEnum):
     KEY_CHANGE_REFUSED = 4012
     CURSOR_INVALID = 4013
     TRANSFER_MODE_DIFFERS = 4014
+    DELIVERY_ERASED = 4015
     # 50xx: units
     BLOCK_UNKNOWN = 5001
     BLOCK_NOT_HELD = 5002

@@ -5,7 +5,6 @@ says who did it and why. It works beside a running hub: the hub sees the changed
 commit.
 """
 
-import json
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -22,11 +21,12 @@ from hub.international_registry.accounts import ACCOUNT_TYPES, Account
 from hub.international_registry.units import LedgerBlock, Range, Series
 from hub.protocol.limits import Limits
 from hub.services import reference_data
+from hub.services.acts import act_row
 from hub.services.batch_work import BatchWork, OutgoingItem
 from hub.services.load_facts import HubIdentity, Needs, load_needs
-from hub.services.record_batch import file_items, record_work
+from hub.services.record_batch import act_leaf, file_items, record_work
 from hub.services.reference_data import ReferenceData
-from hub.store import envelopes, mailboxes, reference
+from hub.store import envelopes, log, mailboxes, reference
 from hub.store import head as heads
 from hub.store.database import Database
 from hub.store.head import Head
@@ -126,22 +126,26 @@ class Administration:
                 for code in recipients:
                     item = OutgoingItem(head.log_index + 1, notices=[(type_, body)])
                     outgoing.setdefault(code, []).append(item)
-            file_items(connection, outgoing, act.at)
-            envelopes.add_act(
-                connection,
-                log_index=head.log_index + 1,
+            told = file_items(connection, outgoing, act.at)
+            row = act_row(
+                head.log_index + 1,
                 at=act.at,
                 kind=kind,
                 actor=act.actor,
                 subject=subject,
                 reason=act.reason,
-                detail=json.dumps(detail, sort_keys=True),
+                detail=detail,
             )
+            envelopes.add_acts(connection, [row])
+            hub = self._identity.hub
+            central = {hub, self._identity.international_registry}
+            leaf = act_leaf(row, hub, set(told) - central)
             after = Head(
-                head.log_index + 1,
-                head.next_block_id,
-                head.trust_version + trust,
-                head.reference_version + 1,
+                log_index=head.log_index + 1,
+                compact_range=log.append(connection, head, [leaf]),
+                next_block_id=head.next_block_id,
+                trust_version=head.trust_version + trust,
+                reference_version=head.reference_version + 1,
             )
             heads.advance(connection, head, after)
 
@@ -284,17 +288,16 @@ class Administration:
             for item in chain.from_iterable(work.outgoing.values()):
                 for type_, body in item.notices:
                     assert_notice_valid(type_, body)
-            envelopes.add_act(
-                connection,
-                log_index=work.log_index,
+            row = act_row(
+                work.log_index,
                 at=act.at,
                 kind=kind,
                 actor=act.actor,
                 subject=subject,
                 reason=act.reason,
-                detail="{}",
+                detail={},
             )
-            record_work(connection, interning, work, head, [])
+            record_work(connection, interning, work, head, [], [row])
 
     def lift_suspension(self, level: str, subject: str, act: Act) -> None:
         """Lift a suspension."""

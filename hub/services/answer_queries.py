@@ -20,7 +20,7 @@ from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
 from hub.services import outcomes
-from hub.services.deliver import DeliveryMaker
+from hub.services.deliver import DeliveryErasedError, DeliveryMaker
 from hub.services.handlers.transfers import status_of
 from hub.services.load_facts import HubIdentity
 from hub.services.receive_envelopes import EnvelopeReceiver
@@ -154,6 +154,8 @@ class Questions:
             result = _READERS[said.type](self, context, facts)
         except CursorInvalidError as error:
             return outcomes.refused_for(said.message_id, ResponseCode.CURSOR_INVALID, str(error))
+        except DeliveryErasedError as error:
+            return outcomes.refused_for(said.message_id, ResponseCode.DELIVERY_ERASED, str(error))
         return outcomes.accepted(said.message_id, result, drafts)
 
     def _facts(self, context: MessageContext) -> Facts:
@@ -185,10 +187,8 @@ class Questions:
         delivery, waiting = self._maker.fetch(
             self._database, context.sender, body.after_sequence, self._clock(), body.items_max
         )
-        return {
-            "delivery": None if delivery is None else delivery.body.decode(),
-            "waiting": waiting,
-        }
+        body_text = None if delivery is None or delivery.body is None else delivery.body.decode()
+        return {"delivery": body_text, "waiting": waiting}
 
     def _holdings(self, context: MessageContext, facts: Facts) -> dict[str, Any]:
         body: Any = context.body

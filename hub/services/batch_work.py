@@ -45,13 +45,16 @@ class OutgoingItem:
 
 @dataclass(slots=True)
 class ParticipantChanges:
-    """What session messages change about participants."""
+    """What session messages change about participants.
+
+    ``acknowledged`` is the last item a recipient has, and the log index of the envelope saying so.
+    """
 
     delivery_modes: dict[str, str] = field(default_factory=dict)
     new_keys: list[KeyRecord] = field(default_factory=list)
     ended_keys: dict[str, datetime] = field(default_factory=dict)
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
-    acknowledged: dict[str, int] = field(default_factory=dict)
+    acknowledged: dict[str, tuple[int, int]] = field(default_factory=dict)
     resends: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property

@@ -55,23 +55,22 @@ def check_exchange(database: Database) -> list[str]:
 
 
 def _log_faults(connection: Connection) -> Iterator[str]:
-    """Every index from 1 to the head is exactly one envelope or one act."""
+    """Every index from 1 to the head is exactly one envelope, one act or one delivery."""
     head = heads.read(connection)
     counted = 0
-    for table in (envelope, act):
+    for table in (envelope, act, delivery):
         count, highest = connection.execute(select(func.count(), func.max(table.c.log_index))).one()
         counted += count
         if highest is not None and highest > head.log_index:
             yield f"{table.name} {highest} lies beyond the head {head.log_index}"
     if counted != head.log_index:
         yield f"the head counts {head.log_index} entries, the tables hold {counted}"
-    both = connection.execute(
-        select(func.count()).select_from(
-            envelope.join(act, envelope.c.log_index == act.c.log_index)
-        )
-    ).scalar_one()
-    if both:
-        yield f"{both} log indices are both an envelope and an act"
+    for one, other in ((envelope, act), (envelope, delivery), (act, delivery)):
+        both = connection.execute(
+            select(func.count()).select_from(one.join(other, one.c.log_index == other.c.log_index))
+        ).scalar_one()
+        if both:
+            yield f"{both} log indices are both in {one.name} and in {other.name}"
 
 
 def _mailbox_faults(connection: Connection) -> Iterator[str]:

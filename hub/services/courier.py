@@ -212,6 +212,7 @@ class Courier:
         endpoint = self._participants()[recipient].endpoint
         assert endpoint is not None
         try:
+            assert delivery.body is not None, "only acknowledged deliveries are erased"
             answer = await self._post(endpoint, delivery.body)
             crash_points.reach("push.before_acknowledgement")
             receipt = await self._submit(answer)

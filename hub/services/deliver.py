@@ -2,14 +2,15 @@
 
 1. Asked to resend: the stored delivery that holds the item asked for, unchanged.
 2. A stored delivery not yet acknowledged: the same bytes again.
-3. Otherwise the items after the last stored delivery, up to the limits, sealed and stored now.
+3. Otherwise the items after the last stored delivery, up to the limits, sealed and stored now, and
+   a leaf of the transparency log.
 
 One transaction serves all recipients that are ready. The mailbox rows are locked, so that two hub
 processes never cut a recipient's items into different deliveries.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,12 +21,20 @@ from hub.protocol.envelopes import DELIVERY_TYP, PROTOCOL, digest
 from hub.protocol.limits import Limits
 from hub.protocol.retry_schedule import RetrySchedule
 from hub.services import crash_points
-from hub.store import mailboxes
+from hub.services.acts import new_salt
+from hub.store import head as heads
+from hub.store import log, mailboxes
 from hub.store.database import Database
-from hub.store.mailboxes import Delivery, Mailbox, MailboxItem
+from hub.store.log import PendingEntry
+from hub.store.mailboxes import Delivery, Mailbox, ReadyItem
+from hub.transparency_log.entries import encode_salt
 from keys.jws import sign
 from keys.signer import Signer
 from message_schemas import timestamps
+
+
+class DeliveryErasedError(Exception):
+    """The delivery asked for was acknowledged, and erased after the time of retention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +51,14 @@ class DeliveryMaker:
         """Return the delivery to send next to each of ``recipients`` that has one."""
         ready: list[Delivery] = []
         with database.writing() as connection:
+            batch = _Sealing(self, connection, now)
             for mailbox in mailboxes.lock(connection, recipients):
                 if mailbox.next_attempt_at is not None and now < mailbox.next_attempt_at:
                     continue  # new items do not cut a back-off short
-                delivery = self._next(connection, mailbox, mailbox.acknowledged_sequence, now)
+                delivery = batch.next_of(mailbox)
                 if delivery is not None:
                     ready.append(delivery)
-            mailboxes.add_deliveries(connection, [one for one in ready if one.is_new])
+            batch.store()
             crash_points.reach("delivery.before_commit")
         crash_points.reach("delivery.after_commit")
         return ready
@@ -64,92 +74,157 @@ class DeliveryMaker:
         """Return the delivery with the item after ``after``, and how many items follow it.
 
         ``items_max`` bounds a delivery that is made now; a stored one stays as it is.
+        Raises DeliveryErasedError when it was stored and erased.
         """
         with database.writing() as connection:
+            batch = _Sealing(self, connection, now)
             locked = mailboxes.lock(connection, [recipient])
             if not locked:
                 return None, 0
             mailbox = locked[0]
-            delivery = self._stored_or_new(connection, mailbox, after, now, items_max)
-            if delivery is not None and delivery.is_new:
-                mailboxes.add_deliveries(connection, [delivery])
+            delivery = batch.stored_or_new(mailbox, after, items_max)
+            if delivery is not None and delivery.body is None:
+                raise DeliveryErasedError(
+                    f"items {delivery.first_sequence} to {delivery.last_sequence} were delivered "
+                    f"and acknowledged at {delivery.acknowledged_at}"
+                )
+            batch.store()
             crash_points.reach("delivery.before_commit")
         crash_points.reach("delivery.after_commit")
         last = mailbox.last_sequence
         return delivery, last - (delivery.last_sequence if delivery else min(after, last))
 
-    def _next(
-        self, connection: Connection, mailbox: Mailbox, after: int, now: datetime
-    ) -> Delivery | None:
+
+class _Sealing:
+    """One transaction's deliveries: each new one is sealed with its place in the log."""
+
+    def __init__(self, maker: DeliveryMaker, connection: Connection, now: datetime) -> None:
+        self._maker = maker
+        self._connection = connection
+        self._now = now
+        # Before the mailboxes, as every writer does: two processes cannot wait for each other.
+        self._head = heads.lock(connection)
+        self._sealed: list[Delivery] = []
+
+    def next_of(self, mailbox: Mailbox) -> Delivery | None:
         """Return what is to be pushed next, honouring a request to send again."""
+        after = mailbox.acknowledged_sequence
         if mailbox.resend_from is None or mailbox.resend_to is None:
-            return self._stored_or_new(connection, mailbox, after, now)
-        again = mailboxes.delivery_after(connection, mailbox.recipient, mailbox.resend_from - 1)
+            return self.stored_or_new(mailbox, after)
+        connection, recipient = self._connection, mailbox.recipient
+        again = mailboxes.delivery_after(connection, recipient, mailbox.resend_from - 1)
         asked = again is not None and again.first_sequence <= mailbox.resend_to
-        if again is None or again.acknowledged_at is None or not asked:
-            mailboxes.request_resend(connection, mailbox.recipient, None)
-            return self._stored_or_new(connection, mailbox, after, now)
+        gone = again is None or again.acknowledged_at is None or again.body is None
+        if again is None or gone or not asked:
+            mailboxes.request_resend(connection, recipient, None)
+            return self.stored_or_new(mailbox, after)
         rest = (again.last_sequence + 1, mailbox.resend_to)
-        mailboxes.request_resend(connection, mailbox.recipient, rest)
+        mailboxes.request_resend(connection, recipient, rest)
         return again
 
-    def _stored_or_new(
-        self,
-        connection: Connection,
-        mailbox: Mailbox,
-        after: int,
-        now: datetime,
-        items_max: int | None = None,
+    def stored_or_new(
+        self, mailbox: Mailbox, after: int, items_max: int | None = None
     ) -> Delivery | None:
+        """Return the stored delivery with the item after ``after``, or seal the next one."""
         if mailbox.last_sequence <= after:
             return None
         if after < mailbox.stored_sequence:
-            return mailboxes.delivery_after(connection, mailbox.recipient, after)
+            return mailboxes.delivery_after(self._connection, mailbox.recipient, after)
         # The next delivery begins where the stored ones end.
-        limit = min(items_max or self.limits.delivery_items_max, self.limits.delivery_items_max)
-        items = mailboxes.items_after(connection, mailbox.recipient, mailbox.stored_sequence, limit)
-        return self.seal(mailbox.recipient, _within(items, self.limits.delivery_bytes_max), now)
+        most = self._maker.limits.delivery_items_max
+        limit = min(items_max or most, most)
+        items = mailboxes.items_after(
+            self._connection, mailbox.recipient, mailbox.stored_sequence, limit
+        )
+        within = _within(items, self._maker.limits.delivery_bytes_max)
+        return self._seal(mailbox.recipient, within)
 
-    def seal(
-        self, recipient: str, items: Sequence[tuple[MailboxItem, bytes | None]], now: datetime
-    ) -> Delivery:
-        """Return a signed delivery of the given items."""
-        first, last = items[0][0].sequence, items[-1][0].sequence
+    def _seal(self, recipient: str, items: Sequence[ReadyItem]) -> Delivery:
+        """Return a signed delivery of the given items, at the next index of the log."""
+        first, last = items[0].item.sequence, items[-1].item.sequence
+        log_index = self._head.log_index + len(self._sealed) + 1
+        salt = new_salt()
         payload = {
             "protocol": PROTOCOL,
-            "sender": self.hub,
+            "sender": self._maker.hub,
             "recipient": recipient,
             "first_sequence": first,
             "last_sequence": last,
-            "created_at": timestamps.render(now),
-            "items": [_item(item, envelope) for item, envelope in items],
+            "log_index": log_index,
+            "entry_salt": encode_salt(salt),
+            "created_at": timestamps.render(self._now),
+            "items": [_item(one) for one in items],
         }
-        body = sign(msgspec.json.encode(payload), DELIVERY_TYP, self.signers)
-        return Delivery(recipient, first, last, digest(body), now, None, body, is_new=True)
+        body = sign(msgspec.json.encode(payload), DELIVERY_TYP, self._maker.signers)
+        sealed = Delivery(
+            recipient=recipient,
+            first_sequence=first,
+            last_sequence=last,
+            log_index=log_index,
+            sha256=digest(body),
+            created_at=self._now,
+            acknowledged_at=None,
+            salt=salt,
+            body=body,
+            is_new=True,
+        )
+        self._sealed.append(sealed)
+        return sealed
+
+    def store(self) -> None:
+        """Store the new deliveries, each a leaf of the log, and move the head."""
+        if not self._sealed:
+            return
+        mailboxes.add_deliveries(self._connection, self._sealed)
+        leaves = [_leaf(one, self._maker.hub) for one in self._sealed]
+        after = replace(
+            self._head,
+            log_index=self._sealed[-1].log_index,
+            compact_range=log.append(self._connection, self._head, leaves),
+        )
+        heads.advance(self._connection, self._head, after)
 
 
-def _item(item: MailboxItem, envelope: bytes | None) -> dict[str, Any]:
+def _leaf(sealed: Delivery, hub: str) -> PendingEntry:
+    assert sealed.body is not None
+    assert sealed.salt is not None
+    return PendingEntry(
+        index=sealed.log_index,
+        kind="delivery",
+        at=sealed.created_at,
+        sender=hub,
+        recipient=sealed.recipient,
+        parties=[sealed.recipient],
+        salt=sealed.salt,
+        contents={"delivery": sealed.body},
+    )
+
+
+def _item(ready: ReadyItem) -> dict[str, Any]:
     """Return one item as the wire shows it; verdicts and notices are stored as JSON."""
+    item = ready.item
     shown: dict[str, Any] = {
         "sequence": item.sequence,
         "log_index": item.log_index,
         "recorded_at": timestamps.render(item.recorded_at),
     }
-    if envelope is not None:
-        shown["envelope"] = envelope.decode()
+    if item.carries_envelope:
+        assert ready.envelope is not None, "an envelope is kept until it was delivered"
+        assert ready.salt is not None
+        shown["envelope"] = ready.envelope.decode()
+        shown["entry_salt"] = encode_salt(ready.salt)
         shown["verdicts"] = msgspec.Raw((item.verdicts or "[]").encode())
     if item.notices is not None:
         shown["notices"] = msgspec.Raw(item.notices.encode())
     return shown
 
 
-def _within(
-    items: Sequence[tuple[MailboxItem, bytes | None]], bytes_max: int
-) -> Sequence[tuple[MailboxItem, bytes | None]]:
+def _within(items: Sequence[ReadyItem], bytes_max: int) -> Sequence[ReadyItem]:
     """Return as many items as fit ``bytes_max``, at least one."""
     size = 0
-    for count, (item, envelope) in enumerate(items):
-        size += len(envelope or b"") + len(item.verdicts or "") + len(item.notices or "")
+    for count, one in enumerate(items):
+        item = one.item
+        size += len(one.envelope or b"") + len(item.verdicts or "") + len(item.notices or "")
         if count and size > bytes_max:
             return items[:count]
     return items

@@ -11,11 +11,12 @@ import structlog
 from hub.protocol.limits import Limits
 from hub.protocol.transfer_states import TransferInput, TransferState
 from hub.services import crash_points, reference_data
+from hub.services.acts import act_row
 from hub.services.handlers.transfers import close
 from hub.services.load_facts import HubIdentity, Needs, load_needs
 from hub.services.record_batch import record_work
-from hub.store import envelopes, transfers
 from hub.store import head as heads
+from hub.store import transfers
 from hub.store.database import Database, DatabaseUnavailableError
 from hub.store.interning import Interning
 
@@ -102,17 +103,16 @@ def _expire(
                 previous_sha256=transfer.proposal_sha256,
             )
         work.end_entry()
-        envelopes.add_act(
-            connection,
-            log_index=work.log_index,
+        act = act_row(
+            work.log_index,
             at=now,
             kind="transfers.expired",
             actor=identity.hub,
             subject=f"{len(due)} transfers",
             reason="no answer by respond_by",
-            detail=" ".join(due),
+            detail={"transfers": due},
         )
-        recipients = record_work(connection, interning, work, head, [])
+        recipients = record_work(connection, interning, work, head, [], [act])
         crash_points.reach("sweep.before_commit")
     crash_points.reach("sweep.after_commit")
     return len(due), recipients

@@ -33,6 +33,7 @@ from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
 from hub.services import crash_points, outcomes, reference_data
+from hub.services.acts import new_salt
 from hub.services.batch_work import BatchWork
 from hub.services.load_facts import HubIdentity, load_work
 from hub.services.record_batch import record_work
@@ -43,6 +44,7 @@ from hub.store.database import Database
 from hub.store.envelopes import EnvelopeRow, StoredAnswer
 from hub.store.head import Head
 from hub.store.interning import Interning
+from hub.transparency_log.entries import encode_salt
 from keys.jws import sign
 from keys.signer import Signer
 from keys.trust import TrustStore
@@ -213,7 +215,8 @@ class EnvelopeReceiver:
         ]
         self._forward(item, found, work)
         work.end_entry()
-        receipt = self.seal_receipt(item, found, log_index=log_index, now=work.facts.now)
+        salt = new_salt()
+        receipt = self.seal_receipt(item, found, log_index=log_index, salt=salt, now=work.facts.now)
         return EnvelopeRow(
             log_index=log_index,
             sender=envelope.sender,
@@ -222,6 +225,7 @@ class EnvelopeReceiver:
             recipient=envelope.recipient,
             received_at=work.facts.now,
             key_ids=" ".join(item.key_ids),
+            salt=salt,
             body=item.raw,
             receipt=receipt,
         )
@@ -272,8 +276,9 @@ class EnvelopeReceiver:
         *,
         log_index: int | None,
         now: datetime,
+        salt: bytes | None = None,
     ) -> bytes:
-        """Return the hub-signed receipt of an envelope."""
+        """Return the hub-signed receipt of an envelope; ``salt`` opens the log's entry of it."""
         receipt = Receipt(
             protocol=PROTOCOL,
             receipt_for=item.envelope.envelope_id,
@@ -282,6 +287,7 @@ class EnvelopeReceiver:
             envelope_sha256=item.sha256,
             received_at=timestamps.render(now),
             log_index=log_index,
+            entry_salt=None if salt is None else encode_salt(salt),
             rulebook=rulebook.CURRENT,
             outcomes=tuple(found),
         )
@@ -327,6 +333,9 @@ def _answer(
     envelope = item.envelope
     stored = sealed[envelope.sender, envelope.envelope_id]
     if stored.sha256 == item.sha256:
+        if stored.receipt is None:
+            detail = "its receipt was erased after the time of retention; the log has its entry"
+            return PeerError(ResponseCode.ANSWER_ERASED, detail)
         return stored.receipt
     subject = f"{envelope.sender}/{envelope.envelope_id}"
     detail = f"first seen with digest {stored.sha256}, now with {item.sha256}"

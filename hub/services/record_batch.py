@@ -1,9 +1,13 @@
 """Write what a batch decided: all of it in the transaction that decided it, then the head.
 
-The order of the statements is the same for every writer (ledger, transfers, records, exchange,
+Every envelope and every act of it becomes a leaf of the transparency log in the same transaction:
+nothing has effect that is not in the log, and nothing is in the log without its effect.
+
+The order of the statements is the same for every writer (ledger, transfers, records, exchange, log,
 head), so two hub processes on one database cannot deadlock even without the head's lock.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -11,10 +15,11 @@ import msgspec
 from sqlalchemy import Connection
 
 from hub.services.batch_work import BatchWork, OutgoingItem
-from hub.store import alerts, envelopes, ledger, mailboxes, reference, transfers
+from hub.store import alerts, envelopes, ledger, log, mailboxes, reference, transfers
 from hub.store import head as heads
 from hub.store.head import Head
 from hub.store.interning import Interning
+from hub.store.log import PendingEntry
 from hub.store.mailboxes import MailboxItem
 from message_schemas import json_codec
 
@@ -25,8 +30,12 @@ def record_work(
     work: BatchWork,
     head: Head,
     rows: Sequence[envelopes.EnvelopeRow],
+    acts: Sequence[envelopes.ActRow] = (),
 ) -> list[str]:
-    """Write a batch and advance the head; return the recipients that have new items."""
+    """Write a batch and advance the head; return the recipients that have new items.
+
+    ``rows`` and ``acts`` together are the entries the batch began, each with its log index.
+    """
     now = work.facts.now
     work.facts.window.coalesce()
     changes = work.facts.window.changes()
@@ -35,6 +44,8 @@ def record_work(
     reference_changed = _record_reference(connection, work)
     if rows:
         envelopes.add(connection, rows)
+    if acts:
+        envelopes.add_acts(connection, acts)
     said = work.participant_changes
     acknowledging = said.acknowledged.keys() | said.resends.keys()
     recipients = file_items(connection, work.outgoing, now, also_locked=acknowledging)
@@ -46,12 +57,56 @@ def record_work(
         head,
         Head(
             log_index=work.log_index,
+            compact_range=log.append(connection, head, _leaves(work, rows, acts)),
             next_block_id=changes.next_block_id,
             trust_version=head.trust_version + work.participant_changes.touches_trust,
             reference_version=head.reference_version + reference_changed,
         ),
     )
     return recipients
+
+
+def _leaves(
+    work: BatchWork,
+    rows: Sequence[envelopes.EnvelopeRow],
+    acts: Sequence[envelopes.ActRow],
+) -> list[PendingEntry]:
+    """Return the leaves of a batch, by index; an entry's parties are its sender and who is told."""
+    told: dict[int, set[str]] = defaultdict(set)
+    for recipient, items in work.outgoing.items():
+        for item in items:
+            told[item.log_index].add(recipient)
+    hub = work.facts.hub
+    central = {hub, work.facts.international_registry}
+    leaves = [
+        PendingEntry(
+            index=row.log_index,
+            kind="envelope",
+            at=row.received_at,
+            sender=row.sender,
+            recipient=row.recipient,
+            parties=sorted((told[row.log_index] | {row.sender}) - central),
+            salt=row.salt,
+            contents={"envelope": row.body, "receipt": row.receipt},
+        )
+        for row in rows
+    ]
+    leaves += [act_leaf(act, hub, told[act.log_index] - central) for act in acts]
+    return sorted(leaves, key=lambda leaf: leaf.index)
+
+
+def act_leaf(act: envelopes.ActRow, hub: str, told: Iterable[str]) -> PendingEntry:
+    """Return the leaf of an act: the hub's own word, whoever at the hub did it."""
+    return PendingEntry(
+        index=act.log_index,
+        kind="act",
+        at=act.at,
+        sender=hub,
+        recipient=hub,
+        parties=sorted(told),
+        salt=act.salt,
+        contents={"act": act.document},
+    )
 
 
 def _record_transfers(connection: Connection, work: BatchWork) -> None:
@@ -151,9 +206,8 @@ def _record_session(connection: Connection, work: BatchWork, now: datetime) -> N
     mailboxes.acknowledge(
         connection,
         [
-            (work.mailboxes[recipient], up_to)
-            for recipient, up_to in sorted(changes.acknowledged.items())
-            if up_to > work.mailboxes[recipient].acknowledged_sequence
+            (work.mailboxes[recipient], up_to, log_index)
+            for recipient, (up_to, log_index) in sorted(changes.acknowledged.items())
         ],
         now,
     )

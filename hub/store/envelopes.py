@@ -1,4 +1,7 @@
-"""Envelopes as they came, with the receipts they were given."""
+"""Envelopes as they came, with the receipts they were given; and acts, in the same order.
+
+Body, receipt and salt are None once their time of retention is over: the log's entry stays.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +18,12 @@ class StoredAnswer:
     """What a repeated envelope is compared with and answered by."""
 
     sha256: str
-    receipt: bytes
+    receipt: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeRow:
-    """One envelope to record. ``body`` and ``receipt`` are exact bytes."""
+    """One envelope to record. ``body`` and ``receipt`` are exact bytes; ``salt`` has 16."""
 
     log_index: int
     sender: str
@@ -29,8 +32,24 @@ class EnvelopeRow:
     recipient: str
     received_at: datetime
     key_ids: str
+    salt: bytes
     body: bytes
     receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ActRow:
+    """What the hub or an administrator did by itself. ``document`` is what the log commits to."""
+
+    log_index: int
+    at: datetime
+    kind: str
+    actor: str
+    subject: str
+    reason: str
+    detail: str
+    document: bytes
+    salt: bytes
 
 
 # Statements of the hot path are made once: SQLAlchemy then compiles and keys them once too.
@@ -48,7 +67,7 @@ def find_answers(
 ) -> dict[tuple[str, str], StoredAnswer]:
     """Return the stored answers of those (sender, envelope id) pairs that were seen before."""
     return {
-        (row[0], row[1]): StoredAnswer(row[2], bytes(row[3]))
+        (row[0], row[1]): StoredAnswer(row[2], None if row[3] is None else bytes(row[3]))
         for part in in_parts(ids)
         for row in connection.execute(_FIND_ANSWERS, {"ids": part})
     }
@@ -67,6 +86,7 @@ def add(connection: Connection, rows: Sequence[EnvelopeRow]) -> None:
                 "recipient": row.recipient,
                 "received_at": row.received_at,
                 "key_ids": row.key_ids,
+                "salt": row.salt,
                 "body": row.body,
                 "receipt": row.receipt,
             }
@@ -78,17 +98,21 @@ def add(connection: Connection, rows: Sequence[EnvelopeRow]) -> None:
 def bodies(
     connection: Connection, log_indices: Collection[int]
 ) -> Mapping[int, tuple[bytes, bytes]]:
-    """Return the exact bytes of the envelopes recorded at ``log_indices``, and their receipts."""
+    """Return the exact bytes of the envelopes recorded at ``log_indices``, and their receipts.
+
+    Those that were erased are left out.
+    """
     return {
         row[0]: (bytes(row[1]), bytes(row[2]))
         for part in in_parts(log_indices)
         for row in connection.execute(_BODIES, {"log_indices": part})
+        if row[1] is not None
     }
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedEnvelope:
-    """One recorded envelope as a timeline shows it."""
+    """One recorded envelope as a timeline shows it; without body and receipt once erased."""
 
     log_index: int
     sender: str
@@ -96,8 +120,9 @@ class LoggedEnvelope:
     envelope_id: str
     sha256: str
     received_at: datetime
-    body: bytes
-    receipt: bytes
+    salt: bytes | None
+    body: bytes | None
+    receipt: bytes | None
 
 
 def at(connection: Connection, log_index: int) -> LoggedEnvelope | None:
@@ -110,6 +135,7 @@ def at(connection: Connection, log_index: int) -> LoggedEnvelope | None:
             envelope.c.envelope_id,
             envelope.c.sha256,
             envelope.c.received_at,
+            envelope.c.salt,
             envelope.c.body,
             envelope.c.receipt,
         ).where(envelope.c.log_index == log_index)
@@ -117,26 +143,43 @@ def at(connection: Connection, log_index: int) -> LoggedEnvelope | None:
     return None if row is None else LoggedEnvelope(*row)
 
 
-def add_act(
-    connection: Connection,
-    *,
-    log_index: int,
-    at: datetime,
-    kind: str,
-    actor: str,
-    subject: str,
-    reason: str,
-    detail: str,
-) -> None:
-    """Record what the hub or an administrator did by itself, in the same order as envelopes."""
+_ADD_ACTS = insert(act)
+
+
+def add_acts(connection: Connection, rows: Sequence[ActRow]) -> None:
+    """Record what the hub or administrators did by themselves, in the same order as envelopes."""
     connection.execute(
-        insert(act).values(
-            log_index=log_index,
-            at=at,
-            kind=kind,
-            actor=actor,
-            subject=subject,
-            reason=reason,
-            detail=detail,
-        )
+        _ADD_ACTS,
+        [
+            {
+                "log_index": row.log_index,
+                "at": row.at,
+                "kind": row.kind,
+                "actor": row.actor,
+                "subject": row.subject,
+                "reason": row.reason,
+                "detail": row.detail,
+                "document": row.document,
+                "salt": row.salt,
+            }
+            for row in rows
+        ],
     )
+
+
+def act_at(connection: Connection, log_index: int) -> ActRow | None:
+    """Return the act recorded at ``log_index``, or None if that entry is none."""
+    row = connection.execute(
+        select(
+            act.c.log_index,
+            act.c.at,
+            act.c.kind,
+            act.c.actor,
+            act.c.subject,
+            act.c.reason,
+            act.c.detail,
+            act.c.document,
+            act.c.salt,
+        ).where(act.c.log_index == log_index)
+    ).one_or_none()
+    return None if row is None else ActRow(*row)

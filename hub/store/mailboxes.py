@@ -47,16 +47,30 @@ class MailboxItem:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyItem:
+    """An item with the envelope it carries, if it does: exact bytes, and the entry's salt."""
+
+    item: MailboxItem
+    envelope: bytes | None
+    salt: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """A signed delivery, stored before it is first sent; ``is_new`` until it is stored."""
+    """A signed delivery, stored before it is first sent; ``is_new`` until it is stored.
+
+    ``log_index`` is its leaf; ``salt`` and ``body`` are None once they were erased.
+    """
 
     recipient: str
     first_sequence: int
     last_sequence: int
+    log_index: int
     sha256: str
     created_at: datetime
     acknowledged_at: datetime | None
-    body: bytes
+    salt: bytes | None
+    body: bytes | None
     is_new: bool = False
 
 
@@ -160,6 +174,7 @@ _ITEMS_AFTER = (
         mailbox_item.c.verdicts,
         mailbox_item.c.notices,
         envelope.c.body,
+        envelope.c.salt,
     )
     .outerjoin(
         envelope,
@@ -176,13 +191,13 @@ _ITEMS_AFTER = (
 
 def items_after(
     connection: Connection, recipient: str, sequence: int, limit: int
-) -> list[tuple[MailboxItem, bytes | None]]:
-    """Return up to ``limit`` items after ``sequence`` in order, with the envelope's bytes."""
+) -> list[ReadyItem]:
+    """Return up to ``limit`` items after ``sequence`` in order, with their envelopes."""
     rows = connection.execute(
         _ITEMS_AFTER,
         {"b_recipient": recipient, "b_after": sequence, "b_up_to": sequence + limit},
     )
-    return [(MailboxItem(*row[:7]), row[7]) for row in rows]
+    return [ReadyItem(MailboxItem(*row[:7]), row[7], row[8]) for row in rows]
 
 
 _ADD_DELIVERY = insert(delivery)
@@ -204,8 +219,10 @@ def add_deliveries(connection: Connection, rows: Sequence[Delivery]) -> None:
                 "recipient": row.recipient,
                 "first_sequence": row.first_sequence,
                 "last_sequence": row.last_sequence,
+                "log_index": row.log_index,
                 "sha256": row.sha256,
                 "created_at": row.created_at,
+                "salt": row.salt,
                 "body": row.body,
             }
             for row in rows
@@ -220,9 +237,11 @@ _DELIVERY = select(
     delivery.c.recipient,
     delivery.c.first_sequence,
     delivery.c.last_sequence,
+    delivery.c.log_index,
     delivery.c.sha256,
     delivery.c.created_at,
     delivery.c.acknowledged_at,
+    delivery.c.salt,
     delivery.c.body,
 )
 _DELIVERY_AFTER = (
@@ -266,7 +285,7 @@ _ACKNOWLEDGE_DELIVERIES = (
         delivery.c.last_sequence > bindparam("b_before"),
         delivery.c.last_sequence <= bindparam("b_up_to"),
     )
-    .values(acknowledged_at=bindparam("b_at"))
+    .values(acknowledged_at=bindparam("b_at"), acknowledged_log_index=bindparam("b_log_index"))
 )
 _ACKNOWLEDGE = (
     update(mailbox)
@@ -280,20 +299,29 @@ _ACKNOWLEDGE = (
 )
 
 
-def acknowledge(connection: Connection, up_to: Iterable[tuple[Mailbox, int]], at: datetime) -> None:
-    """Note up to which item recipients have everything; a sign of life ends their back-off."""
+def acknowledge(
+    connection: Connection, up_to: Iterable[tuple[Mailbox, int, int]], at: datetime
+) -> None:
+    """Note up to which item recipients have everything; a sign of life ends their back-off.
+
+    ``up_to`` holds mailbox, last item, and the log index of the envelope that says so.
+    """
     rows = [
         {
             "b_recipient": box.recipient,
             "b_before": box.acknowledged_sequence,
             "b_up_to": last,
             "b_at": at,
+            "b_log_index": log_index,
         }
-        for box, last in up_to
+        for box, last, log_index in up_to
     ]
     if rows:
         connection.execute(_ACKNOWLEDGE_DELIVERIES, rows)
-        connection.execute(_ACKNOWLEDGE, rows)
+        connection.execute(
+            _ACKNOWLEDGE,
+            [{"b_recipient": row["b_recipient"], "b_up_to": row["b_up_to"]} for row in rows],
+        )
 
 
 def note_sign_of_life(connection: Connection, recipients: Collection[str]) -> None:

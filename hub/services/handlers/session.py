@@ -60,9 +60,10 @@ def handle_acknowledgement(context: MessageContext, work: BatchWork) -> Outcome:
 
     def effect() -> dict[str, Any]:
         acknowledged = work.participant_changes.acknowledged
-        before = max(mailbox.acknowledged_sequence, acknowledged.get(context.sender, 0))
-        acknowledged[context.sender] = max(before, body.up_to_sequence)
-        return {"acknowledged_sequence": acknowledged[context.sender]}
+        before, _ = acknowledged.get(context.sender, (mailbox.acknowledged_sequence, 0))
+        if body.up_to_sequence > before:
+            acknowledged[context.sender] = (body.up_to_sequence, work.log_index)
+        return {"acknowledged_sequence": max(before, body.up_to_sequence)}
 
     return judged(context, work, effect)
 
