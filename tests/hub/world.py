@@ -152,6 +152,6 @@ def notices_to(world: World, recipient: str) -> list[tuple[str, Any]]:
         items = mailboxes.items_after(connection, recipient, 0, 1_000)
     return [
         (notice["type"], notice["body"])
-        for item, _ in items
-        for notice in json.loads(item.notices or "[]")
+        for one in items
+        for notice in json.loads(one.item.notices or "[]")
     ]

@@ -3,7 +3,7 @@
 import copy
 import json
 import urllib.request
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import schemathesis
@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from hub.http import openapi, problems
 from hub.http.routes import Door, public_application
 from hub.protocol.limits import Limits
+from hub.services.log_duties import LogDuties
 from hub.services.metrics import Metrics
 from tests.integration.hub_process import HubUnderTest
 
@@ -72,7 +73,8 @@ def test_every_operation_of_the_description_is_tried() -> None:
 
 def test_every_route_is_described_and_every_description_has_a_route() -> None:
     """Address and method, one for one."""
-    door = Door(_refuse, lambda: b"", dict, Limits(), Metrics(), 1.0)
+    log = cast(LogDuties, None)  # nothing is asked of it here
+    door = Door(_refuse, lambda: b"", dict, Limits(), Metrics(), 1.0, log)
     routes = {
         (route.resource.canonical, route.method.lower())
         for route in public_application(door).router.routes()

@@ -100,7 +100,7 @@ EXCHANGE_DAMAGE = {
     "an act lost": ("DELETE FROM act WHERE log_index = 1", "the tables hold"),
     "an index taken twice": (
         "UPDATE act SET log_index = (SELECT max(log_index) FROM envelope) WHERE log_index = 1",
-        "both an envelope and an act",
+        "both in envelope and in act",
     ),
     "an item lost": (
         "DELETE FROM mailbox_item WHERE recipient = 'CHE01' AND sequence = 1",

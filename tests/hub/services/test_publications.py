@@ -85,7 +85,10 @@ def test_the_list_of_participants_is_signed_and_keeps_ended_keys(world: World) -
     world.administration.revoke_key(key_id, act())
     world.say("THA01", HUB, ("participant.hello", {}))  # the next commit sees the change
     data = world.receiver.data
-    raw = publications.participants_document(data, hub=HUB, signers=[seeded_signer(HUB)], now=now())
+    log = {"origin": "itmo-hub.invalid/xhb01", "vkeys": ["a+b+c"]}
+    raw = publications.participants_document(
+        data, hub=HUB, signers=[seeded_signer(HUB)], now=now(), log=log
+    )
     at = now() + timedelta(seconds=1)
     verified = verify(open_signed(raw, "itmo-participants+jws"), data.trust, HUB, at)
     document = json.loads(verified.payload)

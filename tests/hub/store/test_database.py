@@ -80,7 +80,7 @@ def test_what_fails_leaves_nothing_behind(database: Database) -> None:
 def test_a_defect_of_ours_is_not_called_unavailable(database: Database) -> None:
     """A broken constraint is to be seen, not to be retried."""
     with pytest.raises(IntegrityError), database.writing() as connection:
-        connection.execute(text("INSERT INTO head VALUES (1, 0, 1, 1, 1)"))
+        connection.execute(text("INSERT INTO head VALUES (1, 0, '', 1, 1, 1)"))
 
 
 def test_a_reader_cannot_write(database: Database) -> None:

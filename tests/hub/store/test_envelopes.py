@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.store import envelopes
 from hub.store.database import Database
-from hub.store.envelopes import EnvelopeRow, LoggedEnvelope, StoredAnswer
+from hub.store.envelopes import ActRow, EnvelopeRow, LoggedEnvelope, StoredAnswer
 from tests.hub.store.samples import AT, rolled_back
 
 EVERY_BYTE = bytes(range(256))
@@ -20,6 +20,7 @@ ROW = EnvelopeRow(
     recipient="CHE01",
     received_at=AT,
     key_ids="THA01-1",
+    salt=b"salt" * 4,
     body=EVERY_BYTE,
     receipt=EVERY_BYTE[::-1],
 )
@@ -48,7 +49,15 @@ def test_bodies_and_whole_entries_are_found_by_log_index(shared_database: Databa
         assert envelopes.bodies(connection, []) == {}
         logged = envelopes.at(connection, 50)
         assert logged == LoggedEnvelope(
-            50, "THA01", "CHE01", "0197-one", "a" * 64, AT, EVERY_BYTE, EVERY_BYTE[::-1]
+            50,
+            "THA01",
+            "CHE01",
+            "0197-one",
+            "a" * 64,
+            AT,
+            b"salt" * 4,
+            EVERY_BYTE,
+            EVERY_BYTE[::-1],
         )
         assert envelopes.at(connection, 51) is None
 
@@ -64,11 +73,29 @@ def test_neither_an_id_nor_a_log_index_is_given_twice(
             envelopes.add(connection, [replace(ROW, **changes)])  # type: ignore[arg-type]  # fields of the row
 
 
+def test_an_erased_envelope_is_still_known_by_its_id_and_digest(
+    shared_database: Database,
+) -> None:
+    """Its place and digest stay; body, receipt and salt are gone and nobody trips over it."""
+    with rolled_back(shared_database) as connection:
+        envelopes.add(connection, [ROW])
+        connection.execute(
+            text(
+                "UPDATE envelope SET body = NULL, receipt = NULL, salt = NULL WHERE log_index = 50"
+            )
+        )
+        found = envelopes.find_answers(connection, [("THA01", "0197-one")])
+        assert found == {("THA01", "0197-one"): StoredAnswer("a" * 64, None)}
+        assert envelopes.bodies(connection, [50]) == {}
+        logged = envelopes.at(connection, 50)
+        assert logged is not None
+        assert (logged.salt, logged.body, logged.receipt) == (None, None, None)
+
+
 def test_an_act_is_kept_with_who_and_why(shared_database: Database) -> None:
     """An operator's act has a place in the same order as envelopes."""
     with rolled_back(shared_database) as connection:
-        envelopes.add_act(
-            connection,
+        act = ActRow(
             log_index=60,
             at=AT,
             kind="key.revoke",
@@ -76,7 +103,10 @@ def test_an_act_is_kept_with_who_and_why(shared_database: Database) -> None:
             subject="THA01-1",
             reason="lost",
             detail="{}",
+            document=EVERY_BYTE,
+            salt=b"salt" * 4,
         )
-        row = connection.execute(text("SELECT * FROM act WHERE log_index = 60")).mappings().one()
-        assert (row["actor"], row["reason"], row["kind"]) == ("secretariat", "lost", "key.revoke")
+        envelopes.add_acts(connection, [act])
+        assert envelopes.act_at(connection, 60) == act
+        assert envelopes.act_at(connection, 61) is None
         assert envelopes.at(connection, 60) is None

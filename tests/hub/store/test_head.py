@@ -12,10 +12,10 @@ from hub.store.database import Database
 
 
 def test_the_head_moves_from_where_it_was_read(database: Database) -> None:
-    """All four numbers are written, and read back."""
+    """All of it is written, and read back."""
     with database.writing() as connection:
         before = heads.lock(connection)
-        after = heads.Head(before.log_index + 3, 50, before.trust_version + 1, 77)
+        after = heads.Head(before.log_index + 3, b"edge", 50, before.trust_version + 1, 77)
         heads.advance(connection, before, after)
     with database.reading() as connection:
         assert heads.read(connection) == after
@@ -50,6 +50,6 @@ def test_writers_stand_in_line_and_none_fails(database: Database) -> None:
 
 def test_there_is_never_a_second_head(database: Database) -> None:
     """The database itself refuses one."""
-    row = "INSERT INTO head VALUES (2, 0, 1, 1, 1)"
+    row = "INSERT INTO head VALUES (2, 0, '', 1, 1, 1)"
     with pytest.raises(IntegrityError), database.writing() as connection:
         connection.execute(text(row))

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from hub.store import envelopes, mailboxes
 from hub.store.database import Database
-from hub.store.mailboxes import Delivery, MailboxItem
+from hub.store.mailboxes import Delivery, MailboxItem, ReadyItem
 from tests.hub.store.samples import AT, rolled_back
 
 LATER = AT + timedelta(minutes=5)
@@ -33,7 +33,17 @@ def filled(connection: Connection, count: int) -> None:
 
 def store(connection: Connection, first: int, last: int) -> Delivery:
     """Store a delivery of some items of CHE01."""
-    made = Delivery("CHE01", first, last, f"{last:064}", AT, None, b"body %d" % last)
+    made = Delivery(
+        recipient="CHE01",
+        first_sequence=first,
+        last_sequence=last,
+        log_index=500 + last,
+        sha256=f"{last:064}",
+        created_at=AT,
+        acknowledged_at=None,
+        salt=b"salt" * 4,
+        body=b"body %d" % last,
+    )
     mailboxes.add_deliveries(connection, [made])
     return made
 
@@ -41,7 +51,7 @@ def store(connection: Connection, first: int, last: int) -> Delivery:
 def acknowledge(connection: Connection, up_to: int, at: datetime = LATER) -> None:
     """Acknowledge the items of CHE01 up to one."""
     box = mailboxes.load(connection, ["CHE01"])["CHE01"]
-    mailboxes.acknowledge(connection, [(box, up_to)], at)
+    mailboxes.acknowledge(connection, [(box, up_to, 900 + up_to)], at)
 
 
 def test_a_participant_begins_with_an_empty_mailbox(shared_database: Database) -> None:
@@ -67,17 +77,27 @@ def test_items_come_back_in_order_from_where_one_left_off(shared_database: Datab
             connection,
             [
                 envelopes.EnvelopeRow(
-                    number, "THA01", f"id-{number}", "0" * 64, "CHE01", AT, "", b"raw\x00", b""
+                    log_index=number,
+                    sender="THA01",
+                    envelope_id=f"id-{number}",
+                    sha256="0" * 64,
+                    recipient="CHE01",
+                    received_at=AT,
+                    key_ids="",
+                    salt=b"salt" * 4,
+                    body=b"raw\x00",
+                    receipt=b"",
                 )
                 for number in (101, 102)
             ],
         )
         assert mailboxes.items_after(connection, "CHE01", 0, 10) == [
-            (rows[0], None),
-            (rows[1], b"raw\x00"),
-            (rows[2], None),
+            ReadyItem(rows[0], None, None),
+            ReadyItem(rows[1], b"raw\x00", b"salt" * 4),
+            ReadyItem(rows[2], None, None),
         ]
-        assert mailboxes.items_after(connection, "CHE01", 1, 1) == [(rows[1], b"raw\x00")]
+        second = ReadyItem(rows[1], b"raw\x00", b"salt" * 4)
+        assert mailboxes.items_after(connection, "CHE01", 1, 1) == [second]
         assert mailboxes.items_after(connection, "CHE01", 3, 10) == []
         assert mailboxes.load(connection, ["GHA01"])["GHA01"].last_sequence == 1
 

@@ -10,11 +10,12 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
 from hub.store import head as heads
-from hub.store import schema
+from hub.store import log, schema
 from hub.store.database import Database
 from hub.store.head import Head
 from hub.store.schema import SchemaError
 from hub.store.tables import metadata
+from hub.transparency_log.hashing import leaf_hash
 
 
 def test_an_empty_database_is_brought_up_to_the_newest_revision(empty_database: Database) -> None:
@@ -23,7 +24,10 @@ def test_an_empty_database_is_brought_up_to_the_newest_revision(empty_database: 
     schema.require_current(empty_database)
     with empty_database.reading() as connection:
         assert schema.revision_of(connection) == schema.newest_revision()
-        assert heads.read(connection) == Head(0, 1, 1, 1)
+        found = heads.read(connection)
+        genesis = log.entry_at(connection, 0)
+        assert genesis is not None
+        assert found == Head(0, leaf_hash(genesis), 1, 1, 1)
 
 
 def test_a_second_upgrade_changes_nothing(empty_database: Database) -> None:
@@ -31,11 +35,11 @@ def test_a_second_upgrade_changes_nothing(empty_database: Database) -> None:
     schema.upgrade(empty_database)
     with empty_database.writing() as connection:
         before = heads.lock(connection)
-        heads.advance(connection, before, Head(7, 8, 9, 10))
+        heads.advance(connection, before, Head(7, b"edge", 8, 9, 10))
     newest = schema.newest_revision()
     assert schema.upgrade(empty_database) == (newest, newest)
     with empty_database.reading() as connection:
-        assert heads.read(connection) == Head(7, 8, 9, 10)
+        assert heads.read(connection) == Head(7, b"edge", 8, 9, 10)
 
 
 @pytest.mark.postgres
