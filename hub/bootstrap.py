@@ -17,7 +17,7 @@ from aiohttp import web
 
 from hub import jobs
 from hub.config import Settings
-from hub.http.client import PushClient
+from hub.http.client import PushClient, WitnessClient
 from hub.http.routes import Door, operator_application, public_application
 from hub.http.tls import server_context
 from hub.protocol.envelopes import OpenEnvelope
@@ -25,19 +25,24 @@ from hub.protocol.errors import UnavailableError
 from hub.protocol.response_codes import ResponseCode
 from hub.services import expire_transfers, own_participants, publications
 from hub.services.answer_queries import Questions
+from hub.services.collect_cosignatures import Policies
 from hub.services.courier import Courier, Surroundings
 from hub.services.deliver import DeliveryMaker
 from hub.services.handlers import actions, article64, records, session, transfers
 from hub.services.intake import Intake, IntakeLimits
 from hub.services.leadership import Leadership
 from hub.services.load_facts import HubIdentity
+from hub.services.log_duties import LogDuties, LogSurroundings
+from hub.services.log_keys import LogKeys, choose, require_origin
 from hub.services.metrics import Metrics
 from hub.services.news import News
+from hub.services.publish_log import LogPublisher
 from hub.services.receive_envelopes import EnvelopeReceiver, Handler
 from hub.services.start_errors import StartError
 from hub.store import head as heads
 from hub.store import schema
 from hub.store.database import Database, DatabaseUnavailableError
+from hub.transparency_log.policies import Policy, PolicyError
 from keys.signer import Signer
 from keys.signing import open_signer
 
@@ -85,6 +90,27 @@ def open_signers(settings: Settings) -> list[Signer]:
     return [open_signer(uri, participant=settings.hub_code) for uri in settings.signers]
 
 
+def open_log_keys(settings: Settings, signers: list[Signer]) -> LogKeys:
+    """Open the keys of the transparency log. Raises StartError, keys.errors.KeysError."""
+    own, settling = (
+        None if uri is None else open_signer(uri, participant=settings.hub_code)
+        for uri in (settings.log_signer, settings.log_settlement_signer)
+    )
+    return choose(settings.origin, signers, own, settling)
+
+
+def log_policies(settings: Settings) -> Policies:
+    """Read the policies of the log's witnesses. Raises StartError naming file, line and remedy."""
+
+    def read(path: Path | None) -> Policy | None:
+        try:
+            return None if path is None else Policy.parse(path.read_bytes())
+        except (OSError, PolicyError) as error:
+            raise StartError(f"the policy {path} cannot be used: {error}") from error
+
+    return Policies(read(settings.witness_policy), read(settings.settlement_policy))
+
+
 def ensure_own_participants(
     database: Database, settings: Settings, signers: list[Signer], now: datetime
 ) -> None:
@@ -118,7 +144,9 @@ def open_database(settings: Settings, *, create: bool = False) -> Database:
 class HubProcess:
     """One hub, put together and not yet started."""
 
-    def __init__(self, settings: Settings, database: Database, signers: list[Signer]) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, signers: list[Signer], log_keys: LogKeys
+    ) -> None:
         self.settings = settings
         self.database = database
         self.signers = signers
@@ -144,6 +172,8 @@ class HubProcess:
         self._push = PushClient(
             timeout_seconds=settings.push_timeout_seconds, allow_http=settings.allow_http_endpoints
         )
+        self._witness_client = WitnessClient()
+        self.log = self._make_log(log_keys)
         self.courier = self._make_courier()
         self._scheduler = jobs.schedule(self._jobs())
 
@@ -189,12 +219,29 @@ class HubProcess:
             around=Surroundings(
                 participants=lambda: self.receiver.data.rows,
                 refresh=self.receiver.look_again,
-                submit=self.intake.submit,
+                submit=self._receive,
                 post=self._push.post,
-                is_leader=lambda: self.leadership.leads,
+                is_leader=self._works,
                 clock=clock,
                 run_blocking=self.intake.run_blocking,
                 count=lambda result: self.metrics.deliveries.labels(result).inc(),
+            ),
+        )
+
+    def _make_log(self, keys: LogKeys) -> LogDuties:
+        settings = self.settings
+        return LogDuties(
+            self.database,
+            keys,
+            log_policies(settings),
+            LogPublisher(self.database, keys, settings.settlement_time),
+            LogSurroundings(
+                is_leader=lambda: self.leadership.leads,
+                run_blocking=self.intake.run_blocking,
+                clock=clock,
+                post=self._witness_client.post,
+                metrics=self.metrics,
+                witness_seconds=settings.witness_seconds,
             ),
         )
 
@@ -210,7 +257,9 @@ class HubProcess:
     async def start(self) -> None:
         """Open the ports and begin to work."""
         await self._push.start()
+        await self._witness_client.start()
         self.leadership.seek()
+        await self.log.begin()
         self.intake.start()
         self.courier.start()
         self._scheduler.start()
@@ -241,13 +290,23 @@ class HubProcess:
 
     def _door(self) -> Door:
         return Door(
-            receive=self.intake.submit,
+            receive=self._receive,
             participants=self._participants,
             health=self._health,
             limits=self.settings.limits,
             metrics=self.metrics,
             request_seconds_max=self.settings.request_seconds_max,
+            log=self.log,
         )
+
+    async def _receive(self, raw: bytes) -> bytes:
+        """Take an envelope, unless the log is halted. Raises PeerError or UnavailableError."""
+        self.log.require_open()
+        return await self.intake.submit(raw)
+
+    def _works(self) -> bool:
+        """Tell whether this process pushes, sweeps and publishes."""
+        return self.leadership.leads and self.log.standing.halted is None
 
     def _participants(self) -> bytes:
         try:
@@ -259,7 +318,11 @@ class HubProcess:
                 ResponseCode.HUB_UNAVAILABLE, "the list cannot be read now", retry_after_seconds=2
             ) from error
         return publications.participants_document(
-            data, hub=self.settings.hub_code, signers=self.signers, now=clock()
+            data,
+            hub=self.settings.hub_code,
+            signers=self.signers,
+            now=clock(),
+            log=self.log.document(),
         )
 
     def _health(self) -> dict[str, Any]:
@@ -272,8 +335,11 @@ class HubProcess:
             # The log has the reason; who asks from outside need not know our database.
             log.warning("database unavailable", detail=str(error))
             parts["database"] = "unavailable"
+        halted = self.log.standing.halted
+        parts["log"] = "published" if halted is None else f"halted: {halted}"
         parts["intake_waiting"] = self.intake.waiting_count
-        parts["status"] = "ready" if parts["database"] == "ready" else "unavailable"
+        ready = parts["database"] == "ready" and halted is None
+        parts["status"] = "ready" if ready else "unavailable"
         return parts
 
     def _jobs(self) -> list[jobs.Job]:
@@ -281,6 +347,8 @@ class HubProcess:
         return [
             jobs.Job("seek-lead", 1.0, self._seek_lead),
             jobs.Job("expire-transfers", self.settings.expiry_sweep_seconds, self._sweep),
+            jobs.Job("publish-log", self.settings.checkpoint_seconds, self.log.publish),
+            jobs.Job("collect-cosignatures", self.settings.witness_seconds, self.log.collect),
         ]
 
     async def _seek_lead(self) -> None:
@@ -288,7 +356,7 @@ class HubProcess:
         self.metrics.queue.set(self.intake.waiting_count)
 
     async def _sweep(self) -> None:
-        if not self.leadership.leads:
+        if not self._works():
             return
         with contextlib.suppress(DatabaseUnavailableError):
             count, recipients = await self.intake.run_blocking(self._expire)
@@ -309,6 +377,7 @@ class HubProcess:
         await self.courier.close()
         await self.intake.close()
         await self._push.close()
+        await self._witness_client.close()
         self.leadership.close()
         self.database.dispose()
 
@@ -317,8 +386,10 @@ def build(settings: Settings) -> HubProcess:
     """Return a hub ready to be started. Raises StartError, SchemaError, KeysError and the like."""
     signers = open_signers(settings)
     database = open_database(settings, create=True)
+    log_keys = open_log_keys(settings, signers)
     ensure_own_participants(database, settings, signers, clock())
-    return HubProcess(settings, database, signers)
+    require_origin(database, log_keys.origin)
+    return HubProcess(settings, database, signers, log_keys)
 
 
 def identity_of(settings: Settings) -> HubIdentity:

@@ -8,6 +8,7 @@ a setting: keys are named by URI, passphrases by the name of a variable or file.
 """
 
 import tomllib
+from datetime import UTC, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,8 @@ from hub.protocol.retry_schedule import RetrySchedule
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Code = Annotated[str, Field(pattern=r"^[A-Z]{3}[0-9]{2}$")]
+LogOrigin = Annotated[str, Field(pattern=r"^[!-*,-~]{1,200}$")]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class SettingsFileError(ValueError):
@@ -61,7 +64,35 @@ class Settings(BaseSettings):
     push_timeout_seconds: PositiveFloat = 30.0
     delivery_poll_seconds: PositiveFloat = Field(0.25, description="look for others' work")
     expiry_sweep_seconds: PositiveFloat = 1.0
+    log_origin: LogOrigin | None = Field(
+        None, description="name of the transparency log; none: itmo-hub.invalid/<hub code>"
+    )
+    log_signer: str | None = Field(
+        None, description="URI of the log's Ed25519 key; none: the hub's first Ed25519 key"
+    )
+    log_settlement_signer: str | None = Field(
+        None, description="URI of an ML-DSA-44 key that signs the settlement too"
+    )
+    checkpoint_seconds: PositiveFloat = Field(1.0, description="time between checkpoints")
+    settlement_at: TimeOfDay = Field("00:10", description="time of the settlement, UTC")
+    witness_policy: FilePath | None = Field(
+        None, description="C2SP tlog-policy file: witnesses and the prompt quorum"
+    )
+    settlement_policy: FilePath | None = Field(
+        None, description="C2SP tlog-policy file: the quorum of settlements"
+    )
+    witness_seconds: PositiveFloat = Field(10.0, description="time between questions to witnesses")
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+
+    @property
+    def origin(self) -> str:
+        """The name of the transparency log: as set, or made of the hub's code."""
+        return self.log_origin or f"itmo-hub.invalid/{self.hub_code.lower()}"
+
+    @property
+    def settlement_time(self) -> time:
+        """The time of day of the settlement, UTC."""
+        return time.fromisoformat(self.settlement_at).replace(tzinfo=UTC)
 
     @field_validator("limits")
     @classmethod

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from hub.http import openapi_log
 from hub.http.problems import STATUS
 from hub.protocol.envelopes import MEDIA_TYPE
 from hub.protocol.limits import Limits
@@ -94,6 +95,7 @@ def _paths(limits: Limits) -> dict[str, Any]:
         "/openapi.json": {"get": _get("This description")},
         "/health/live": {"get": _get("Whether the process runs")},
         "/health/ready": {"get": _ready()},
+        **openapi_log.paths(),
     }
 
 

@@ -112,6 +112,45 @@ def too_slow(detail: str) -> web.Response:
     return response
 
 
+def log_request(detail: str, remedy: str) -> web.Response:
+    """Return the problem of a request to the log that is not of its form."""
+    return _document(
+        400,
+        code=None,
+        name="LOG_REQUEST_MALFORMED",
+        title="The log cannot be asked like this.",
+        detail=detail,
+        remedy=remedy,
+        headers={},
+    )
+
+
+def not_in_log(detail: str, remedy: str) -> web.Response:
+    """Return the problem of something that is not in the log as it is published."""
+    return _document(
+        404,
+        code=None,
+        name="NOT_IN_LOG",
+        title="This is not in the published log.",
+        detail=detail,
+        remedy=remedy,
+        headers={},
+    )
+
+
+def log_not_published(detail: str, remedy: str) -> web.Response:
+    """Return the problem of an entry that no checkpoint covers yet: to be asked again."""
+    return _document(
+        503,
+        code=None,
+        name="LOG_NOT_PUBLISHED_YET",
+        title="No checkpoint covers this yet.",
+        detail=detail,
+        remedy=remedy,
+        headers={"Retry-After": "2"},
+    )
+
+
 def _document(
     status: int,
     *,

@@ -9,12 +9,13 @@ from typing import Any, Final
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from hub.http import openapi, problems
+from hub.http import log_routes, openapi, problems
 from hub.protocol.envelopes import MEDIA_TYPE, signer_of
 from hub.protocol.errors import HubError, PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
 from hub.services import publications
+from hub.services.log_duties import LogDuties
 from hub.services.metrics import Metrics
 
 ACCEPTED_MEDIA_TYPES: Final = frozenset({MEDIA_TYPE, "application/json"})
@@ -30,6 +31,7 @@ class Door:
     limits: Limits
     metrics: Metrics
     request_seconds_max: float
+    log: LogDuties
 
 
 DOOR: Final = web.AppKey("door", Door)
@@ -52,6 +54,7 @@ def public_application(door: Door) -> web.Application:
     application.router.add_get("/openapi.json", get_openapi)
     application.router.add_get("/health/live", get_live)
     application.router.add_get("/health/ready", get_ready)
+    log_routes.add_routes(application, door.log)
     return application
 
 

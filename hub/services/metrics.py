@@ -41,6 +41,29 @@ class Metrics:
         self.leads = Gauge(
             "itmo_hub_leads", "1 when this process pushes and sweeps", registry=self.registry
         )
+        self.log_size = Gauge(
+            "itmo_hub_log_size", "Entries under the newest checkpoint", registry=self.registry
+        )
+        self.checkpoint_age = Gauge(
+            "itmo_hub_log_checkpoint_age_seconds",
+            "Age of the newest checkpoint; it grows while nothing is recorded",
+            registry=self.registry,
+        )
+        self.log_halted = Gauge(
+            "itmo_hub_log_halted",
+            "1 when a witness or the log itself stopped the hub",
+            registry=self.registry,
+        )
+        self.witnesses_behind = Gauge(
+            "itmo_hub_log_witnesses_behind",
+            "Witnesses that did not cosign when asked last (the leader knows)",
+            registry=self.registry,
+        )
+        self.quorum_met = Gauge(
+            "itmo_hub_log_quorum_met",
+            "1 when the prompt quorum cosigned the checkpoint asked about last (the leader knows)",
+            registry=self.registry,
+        )
 
     def refused(self, error: HubError) -> None:
         """Count a problem answered."""

@@ -22,9 +22,12 @@ _NAME_CHARACTERS_MAX = 100
 
 
 def participants_document(
-    data: ReferenceData, *, hub: str, signers: list[Signer], now: datetime
+    data: ReferenceData, *, hub: str, signers: list[Signer], now: datetime, log: dict[str, Any]
 ) -> bytes:
-    """Return the hub-signed list of participants with all their keys, old ones too."""
+    """Return the hub-signed list of participants with all their keys, old ones too.
+
+    ``log``: the name and keys of the transparency log.
+    """
     keys_of: dict[str, list[dict[str, Any]]] = {}
     for record in data.trust.records():
         keys_of.setdefault(record.participant, []).append(
@@ -59,6 +62,7 @@ def participants_document(
             }
             for row in data.rows.values()
         ],
+        "log": log,
     }
     return sign(msgspec.json.encode(payload), PARTICIPANTS_TYP, signers)
 

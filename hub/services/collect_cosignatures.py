@@ -1,0 +1,358 @@
+"""Ask witnesses to cosign checkpoints (C2SP tlog-witness), and take what others bring.
+
+1. Every witness of the policies that has a URL is asked, all at once, each with a time-out. A
+   witness that does not answer is left alone for a while, twice as long each time.
+2. It is told the size it last answered. When it says 409 with another size, it is asked again from
+   there. Lines are verified before they are stored; lines of keys nobody named are ignored.
+3. A settlement comes first: a witness cannot cosign a tree smaller than the last it cosigned.
+4. A witness that holds a larger tree than any we published, or one ours does not continue, is the
+   sign that this database lost its tail or that the log was forked: the log is halted.
+5. A witness that cannot be reached brings its cosignature itself; it is verified the same way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from hub.services import log_standing
+from hub.services.serve_log import LogRequestError, LogServer, NotInLogError, keys_of
+from hub.store import log_checkpoints
+from hub.store.database import Database
+from hub.store.log_checkpoints import StoredCheckpoint, StoredCosignature
+from hub.transparency_log.checkpoints import Checkpoint, read_checkpoint
+from hub.transparency_log.cosignatures import CosignatureError, verify_cosignature
+from hub.transparency_log.notes import NoteError, NoteSignature, VerifierKey, parse_signatures
+from hub.transparency_log.policies import Policy
+from hub.transparency_log.text_forms import parse_number
+from hub.transparency_log.witnessing import SIZE_CONTENT_TYPE, AddCheckpoint
+
+log = structlog.get_logger(__name__)
+
+BACK_OFF_SECONDS_MAX: Final = 600.0
+FRESH: Final = timedelta(seconds=60)
+"""How long a cosignature of an unchanged tree is not asked for again."""
+
+_CLOCK_SKEW: Final = timedelta(seconds=300)
+
+
+class WitnessUnreachableError(Exception):
+    """The witness did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAnswer:
+    """The answer of a witness to ``add-checkpoint``."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+PostToWitness = Callable[[str, bytes], Awaitable[WitnessAnswer]]
+"""Posts a body to a URL within a bounded time. Raises WitnessUnreachableError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Whose cosignatures count: at once, and for settlements. None: no witness is needed."""
+
+    prompt: Policy | None = None
+    settlement: Policy | None = None
+
+    @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """Every witness key of either policy."""
+        found = [key for one in self._both() for key in one.witness_keys]
+        return tuple(dict.fromkeys(found))
+
+    def urls(self) -> dict[VerifierKey, str]:
+        """Return where the witnesses that can be reached are reached, by their key."""
+        found = [pair for one in self._both() for pair in one.witnesses.values()]
+        return {key: url for key, url in found if url is not None}
+
+    def _both(self) -> list[Policy]:
+        return [one for one in (self.prompt, self.settlement) if one is not None]
+
+
+@dataclass(slots=True)
+class _Witness:
+    """What is known of one witness between two rounds. A witness may have two keys at one URL."""
+
+    url: str
+    keys: tuple[VerifierKey, ...]
+    size: int = 0
+    failures: int = 0
+    not_before: datetime | None = None
+    asked_at: dict[int, datetime] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.keys[0].name
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round brought: ``behind`` witnesses did not answer, or hold a tree that was lost."""
+
+    asked: int
+    cosigned: int
+    behind: int
+    quorum_met: bool
+
+
+class _HaltedError(Exception):
+    """A witness knows more of the log than this database, or another log."""
+
+
+class CosignatureCollector:
+    """Collects the cosignatures of one database's checkpoints."""
+
+    def __init__(
+        self, database: Database, policies: Policies, server: LogServer, post: PostToWitness
+    ) -> None:
+        self._database = database
+        self._policies = policies
+        self._server = server
+        self._post = post
+        by_url: dict[str, list[VerifierKey]] = {}
+        for key, url in policies.urls().items():
+            by_url.setdefault(url.rstrip("/"), []).append(key)
+        self._witnesses = [_Witness(url, tuple(keys)) for url, keys in by_url.items()]
+
+    async def collect(
+        self, now: datetime, wait_seconds: float, run_blocking: "RunBlocking"
+    ) -> Round | None:
+        """Ask every witness whose time has come; store what they say. None before a checkpoint.
+
+        ``wait_seconds`` is the first pause after a failure. Raises DatabaseUnavailableError.
+        """
+        targets, accepted_size = await asyncio.to_thread(self._targets)
+        if not targets:
+            return None
+        due = [one for one in self._witnesses if one.not_before is None or one.not_before <= now]
+        results = await asyncio.gather(
+            *(self._ask_all(one, targets, accepted_size, now) for one in due)
+        )
+        lines: list[StoredCosignature] = []
+        causes: list[tuple[str, str]] = []
+        for witness, (got, cause) in zip(due, results, strict=True):
+            lines += got
+            if cause is not None:
+                causes.append((witness.name, cause))
+                continue
+            if witness.failures:
+                pause = min(wait_seconds * 2.0**witness.failures, BACK_OFF_SECONDS_MAX)
+                witness.not_before = now + timedelta(seconds=pause)
+        if lines or causes:
+            await run_blocking(lambda: self._write(lines, causes, now))
+        return await asyncio.to_thread(self._summary, targets[-1], len(due), len(lines))
+
+    def volunteer(self, body: bytes, now: datetime) -> int:
+        """Store cosignatures that a witness brings; return how many.
+
+        ``body``: the size of a published checkpoint on a line, then signature lines. Raises
+        LogRequestError, NotInLogError if no checkpoint of the size is kept.
+        """
+        size, signatures = _read_volunteered(body)
+        with self._database.reading() as connection:
+            checkpoint = log_checkpoints.at_size(connection, size)
+        if checkpoint is None:
+            raise NotInLogError(
+                f"no checkpoint of {size} entries is kept",
+                "Cosign the checkpoint at /checkpoint and bring it within a minute.",
+            )
+        found = self._verified(checkpoint, signatures, self._policies.keys, now)
+        if not found:
+            raise LogRequestError(
+                "no line is a cosignature of this checkpoint by a witness of the policy",
+                "GET /v1/log/policy names the witnesses; have your key entered there first.",
+            )
+        self._write(found, [], now)
+        return len(found)
+
+    def _targets(self) -> tuple[list[StoredCheckpoint], int]:
+        """Return what to have cosigned, the smallest first, and the size of an accepted loss."""
+        with self._database.reading() as connection:
+            standing = log_standing.read(connection)
+            newest = log_checkpoints.newest(connection)
+            settlement = log_checkpoints.newest_settlement(connection)
+        if standing.halted is not None or newest is None:
+            return [], 0
+        targets = [newest]
+        if settlement is not None and settlement.size < newest.size:
+            targets.insert(0, settlement)
+        return targets, standing.accepted_size
+
+    async def _ask_all(
+        self,
+        witness: _Witness,
+        targets: Sequence[StoredCheckpoint],
+        accepted_size: int,
+        now: datetime,
+    ) -> tuple[list[StoredCosignature], str | None]:
+        """Ask one witness about each checkpoint it can still cosign; return lines, or the cause."""
+        got: list[StoredCosignature] = []
+        for target in targets:
+            asked_at = witness.asked_at.get(target.size)
+            if target.size < witness.size or (asked_at is not None and now - asked_at < FRESH):
+                continue
+            try:
+                got += await self._ask(witness, target, accepted_size, now)
+                witness.failures = 0
+                witness.asked_at = {target.size: now}
+            except _HaltedError as error:
+                return got, str(error)
+            except WitnessUnreachableError as error:
+                witness.failures += 1
+                log.warning("a witness did not cosign", witness=witness.name, detail=str(error))
+                break
+        return got, None
+
+    async def _ask(
+        self, witness: _Witness, target: StoredCheckpoint, accepted_size: int, now: datetime
+    ) -> list[StoredCosignature]:
+        """Ask once, and once more from the size the witness names.
+
+        Raises WitnessUnreachableError, _HaltedError.
+        """
+        for _ in range(2):
+            old = min(witness.size, target.size)
+            proof = await asyncio.to_thread(self._server.consistency_between, old, target.size)
+            body = AddCheckpoint(old, tuple(proof), target.note).render().encode()
+            answer = await self._post(f"{witness.url}/add-checkpoint", body)
+            if answer.status == 200:
+                return self._cosigned(witness, target, answer, now)
+            said = _size_of(answer)
+            if answer.status == 409 and said is not None and said != old:
+                witness.size = said
+                await self._require_ours(witness, said, accepted_size)
+                if said > target.size:  # it passed this checkpoint meanwhile
+                    return []
+                continue
+            if answer.status == 422 or (answer.status == 409 and old == target.size):
+                await self._require_continued(witness, old, target.size, accepted_size)
+            break
+        raise WitnessUnreachableError(f"{witness.url} answered {answer.status}")
+
+    def _cosigned(
+        self, witness: _Witness, target: StoredCheckpoint, answer: WitnessAnswer, now: datetime
+    ) -> list[StoredCosignature]:
+        try:
+            lines = parse_signatures(answer.body.decode("utf-8"))
+        except ValueError as error:
+            raise WitnessUnreachableError(f"{witness.url}: {error}") from error
+        found = self._verified(target, lines, witness.keys, now)
+        if not found:
+            raise WitnessUnreachableError(
+                f"{witness.url} answered with no cosignature of {witness.name} that verifies"
+            )
+        witness.size = target.size
+        return found
+
+    async def _require_ours(self, witness: _Witness, said: int, accepted_size: int) -> None:
+        """Raise _HaltedError if the witness cosigned a tree larger than any we published."""
+        newest = await asyncio.to_thread(self._newest)
+        if said <= max(newest.size, accepted_size):  # another process may have published it
+            return
+        raise _HaltedError(
+            f"witness {witness.name} cosigned {said} entries, and the log has {newest.size}: "
+            f"restore the lost tail, or accept the loss (--up-to {said})"
+        )
+
+    async def _require_continued(
+        self, witness: _Witness, old: int, size: int, accepted_size: int
+    ) -> None:
+        """Raise _HaltedError for a tree that ours does not continue, unless it was accepted."""
+        if old == 0 or old <= accepted_size:
+            return
+        raise _HaltedError(
+            f"witness {witness.name} cosigned another tree of {old} entries than the one that "
+            f"begins our {size}: restore the lost tail, or accept the loss (--up-to {old})"
+        )
+
+    def _newest(self) -> StoredCheckpoint:
+        with self._database.reading() as connection:
+            newest = log_checkpoints.newest(connection)
+        assert newest is not None, "witnesses are asked about published checkpoints"
+        return newest
+
+    def _verified(
+        self,
+        checkpoint: StoredCheckpoint,
+        lines: Iterable[NoteSignature],
+        keys: Sequence[VerifierKey],
+        now: datetime,
+    ) -> list[StoredCosignature]:
+        """Return the lines that are cosignatures by one of the keys, and not of the future."""
+        text = Checkpoint.parse(read_checkpoint(checkpoint.note)[1].text)
+        found: list[StoredCosignature] = []
+        for line in lines:
+            for key in keys:
+                if not line.is_by(key):
+                    continue
+                try:
+                    at = verify_cosignature(text, key, line)
+                except CosignatureError:
+                    continue
+                if 0 < at <= (now + _CLOCK_SKEW).timestamp():
+                    key_id = key.key_id.hex()
+                    found.append(
+                        StoredCosignature(checkpoint.size, key.name, key_id, line.line, now)
+                    )
+        return found
+
+    def _write(
+        self,
+        lines: Sequence[StoredCosignature],
+        causes: Sequence[tuple[str, str]],
+        now: datetime,
+    ) -> None:
+        with self._database.writing() as connection:
+            # A checkpoint may have been forgotten meanwhile: its cosignature goes with it.
+            kept = [
+                one for one in lines if log_checkpoints.at_size(connection, one.size) is not None
+            ]
+            log_checkpoints.add_cosignatures(connection, kept)
+            for subject, detail in causes:
+                kind = log_standing.BEHIND_WITNESS
+                log_standing.halt(
+                    connection, kind=kind, subject=subject[:200], detail=detail, at=now
+                )
+
+    def _summary(self, target: StoredCheckpoint, asked: int, cosigned: int) -> Round:
+        with self._database.reading() as connection:
+            known = log_checkpoints.cosignatures(connection, target.size)
+        policy = self._policies.prompt
+        behind = sum(one.failures > 0 or one.size > target.size for one in self._witnesses)
+        met = policy is None or policy.is_met_by(keys_of(policy, known))
+        return Round(asked, cosigned, behind, met)
+
+
+RunBlocking = Callable[[Callable[[], None]], Awaitable[None]]
+"""Runs a function that writes, between two batches of the intake."""
+
+
+def _size_of(answer: WitnessAnswer) -> int | None:
+    """Return the size that a 409 names, or None."""
+    if answer.content_type.partition(";")[0].strip() != SIZE_CONTENT_TYPE:
+        return None
+    try:
+        return parse_number(answer.body.decode("ascii").removesuffix("\n"))
+    except ValueError:
+        return None
+
+
+def _read_volunteered(body: bytes) -> tuple[int, tuple[NoteSignature, ...]]:
+    try:
+        first, _, rest = body.decode("utf-8").partition("\n")
+        return parse_number(first), parse_signatures(rest)
+    except (ValueError, NoteError) as error:
+        raise LogRequestError(
+            f"not a size and signature lines: {error}",
+            "Send the size of the checkpoint on the first line, then one signature line a key "
+            "('— <name> <base64>'), each ending in a newline.",
+        ) from error
