@@ -1,4 +1,4 @@
-"""Cosignatures: the exact bytes of the specification, at the time they say, by the key they name."""
+"""Cosignatures: the bytes of the specification, at the time they say, by the key they name."""
 
 import pytest
 from hypothesis import given
