@@ -171,6 +171,14 @@ act_proposal = Table(
     Column("decided_at", Instant, nullable=True),
 )
 
+act_statement = Table(
+    "act_statement",
+    metadata,
+    # every statement of an administrator that was ever used: none counts twice
+    Column("statement_id", String(36), primary_key=True),
+    Column("log_index", BigInteger, nullable=False),
+)
+
 # --- ledger ------------------------------------------------------------------------------------
 
 series = Table(

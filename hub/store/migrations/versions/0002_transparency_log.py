@@ -22,6 +22,7 @@ def upgrade() -> None:
     _create_log_cosignature()
     _create_administrator()
     _create_act_proposal()
+    _create_act_statement()
 
 
 def downgrade() -> None:
@@ -110,4 +111,13 @@ def _create_act_proposal() -> None:
         sa.Column("decided_by", sa.String(length=100), nullable=True),
         sa.Column("decided_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("proposal_id", name=op.f("pk_act_proposal")),
+    )
+
+
+def _create_act_statement() -> None:
+    op.create_table(
+        "act_statement",
+        sa.Column("statement_id", sa.String(length=36), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("statement_id", name=op.f("pk_act_statement")),
     )
