@@ -1,7 +1,7 @@
 """The queue before the door's transaction: envelopes that arrive together share one commit.
 
-There is no timer. While one batch is being recorded the next one gathers; an idle hub takes a lone
-envelope at once. Two stages overlap: opening (signatures, schema) and recording (the transaction),
+There is no timer. While one batch is being recorded the next one gathers, up to its bounds in
+envelopes and bytes; an idle hub takes a lone envelope at once. Two stages overlap: opening (signatures, schema) and recording (the transaction),
 each in its own thread, so the second core opens batch n+1 while batch n is being committed.
 
 The queue is bounded in envelopes and bytes. When it is full the answer is 503 before any work.
@@ -125,22 +125,22 @@ class Intake:
             self._on_receipt(loop.time() - arrived_at)
         return receipt
 
-    def _take(self) -> list[Waiting]:
-        """Take the next batch off the queue."""
-        size = count = 0
-        for raw, _ in self._waiting[: self._limits.batch_envelopes_max]:
-            if count and size + len(raw) > self._limits.batch_bytes_max:
+    def _take(self, batch: Sequence[Waiting] = ()) -> list[Waiting]:
+        """Take off the queue what fits one batch, beside what that batch has already."""
+        size = before = sum(len(raw) for raw, _ in batch)
+        count = 0
+        for raw, _ in self._waiting[: self._limits.batch_envelopes_max - len(batch)]:
+            if (batch or count) and size + len(raw) > self._limits.batch_bytes_max:
                 break
             size += len(raw)
             count += 1
-        batch = self._waiting[:count]
+        taken = self._waiting[:count]
         del self._waiting[:count]
-        self._waiting_bytes -= size
-        return batch
+        self._waiting_bytes -= size - before
+        return taken
 
     async def _run(self) -> None:
         """Open and record batches, one recording at a time, the next one opened meanwhile."""
-        loop = asyncio.get_running_loop()
         recording: asyncio.Task[None] | None = None
         while True:
             if not self._waiting:
@@ -149,27 +149,45 @@ class Intake:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            batch = self._take()
             now, trust = self._clock(), self._receiver.data.trust
-            raws = [raw for raw, _ in batch]
-            try:
-                opened = await loop.run_in_executor(
-                    self._opening, self._receiver.open_batch, raws, trust, now
-                )
-            except Exception:
-                log.exception("opening a batch failed")
-                _answer_all(batch, _internal())
-                continue
-            self._on_heard(
-                {item.envelope.sender for item in opened if isinstance(item, OpenEnvelope)}
-            )
-            batch, opened = self._without_questions(batch, opened)
-            if recording is not None:
-                await recording
+            batch, opened = await self._open(self._take(), trust, now)
+            while recording is not None and not recording.done():
+                # Whoever arrives while the last batch is being committed joins this one.
+                if more := self._take(batch):
+                    joined, joined_opened = await self._open(more, trust, now)
+                    batch += joined
+                    opened += joined_opened
+                else:
+                    await self._until_arrival_or(recording)
             if batch:
                 recording = asyncio.create_task(self._record(batch, opened, trust, now))
         if recording is not None:
             await recording
+
+    async def _open(
+        self, taken: list[Waiting], trust: TrustStore, now: datetime
+    ) -> tuple[list[Waiting], list[Opened]]:
+        """Open what was taken; return what is to be recorded, questions being answered apart."""
+        raws = [raw for raw, _ in taken]
+        try:
+            opened = await asyncio.get_running_loop().run_in_executor(
+                self._opening, self._receiver.open_batch, raws, trust, now
+            )
+        except Exception:
+            log.exception("opening a batch failed")
+            _answer_all(taken, _internal())
+            return [], []
+        self._on_heard({item.envelope.sender for item in opened if isinstance(item, OpenEnvelope)})
+        return self._without_questions(taken, opened)
+
+    async def _until_arrival_or(self, recording: "asyncio.Task[None]") -> None:
+        """Wait until something more arrives, or the batch being recorded is done."""
+        self._arrived.clear()
+        arrival = asyncio.create_task(self._arrived.wait())
+        try:
+            await asyncio.wait({recording, arrival}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            arrival.cancel()
 
     def _without_questions(
         self, batch: list[Waiting], opened: list[Opened]
