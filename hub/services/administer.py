@@ -20,7 +20,7 @@ from hub.checks.facts import Policy
 from hub.international_registry.accounts import ACCOUNT_TYPES, Account
 from hub.international_registry.units import LedgerBlock, Range, Series
 from hub.protocol.limits import Limits
-from hub.services import reference_data
+from hub.services import log_standing, reference_data
 from hub.services.acts import act_row
 from hub.services.batch_work import BatchWork, OutgoingItem
 from hub.services.load_facts import HubIdentity, Needs, load_needs
@@ -192,6 +192,11 @@ class Administration:
                 raise AdministrationError(f"{code} is {row.state}; it cannot {verb} from there")
             reference.set_participant_state(connection, code, after)
         return after
+
+    def accept_log_loss(self, origin: str, up_to: int, act: Act) -> None:
+        """Go on with what is left of the log, though a witness knew ``up_to`` entries of it."""
+        with self._acting(act, log_standing.LOSS_ACCEPTED, origin, up_to=up_to):
+            pass
 
     def set_delivery(self, code: str, mode: str, endpoint: str | None, act: Act) -> None:
         """Set how a participant receives its deliveries."""
