@@ -33,7 +33,7 @@ from connectors.party_registry.simulator_faults import (
 )
 from connectors.session.context import system_clock
 from connectors.session.session import Session
-from connectors.session.transport import Answer, Problem, Received, Transport, TryLater
+from connectors.session.transport import Answer, Page, Problem, Received, Transport, TryLater
 from hub.protocol.envelopes import MEDIA_TYPE
 from keys.algorithms import Algorithm
 from keys.local_signer import LocalSigner, generate_key
@@ -86,6 +86,14 @@ class _MisbehavingTransport(Transport):
     async def fetch(self, path: str) -> Answer:
         """Fetch without faults."""
         return await self._inner.fetch(path)
+
+    async def fetch_page(self, path: str) -> Page | TryLater:
+        """Fetch without faults."""
+        return await self._inner.fetch_page(path)
+
+    async def post_text(self, path: str, text: str) -> Page | TryLater:
+        """Post without faults."""
+        return await self._inner.post_text(path, text)
 
     async def post_envelope(self, raw: bytes) -> Answer:
         """Post an envelope, with the fault of the moment."""

@@ -34,6 +34,13 @@ class AlarmKind(StrEnum):
     PARTICIPANTS_INVALID = "participants-invalid"
     MESSAGE_REFUSED = "message-refused"
     BOOK_DIFFERS = "book-differs"
+    LOG_FORK = "log-fork"
+    LOG_ROLLED_BACK = "log-rolled-back"
+    LOG_PROOF_INVALID = "log-proof-invalid"
+    LOG_ENTRY_DIFFERS = "log-entry-differs"
+    LOG_COUNTER_GAP = "log-counter-gap"
+    LOG_CHECKPOINT_STALE = "log-checkpoint-stale"
+    LOG_KEY_CHANGED = "log-key-changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,11 @@ def raise_alarm(
     detail: str,
     at: str,
     evidence: bytes | None = None,
-) -> None:
-    """Record that this happened; an open alarm of the kind and reference is counted up."""
+) -> bool:
+    """Record that this happened; an open alarm of the kind and reference is counted up.
+
+    Returns whether a new alarm was opened for it.
+    """
     detail = detail[:_DETAIL_CHARACTERS_MAX]
     if evidence is not None and _count_open_of(connection, kind) >= KEPT_OF_A_KIND_MAX:
         # Whoever can reach the push address could otherwise fill the disk with other bytes.
@@ -71,7 +81,7 @@ def raise_alarm(
         .values(count=alarm.c.count + 1, last_at=at, detail=detail)
     )
     if again.rowcount:
-        return
+        return False
     connection.execute(
         insert(alarm).values(
             kind=kind.value,
@@ -83,6 +93,7 @@ def raise_alarm(
             evidence=None if evidence is None else evidence[:EVIDENCE_BYTES_MAX],
         )
     )
+    return True
 
 
 def _count_open_of(connection: Connection, kind: AlarmKind) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,9 @@ import structlog
 from connectors.session.alarms import AlarmKind, raise_alarm
 from connectors.session.database import Database, Work
 from connectors.session.handler import RegistryHandler, Transaction
+from connectors.session.log import claims
+from connectors.session.log.claims import Claim
+from connectors.session.log.findings import Finding, Pause, record_finding
 from connectors.session.metrics import SessionMetrics
 from connectors.session.settings import SessionSettings
 from connectors.session.transport import Transport
@@ -31,7 +34,10 @@ def system_clock() -> datetime:
 
 @dataclass(slots=True)
 class SessionContext:
-    """One session's shared parts. `trust` is replaced whole when a newer list is believed."""
+    """One session's shared parts. `trust` is replaced whole when a newer list is believed.
+
+    While there is a `pause` nothing is sent and nothing taken.
+    """
 
     settings: SessionSettings
     database: Database
@@ -43,6 +49,8 @@ class SessionContext:
     random: random.Random = field(default_factory=random.Random)
     metrics: SessionMetrics = field(default_factory=SessionMetrics)
     outbox_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    log_nudged: asyncio.Event = field(default_factory=asyncio.Event)
+    pause: Pause | None = None
     loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -60,6 +68,34 @@ class SessionContext:
         """Tell the sender that the outbox changed; may be called from any thread."""
         if self.loop is not None and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.outbox_changed.set)
+
+    def nudge_log(self) -> None:
+        """Tell the monitor that the hub promised an entry; may be called from any thread."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.log_nudged.set)
+
+    def file_claims(self, work: Work, promised: Sequence[Claim]) -> None:
+        """File what the hub promised in this transaction, and nudge the monitor after it."""
+        if promised:
+            claims.file_claims(work.connection, promised, timestamps.render(self.clock()))
+            work.after_commit(self.nudge_log)
+
+    async def find(self, finding: Finding) -> None:
+        """Record what the hub said against itself, and pause if it must."""
+        at = timestamps.render(self.clock())
+        await self.database.write(
+            "log.find", lambda work: record_finding(work.connection, finding, at)
+        )
+        self.note_findings([finding])
+
+    def note_findings(self, findings: Iterable[Finding]) -> None:
+        """Log, count and obey findings that another transaction recorded."""
+        for finding in findings:
+            self.note_alarm(finding.kind, finding.reference, finding.detail)
+            if finding.pauses and self.pause is None:
+                self.pause = Pause(
+                    finding.kind.value, finding.detail, timestamps.render(self.clock())
+                )
 
     def transaction(self, work: Work) -> Transaction:
         """Return the view of an open transaction that a handler may have."""

@@ -92,7 +92,8 @@ class ArrivedItem:
     """One item, verified: the sender's messages that the hub accepted, and the hub's notices.
 
     `envelope` is there if and only if the item carries one, and `envelope_sha256` is the digest
-    of its exact bytes: the `previous_sha256` of an answer. `messages` holds the accepted ones.
+    of its exact bytes, `envelope_raw`: the `previous_sha256` of an answer. `entry_salt` opens the
+    log entry's commitment to them. `messages` holds the accepted ones.
     """
 
     sequence: int
@@ -100,6 +101,8 @@ class ArrivedItem:
     recorded_at: str
     envelope: Envelope | None
     envelope_sha256: str | None
+    envelope_raw: bytes | None
+    entry_salt: str | None
     verdicts: tuple[Verdict, ...]
     messages: tuple[Arrived, ...]
     notices: tuple[Arrived, ...]
@@ -144,6 +147,7 @@ def open_item(item: DeliveryItem, *, trust: Trust, participant: str) -> ArrivedI
     """
     envelope: Envelope | None = None
     envelope_sha256: str | None = None
+    raw: bytes | None = None
     verdicts = item.verdicts
     if item.envelope is not None:
         raw = item.envelope.encode("utf-8")
@@ -161,6 +165,8 @@ def open_item(item: DeliveryItem, *, trust: Trust, participant: str) -> ArrivedI
         item.recorded_at,
         envelope,
         envelope_sha256,
+        raw,
+        item.entry_salt,
         verdicts,
         tuple(_arrived(m, m.message_id, where) for m in said if m.message_id in accepted),
         tuple(_arrived(notice, None, where) for notice in item.notices),

@@ -12,12 +12,15 @@ from typing import Any
 import uuid_utils
 
 from connectors.session.context import SessionContext
+from connectors.session.database import Work
+from connectors.session.log.acknowledgements import note_receipt
+from connectors.session.log.claims import claims_of_receipt
 from connectors.session.outbox import build_envelope
 from connectors.session.participants import Participants
 from connectors.session.receipts import ReceiptInvalidError, open_receipt
 from connectors.session.transport import Problem, Received, TryLater
 from hub.protocol.envelopes import digest
-from message_schemas.envelopes import Outcome
+from message_schemas.envelopes import Outcome, Receipt
 from message_schemas.json_codec import encode_body
 
 __all__ = ["Exchanger", "HubRefusedError", "HubUnavailableError"]
@@ -70,6 +73,8 @@ class Exchanger:
 
     async def post(self, envelope_id: str, message_id: str, raw: bytes) -> Outcome:
         """Post sealed bytes and return the outcome; raises as `ask`."""
+        if (pause := self._context.pause) is not None:
+            raise HubUnavailableError(f"paused since {pause.paused_at}: {pause.detail}")
         answer = await self._context.transport.post_envelope(raw)
         match answer:
             case Problem():
@@ -77,12 +82,27 @@ class Exchanger:
             case TryLater(reason, retry_after):
                 raise HubUnavailableError(reason, retry_after)
             case Received(body):
-                return await self._open(body, envelope_id, message_id, digest(raw))
+                receipt = await self._open(body, envelope_id, message_id, digest(raw))
+                if receipt.log_index is not None:
+                    await self._file(receipt, raw, body)
+                return receipt.outcomes[0]
 
-    async def _open(self, body: bytes, envelope_id: str, message_id: str, sha256: str) -> Outcome:
+    async def _file(self, receipt: Receipt, raw: bytes, body: bytes) -> None:
+        """Keep the receipt of an acknowledgement, and the promise in it."""
+        index = receipt.log_index
+        assert index is not None, "what was not recorded promises nothing"
+        promised = claims_of_receipt(receipt, raw, body, receipt.sender)
+
+        def use(work: Work) -> None:
+            note_receipt(work.connection, receipt.receipt_for, body, index)
+            self._context.file_claims(work, promised)
+
+        await self._context.database.write("inbox.acknowledge", use)
+
+    async def _open(self, body: bytes, envelope_id: str, message_id: str, sha256: str) -> Receipt:
         for attempt in range(2):
             try:
-                receipt = open_receipt(
+                return open_receipt(
                     body,
                     trust=self._context.trust,
                     participant=self._context.settings.participant,
@@ -92,7 +112,6 @@ class Exchanger:
                     now=self._context.clock(),
                     skew=self._context.skew,
                 )
-                return receipt.outcomes[0]
             except ReceiptInvalidError as error:
                 stale = error.key_unknown and attempt == 0
                 if not (stale and await self._participants.refresh()):

@@ -8,6 +8,7 @@ the hub hands out the same bytes again and they are acknowledged again.
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from connectors.session import state
 from connectors.session.alarms import AlarmKind
@@ -18,6 +19,8 @@ from keys.errors import SignerError
 from message_schemas.messages.session import MailboxFetch
 
 __all__ = ["Poller"]
+
+_PAUSED_SECONDS: Final = 1.0
 
 
 class Poller:
@@ -33,6 +36,9 @@ class Poller:
         failures = 0
         while True:
             retry_after: float | None = None
+            if self._context.pause is not None:
+                await asyncio.sleep(_PAUSED_SECONDS)
+                continue
             try:
                 done = await self.fetch_once(self._context.settings.fetch_wait_seconds)
             except HubUnavailableError as error:

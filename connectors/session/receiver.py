@@ -7,13 +7,18 @@
 5. One transaction: each item in order is stored and given its effect by the handler, with the
    answers it submits. Then, and only then, the signed acknowledgement.
 
-Forged or broken: nothing is applied, an alarm keeps the bytes, the answer is 4xx.
+6. The acknowledgement is kept with the items: its entry in the log is ours too. The same delivery
+   again is answered by the same bytes.
+
+While the session is paused nothing is taken: 503. Forged or broken: nothing is applied, an alarm
+keeps the bytes, the answer is 4xx.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from time import perf_counter
 from typing import Final
 
@@ -34,15 +39,20 @@ from connectors.session.deliveries import (
 )
 from connectors.session.exchanger import Exchanger
 from connectors.session.handler import Transaction
+from connectors.session.log.acknowledgements import Given, find_given, store_given
+from connectors.session.log.claims import claims_of_delivery
 from connectors.session.outbox import milliseconds
 from connectors.session.participants import Participants
 from connectors.session.tables import inbox_delivery
+from hub.protocol.envelopes import digest
 from message_schemas import timestamps
 from message_schemas.messages.session import DeliveryAcknowledgement, DeliveryResend
 
 __all__ = ["Acknowledged", "Receiver", "Refused"]
 
 _KEY_RETRY_AFTER_SECONDS: Final = 5
+_PAUSE_RETRY_AFTER_SECONDS: Final = 60
+_SAME_ACKNOWLEDGEMENT: Final = timedelta(days=1)
 # A delivery that overlaps an earlier one may be stored already, by the same bytes.
 _NEW_DELIVERY: Final = insert(inbox_delivery).prefix_with("OR IGNORE")
 
@@ -90,6 +100,9 @@ class Receiver:
         return answer
 
     async def _receive(self, raw: bytes) -> Acknowledged | Refused:
+        if (pause := self._context.pause) is not None:
+            detail = f"paused since {pause.paused_at}: {pause.kind}"
+            return Refused(503, "paused", detail, _PAUSE_RETRY_AFTER_SECONDS)
         for attempt in range(2):
             try:
                 return await self._apply(self._open(raw))
@@ -124,18 +137,45 @@ class Receiver:
         ]
         if len(items) < len(delivery.items):
             await self._compare(checked, applied_through)
+        given = await self._acknowledgement(checked, has_effect=bool(items))
         if items:
             await self._context.database.write(
-                "inbox.apply", lambda work: self._apply_now(work, checked, items)
+                "inbox.apply", lambda work: self._apply_now(work, checked, items, given)
             )
             self._applied_through = delivery.last_sequence
             self._context.metrics.items_applied.inc(len(items))
             self._context.metrics.applied_through.set(delivery.last_sequence)
         reach("inbox.before_acknowledgement")
+        return Acknowledged(given.envelope_id, given.message_id, given.raw, len(items))
+
+    async def _acknowledgement(self, checked: CheckedDelivery, *, has_effect: bool) -> Given:
+        """Return what will be answered: the same bytes when the same delivery comes again soon.
+
+        It is given after the commit only. One of yesterday, or by other keys, is sealed anew.
+        """
+        key_ids = " ".join(signer.key_id for signer in self._context.signers)
+        kept = await self._context.database.read(find_given, checked.sha256)
+        now = self._context.clock()
+        if (
+            kept is not None
+            and kept.key_ids == key_ids
+            and now - timestamps.parse(kept.sealed_at) < _SAME_ACKNOWLEDGEMENT
+        ):
+            return kept
         body = DeliveryAcknowledgement(
-            up_to_sequence=delivery.last_sequence, delivery_sha256=checked.sha256
+            up_to_sequence=checked.delivery.last_sequence, delivery_sha256=checked.sha256
         )
-        return Acknowledged(*self._exchanger.seal("delivery.acknowledgement", body), len(items))
+        envelope_id, message_id, raw = self._exchanger.seal("delivery.acknowledgement", body)
+        at = timestamps.render(now)
+        given = Given(envelope_id, message_id, raw, digest(raw), key_ids, at)
+        if not has_effect:  # otherwise it is stored together with the effect
+
+            def use(work: Work) -> None:
+                store_given(work.connection, given, checked.sha256)
+                self._context.file_claims(work, claims_of_delivery(checked, []))
+
+            await self._context.database.write("inbox.acknowledge", use)
+        return given
 
     async def _load_applied_through(self) -> int:
         # Read once: afterwards this receiver alone moves it, and the transaction asserts so.
@@ -145,7 +185,9 @@ class Receiver:
             )
         return self._applied_through
 
-    def _apply_now(self, work: Work, checked: CheckedDelivery, items: list[ArrivedItem]) -> None:
+    def _apply_now(
+        self, work: Work, checked: CheckedDelivery, items: list[ArrivedItem], given: Given
+    ) -> None:
         transaction = self._context.transaction(work)
         applied_through = state.load_int(work.connection, state.APPLIED_THROUGH)
         assert items[0].sequence == applied_through + 1, "two receivers on one inbox"
@@ -160,6 +202,8 @@ class Receiver:
             },
         )
         inbox.store_items(work.connection, items, checked.sha256, transaction.at)
+        store_given(work.connection, given, checked.sha256)
+        self._context.file_claims(work, claims_of_delivery(checked, items))
         for item in items:
             self._context.handler.item_arrived(transaction, item)
         state.store_int(work.connection, state.APPLIED_THROUGH, items[-1].sequence)

@@ -6,6 +6,7 @@
    next envelope of the line is sealed: one commit an envelope when the line is busy.
 4. No receipt: the attempt is counted and the time of the next is stored. A final answer parks the
    envelope and calls the operator. A receipt that does not fit raises an alarm and is tried again.
+5. While the session is paused nothing is sealed and nothing sent.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from connectors.session.context import SessionContext
 from connectors.session.crash_points import reach
 from connectors.session.database import Work
 from connectors.session.handler import KnownOutcome
+from connectors.session.log.claims import claims_of_receipt
 from connectors.session.outbox import QueuedEnvelope, SentMessage, milliseconds
 from connectors.session.participants import Participants
 from connectors.session.receipts import ReceiptInvalidError, open_receipt
@@ -74,6 +76,8 @@ class Sender:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _start_due(self) -> float:
+        if self._context.pause is not None:
+            return _IDLE_SECONDS_MAX
         try:
             plan = await self._context.database.write("outbox.seal", self._plan)
         except SignerError as error:
@@ -215,6 +219,8 @@ class Sender:
             if outbox_states.record_receipt(
                 work.connection, envelope.envelope_id, body, outcomes, transaction.at
             ):
+                promised = claims_of_receipt(receipt, envelope.raw, body, envelope.recipient)
+                self._context.file_claims(work, promised)
                 for one in known:
                     self._context.handler.outcome_known(transaction, one)
             return self._follow(work, envelope, transaction.now)
@@ -224,6 +230,8 @@ class Sender:
         return following
 
     def _follow(self, work: Work, envelope: QueuedEnvelope, now: datetime) -> QueuedEnvelope | None:
+        if self._context.pause is not None:
+            return None
         busy = list(self._in_flight)
         if outbox.fetch_next(work.connection, envelope.recipient, busy) is not None:
             return None  # an older one goes first, when it is due

@@ -6,7 +6,8 @@
 1. `submit` returns once the messages are durable; sending, retrying and the receipt follow.
 2. Deliveries come by pull (a task of the session) or by push (`push_endpoint` in any aiohttp
    application); both end in `receive`.
-3. Stopping loses nothing: whatever was in the air is sent or fetched again after the next start.
+3. A monitor watches the hub's transparency log; what it finds may pause the session.
+4. Stopping loses nothing: whatever was in the air is sent or fetched again after the next start.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ from connectors.session.context import SessionContext, system_clock
 from connectors.session.database import Database, Work
 from connectors.session.exchanger import Exchanger
 from connectors.session.handler import RegistryHandler, SilentHandler, Transaction
+from connectors.session.log.findings import load_pause
+from connectors.session.log.monitor import LogMonitor
+from connectors.session.log.standing import read_standing
+from connectors.session.log.tables import LOG_METADATA
+from connectors.session.log.witness import Witness, WitnessKey
 from connectors.session.outbox import milliseconds
 from connectors.session.participants import Participants
 from connectors.session.poller import Poller
@@ -48,14 +54,14 @@ T = TypeVar("T")
 
 def open_database(path: Any, *metadata: MetaData) -> Database:
     """Open the session's database, with the tables of the registry beside those of the session."""
-    return Database(path, METADATA, *metadata)
+    return Database(path, METADATA, LOG_METADATA, *metadata)
 
 
 class Session:
     """A participant's end of the exchange. The database stays its owner's to close.
 
     `anchor` holds the hub's public keys as handed over outside the exchange; `signers` is one
-    private key, or two for a hybrid suite.
+    private key, or two for a hybrid suite. `witness_keys` make the session a witness of the log.
 
     Raises:
         ValueError: the anchor is empty or not the hub's, or a signer is another participant's.
@@ -71,6 +77,7 @@ class Session:
         *,
         clock: Callable[[], datetime] = system_clock,
         random_source: random.Random | None = None,
+        witness_keys: Sequence[WitnessKey] = (),
     ) -> None:
         foreign = [s.key_id for s in signers if not s.key_id.startswith(settings.participant)]
         if foreign or not signers:
@@ -82,6 +89,7 @@ class Session:
         self._handler = handler or SilentHandler()
         self._clock = clock
         self._random = random_source or random.Random()  # noqa: S311 - jitter is no secret
+        self._witness_keys = tuple(witness_keys)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -116,9 +124,16 @@ class Session:
         self._exchanger = Exchanger(self.context, self._participants)
         self._receiver = Receiver(self.context, self._participants, self._exchanger)
         self.push_endpoint = PushEndpoint(self._receiver, settings.delivery_bytes_max)
+        self.context.pause = await self.database.read(load_pause)
+        self.witness = Witness(self.context, self._witness_keys) if self._witness_keys else None
+        self.log_monitor = LogMonitor(self.context, self.witness)
         workers = [self._participants.keep_fresh(), Sender(self.context, self._participants).run()]
         if settings.delivery_mode == "pull":
             workers.append(Poller(self.context, self._exchanger, self._receiver).run())
+        if settings.log_seconds > 0:
+            workers.append(self.log_monitor.run())
+            if settings.log_audit_at:
+                workers.append(self.log_monitor.run_daily())
         self._tasks = [asyncio.create_task(worker) for worker in workers]
 
     def make_transport(self, client: aiohttp.ClientSession) -> Transport:
@@ -192,4 +207,5 @@ class Session:
         self.context.metrics.open_alarms.set(open_alarms)
         applied = await self.database.read(state.load_int, state.APPLIED_THROUGH)
         self.context.metrics.applied_through.set(applied)
+        self.context.metrics.note_log(await self.database.read(read_standing))
         return self.context.metrics.render()

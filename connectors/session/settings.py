@@ -5,12 +5,14 @@ Nothing in here is secret: keys are opened elsewhere, by URI.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 __all__ = ["HUB", "SessionSettings"]
 
 HUB: Final = "XHB01"
+_TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,11 @@ class SessionSettings:
     clock_skew_seconds_max: float = 300.0
     participants_age_seconds_max: float = 3600.0
     participants_refresh_seconds_min: float = 1.0
+    log_seconds: float = 10.0  # between looks at the hub's transparency log; 0: never
+    log_nudge_seconds: float = 1.0  # from a receipt or delivery to the look that proves it
+    log_stale_seconds: float = 60.0  # how long a promised entry may lack a checkpoint
+    log_proofs_per_round_max: int = 32
+    log_audit_at: str = "02:15"  # UTC, once a day; empty: only when asked for
 
     def __post_init__(self) -> None:
         if self.delivery_mode not in {"push", "pull", "none"}:
@@ -48,3 +55,9 @@ class SessionSettings:
             raise ValueError("the retry delays are not in order")
         if self.request_seconds_max <= self.fetch_wait_seconds:
             raise ValueError("request_seconds_max must leave room for fetch_wait_seconds")
+        if min(self.log_seconds, self.log_nudge_seconds, self.log_stale_seconds) < 0:
+            raise ValueError("log_seconds and the other times of the log are not negative")
+        if self.log_proofs_per_round_max < 1:
+            raise ValueError("log_proofs_per_round_max is 1 at least")
+        if self.log_audit_at and not _TIME_OF_DAY.fullmatch(self.log_audit_at):
+            raise ValueError(f"log_audit_at is {self.log_audit_at!r}: HH:MM in UTC, or empty")

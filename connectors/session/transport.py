@@ -14,6 +14,7 @@ an envelope. Problems are not signed, so even a final one only stops the line an
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -22,7 +23,7 @@ import aiohttp
 
 from hub.protocol.envelopes import MEDIA_TYPE
 
-__all__ = ["Answer", "Problem", "Received", "Transport", "TryLater"]
+__all__ = ["Answer", "Page", "Problem", "Received", "Transport", "TryLater"]
 
 _PROBLEM: Final = "application/problem+json"
 _FINAL_STATUSES: Final = frozenset({400, 401, 403, 409, 413, 415, 422})
@@ -56,8 +57,20 @@ class TryLater:
     reason: str
     retry_after_seconds: float | None = None
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 Answer = Received | Problem | TryLater
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Whatever was answered. `is_problem`: the hub's own problem document, not a proxy's page."""
+
+    status: int
+    body: bytes
+    is_problem: bool
 
 
 class Transport:
@@ -79,8 +92,42 @@ class Transport:
         """Get one of the hub's public documents."""
         return await self._request("GET", path, None)
 
+    async def fetch_page(self, path: str) -> Page | TryLater:
+        """Get a page whose status has a meaning to who asks, as those of the log have."""
+        return await self._page("GET", path, None, {"Accept-Encoding": "gzip"})
+
+    async def post_text(self, path: str, text: str) -> Page | TryLater:
+        """Post a text that is no envelope, and return what is answered."""
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        return await self._page("POST", path, text.encode("utf-8"), headers)
+
+    async def _page(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str]
+    ) -> Page | TryLater:
+        found = await self._exchange(method, path, data, headers)
+        if isinstance(found, TryLater):
+            return found
+        status, answered, body = found
+        if status == 429 or status >= 500:
+            return TryLater(f"HTTP {status}", _seconds(answered.get("retry-after")))
+        if answered.get("content-encoding") == "gzip":
+            unpacked = _unpack(body, self._bytes_max)
+            if unpacked is None:
+                return TryLater("an answer that cannot be unpacked, or is too large")
+            body = unpacked
+        return Page(status, body, _media_type(answered) == _PROBLEM)
+
     async def _request(self, method: str, path: str, data: bytes | None) -> Answer:
         headers = {"Content-Type": MEDIA_TYPE} if data is not None else {}
+        found = await self._exchange(method, path, data, headers)
+        if isinstance(found, TryLater):
+            return found
+        status, answered, body = found
+        return Received(body) if status == 200 else _judge(status, answered, body)
+
+    async def _exchange(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes] | TryLater:
         try:
             async with self._client.request(
                 method,
@@ -95,9 +142,8 @@ class Transport:
             return TryLater(f"{type(error).__name__}: {error}"[:300])
         if body is None:
             return TryLater(f"an answer of more than {self._bytes_max} bytes")
-        if response.status == 200:
-            return Received(body)
-        return _judge(response.status, response.headers, body)
+        answered = {str(name).lower(): str(value) for name, value in response.headers.items()}
+        return response.status, answered, body
 
 
 async def _read_at_most(response: aiohttp.ClientResponse, bytes_max: int) -> bytes | None:
@@ -112,18 +158,30 @@ async def _read_at_most(response: aiohttp.ClientResponse, bytes_max: int) -> byt
     return b"".join(parts)
 
 
+def _unpack(body: bytes, bytes_max: int) -> bytes | None:
+    unpacker = zlib.decompressobj(wbits=31)  # gzip
+    try:
+        data = unpacker.decompress(body, bytes_max + 1)
+    except zlib.error:
+        return None
+    return data if unpacker.eof and len(data) <= bytes_max else None
+
+
 def _judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    names = {str(name).lower(): str(value) for name, value in headers.items()}
-    retry_after = _seconds(names.get("retry-after"))
-    problem = _problem_of(status, names.get("content-type", ""), body)
+    retry_after = _seconds(headers.get("retry-after"))
+    problem = _problem_of(status, _media_type(headers), body)
     if problem is None or status not in _FINAL_STATUSES:
         text = str(problem) if problem else body[:120].decode("utf-8", "replace")
         return TryLater(f"HTTP {status}: {text}", retry_after)
     return problem
 
 
-def _problem_of(status: int, content_type: str, body: bytes) -> Problem | None:
-    if content_type.partition(";")[0].strip().lower() != _PROBLEM:
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _problem_of(status: int, media_type: str, body: bytes) -> Problem | None:
+    if media_type != _PROBLEM:
         return None
     try:
         document = json.loads(body)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.session.log.pins import LogPin, make_pin
 from hub.protocol.envelopes import PARTICIPANTS_TYP
 from keys.documents import from_document, parse_time
 from keys.errors import KeyExpiredError, KeysError, MalformedDocumentError
@@ -75,6 +76,7 @@ class Trust:
     anchor: tuple[KeyRecord, ...]
     store: TrustStore
     created_at: datetime | None = None
+    log: LogPin | None = None  # the transparency log, as the list names it
 
     @classmethod
     def of_anchor(cls, hub: str, anchor: tuple[KeyRecord, ...]) -> Trust:
@@ -122,17 +124,17 @@ class Trust:
         return believed
 
     def _believing(self, payload: bytes) -> Trust:
-        created_at, records, policies = _read_list(payload, self.hub)
+        document, created_at, records, policies = _read_list(payload, self.hub)
         in_list = {record.key_id for record in records}
         # The anchor stays, but the list may end or revoke a key of it.
         kept = [record for record in self.anchor if record.key_id not in in_list]
         store = TrustStore([*records, *kept], policies)
-        return Trust(self.hub, self.anchor, store, created_at)
+        return Trust(self.hub, self.anchor, store, created_at, _read_log(document.get("log")))
 
 
 def _read_list(
     payload: bytes, hub: str
-) -> tuple[datetime, list[KeyRecord], dict[str, frozenset[str]]]:
+) -> tuple[dict[str, Any], datetime, list[KeyRecord], dict[str, frozenset[str]]]:
     document: Any = parse_strict(payload)
     if not isinstance(document, dict) or document.get("sender", hub) != hub:
         raise ValueError("the list is not an object of this hub's")
@@ -145,7 +147,15 @@ def _read_list(
         code, suites = _read_entry(entry, records)
         if suites:
             policies[code] = suites
-    return parse_time(created_at), records, policies
+    return document, parse_time(created_at), records, policies
+
+
+def _read_log(member: Any) -> LogPin | None:
+    if member is None:
+        return None
+    if not isinstance(member, dict) or not isinstance(member.get("vkeys"), list):
+        raise ValueError("log is not an object with origin and vkeys")
+    return make_pin(str(member.get("origin")), [str(vkey) for vkey in member["vkeys"]])
 
 
 def _read_entry(entry: Any, records: list[KeyRecord]) -> tuple[str, frozenset[str]]:

@@ -8,6 +8,7 @@
 
 import asyncio
 import json
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ from hub.protocol.transfer_states import (
     TransferState,
     next_state,
 )
+from hub.transparency_log.entries import encode_salt
 from keys.documents import to_document
 from keys.jws import sign
 from keys.public_keys import KeyRecord
@@ -57,6 +59,7 @@ from message_schemas.json_codec import compose_notice, encode, encode_body
 from message_schemas.messages.actions import ActionCancellation, ActionUse
 from message_schemas.messages.notices import ActionRecorded, TransferClosed
 from message_schemas.messages.session import DeliveryAcknowledgement, MailboxFetch
+from tests.connectors.fake_log import FakeLog
 from tests.connectors.worlds import Clock, make_record, make_signer
 
 HUB = "XHB01"
@@ -112,13 +115,18 @@ class FakeHub:
         self.acknowledgements: list[DeliveryAcknowledgement] = []
         self.participants_fault: str | None = None
         self.participants_fetched = 0
+        self.log = FakeLog(self.clock)
+        self.salts: dict[int, bytes] = {}
         self.log_index = 0
+        self.now = timestamps.render(self.clock())
+        self.told: set[str] = set()
         self._pushers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "FakeHub":
         application = web.Application(client_max_size=8 * 1024 * 1024)
         application.router.add_post("/v1/envelopes", self._post)
         application.router.add_get("/v1/participants", self._get_participants)
+        application.add_routes(self.log.routes())
         self.server = TestServer(application)
         await self.server.start_server()
         self.url = str(self.server.make_url("")).rstrip("/")
@@ -145,6 +153,7 @@ class FakeHub:
             "protocol": PROTOCOL,
             "sender": HUB,
             "created_at": timestamps.render(self.clock()),
+            "log": self.log.document,
             "participants": [
                 {"code": code, "keys": [to_document(record) for record in records]}
                 for code, records in everybody.items()
@@ -192,22 +201,32 @@ class FakeHub:
             return stored if sha256 == envelope.sha256 else None
         self.seen.append(envelope)
         outcomes = [await self._outcome(envelope, message) for message in envelope.messages]
+        log_index, salt, at = None, os.urandom(16), timestamps.render(self.clock())
         if not envelope.read_only:
-            self.log_index += 1
-            self._hand_on(envelope, outcomes)
+            log_index = self.log_index = len(self.log.entries)
+            self.salts[log_index] = salt
+            self.told = {envelope.envelope.sender}
+            self._hand_on(envelope, outcomes, at)
         receipt = Receipt(
             protocol=PROTOCOL,
             receipt_for=envelope_id,
             sender=HUB,
             recipient=envelope.envelope.sender,
             envelope_sha256=envelope.sha256,
-            received_at=timestamps.render(self.clock()),
-            log_index=None if envelope.read_only else self.log_index,
+            received_at=at,
+            log_index=log_index,
+            entry_salt=None if log_index is None else encode_salt(salt),
             rulebook=RULEBOOK,
             outcomes=tuple(outcomes),
         )
         raw = sign(encode(receipt), RECEIPT_TYP, self.signers)
-        if not envelope.read_only:
+        if log_index is not None:
+            header = envelope.envelope
+            contents = {"envelope": envelope.raw, "receipt": raw}
+            placed = self.log.append(
+                "envelope", header.sender, header.recipient, self.told, salt, contents, at
+            )
+            assert placed == log_index, "nothing else is logged meanwhile"
             self.receipts[envelope_id] = (envelope.sha256, raw)
         return raw
 
@@ -244,7 +263,8 @@ class FakeHub:
 
     # --- routing -------------------------------------------------------------------------------
 
-    def _hand_on(self, envelope: OpenEnvelope, outcomes: list[Outcome]) -> None:
+    def _hand_on(self, envelope: OpenEnvelope, outcomes: list[Outcome], at: str) -> None:
+        self.now = at
         sender, recipient = envelope.envelope.sender, envelope.envelope.recipient
         closed: list[tuple[str, TransferClosed]] = []
         for position, (opened, outcome) in enumerate(zip(envelope.messages, outcomes, strict=True)):
@@ -307,10 +327,13 @@ class FakeHub:
     def expire(self, transfer_id: str) -> None:
         """Let the answer's deadline pass, and tell both ends."""
         transfer = self.transfers[transfer_id]
-        self.log_index += 1
+        self.log_index = len(self.log.entries)
+        self.now = timestamps.render(self.clock())
         body = self.close(transfer, TransferInput.DEADLINE_PASSED, transfer.proposal_sha256)
         for code in (transfer.initiator, transfer.acquirer):
             self.post_item(code, notices=(compose_notice("transfer.expired", body),))
+        told = (transfer.initiator, transfer.acquirer)
+        self.log.append("act", HUB, HUB, told, os.urandom(16), {"act": b"expired"}, self.now)
 
     def _action_notice(self, sender: str, body: ActionUse | ActionCancellation) -> Notice:
         ranges = tuple(block.range for block in body.blocks)
@@ -336,12 +359,15 @@ class FakeHub:
     ) -> None:
         """Put an item into a mailbox."""
         mailbox = self.mailboxes[recipient]
+        self.told.add(recipient)
+        salt = None if envelope is None else encode_salt(self.salts[self.log_index])
         mailbox.items.append(
             DeliveryItem(
                 sequence=len(mailbox.items) + 1,
                 log_index=self.log_index,
-                recorded_at=timestamps.render(self.clock()),
+                recorded_at=self.now,
                 envelope=envelope,
+                entry_salt=salt,
                 verdicts=verdicts,
                 notices=notices,
             )
@@ -361,17 +387,23 @@ class FakeHub:
         signers: list[Signer] | None = None,
         created_at: datetime | None = None,
     ) -> bytes:
-        """Return a signed delivery of these items, whatever they are."""
+        """Return a signed delivery of these items, whatever they are: a leaf of the log too."""
+        salt, at = os.urandom(16), timestamps.render(created_at or self.clock())
         delivery = Delivery(
             protocol=PROTOCOL,
             sender=HUB,
             recipient=recipient,
             first_sequence=items[0].sequence,
             last_sequence=items[-1].sequence,
-            created_at=timestamps.render(created_at or self.clock()),
+            log_index=len(self.log.entries),
+            entry_salt=encode_salt(salt),
+            created_at=at,
             items=items,
         )
-        return sign(encode(delivery), DELIVERY_TYP, signers or self.signers)
+        raw = sign(encode(delivery), DELIVERY_TYP, signers or self.signers)
+        if signers is None and created_at is None:
+            self.log.append("delivery", HUB, recipient, [recipient], salt, {"delivery": raw}, at)
+        return raw
 
     def next_delivery(self, recipient: str, items_max: int = 100) -> bytes | None:
         """Return the delivery that is due: the same bytes until it is acknowledged."""
