@@ -2,6 +2,7 @@
 
 import typer
 
+from hub.commands import log
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, database_of, settings_of
 from hub.commands.output import refusals, show_json
 from hub.services import check_database
@@ -23,13 +24,14 @@ def upgrade(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
 
 @app.command()
 def check(as_json: AsJson = False, config: ConfigFile = None, database: DatabaseUrl = None) -> None:
-    """Prove every invariant of the ledger and the exchange again; exit 1 if one does not hold."""
+    """Prove every invariant of ledger, exchange and log again; exit 1 if one does not hold."""
     with refusals():
         opened = database_of(config, database)
         with opened.reading() as connection:
             log_index = heads.read(connection).log_index
         violations = check_database.check_ledger(opened)
         faults = check_database.check_exchange(opened)
+        log_faults = log.prove(opened)
     if as_json:
         show_json(
             {
@@ -39,6 +41,7 @@ def check(as_json: AsJson = False, config: ConfigFile = None, database: Database
                     for one in violations
                 ],
                 "faults": faults,
+                "log": log_faults,
             }
         )
     else:
@@ -46,7 +49,9 @@ def check(as_json: AsJson = False, config: ConfigFile = None, database: Database
             typer.echo(f"{one.kind}\t{one.subject}\t{one.text}")
         for fault in faults:
             typer.echo(f"exchange\t\t{fault}")
-        if not violations and not faults:
+        for fault in log_faults:
+            typer.echo(f"log\t\t{fault}")
+        if not violations and not faults and not log_faults:
             typer.echo(f"every invariant holds at log index {log_index}")
-    if violations or faults:
+    if violations or faults or log_faults:
         raise typer.Exit(1)

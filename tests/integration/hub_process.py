@@ -13,8 +13,11 @@ from sqlalchemy.engine import make_url
 
 from hub import bootstrap
 from hub.config import Settings
-from hub.services.administer import Act, Administration
+from hub.services.administration.administration import Administration
+from hub.services.administration.deeds import Act
+from hub.services.administration.participants import add_participant, change_state
 from hub.services.check_database import check_exchange, check_ledger
+from hub.services.check_log import check_log
 from hub.store.database import Database
 from hub.store.reference import ParticipantRow
 from keys.public_keys import KeyRecord, PublicKey
@@ -118,6 +121,7 @@ class HubUnderTest:
         try:
             assert check_ledger(database) == []
             assert check_exchange(database) == []
+            assert check_log(database) == []
         finally:
             database.dispose()
 
@@ -144,6 +148,8 @@ def register(database_url: str, codes: dict[str, str] | None = None) -> None:
             last_seen_at=None,
         )
         key = PublicKey.from_der(code, seeded_signer(code).public_key_der)
-        administration.add_participant(row, [KeyRecord.of(key, now() - timedelta(hours=1))], act)
-        administration.change_state(code, "activate", act)
+        administration.do(
+            add_participant(row, [KeyRecord.of(key, now() - timedelta(hours=1))]), act
+        )
+        administration.do(change_state(code, "activate"), act)
     database.dispose()

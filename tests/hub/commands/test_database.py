@@ -19,7 +19,12 @@ def test_an_empty_database_is_upgraded_and_checked(database_url: str) -> None:
     assert done(*words).lines == [["schema", newest, newest]]
     check = ("db", "check", "--database", database_url)
     assert "every invariant holds" in done(*check).out
-    assert done(*check, "--json").document == {"log_index": 0, "violations": [], "faults": []}
+    assert done(*check, "--json").document == {
+        "log_index": 0,
+        "violations": [],
+        "faults": [],
+        "log": [],
+    }
 
 
 def test_damage_is_reported_with_status_one(sqlite_url: str) -> None:
@@ -31,15 +36,17 @@ def test_damage_is_reported_with_status_one(sqlite_url: str) -> None:
     with database.writing() as connection:
         connection.execute(text("UPDATE unit_block SET registry = 'GHA01'"))
         connection.execute(text("UPDATE mailbox SET last_sequence = 99"))
+        connection.execute(text("UPDATE log_party SET entry_count = 99 WHERE code = 'CHE01'"))
     check = ("db", "check", "--database", sqlite_url)
     said = run(*check)
     assert said.status == 1
     kinds = [line[0] for line in said.lines]
-    assert {"difference", "exchange"} <= set(kinds)
+    assert {"difference", "exchange", "log"} <= set(kinds)
     as_json = run(*check, "--json")
     assert as_json.status == 1
     assert as_json.document["violations"]
     assert as_json.document["faults"]
+    assert "CHE01" in as_json.document["log"][0]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,8 @@ def test_a_database_that_cannot_be_used_is_one_clear_line(url: str, expected: st
         ("transfer", "list"),
         ("suspension", "list"),
         ("alerts",),
+        ("log", "show"),
+        ("log", "check"),
     ):
         said = refused(*words, "--database", url)
         assert expected in said
