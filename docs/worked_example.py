@@ -22,7 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub import bootstrap
 from hub.config import Settings
 from hub.protocol.limits import Limits
-from hub.services.administer import Act, Administration
+from hub.services.administration.administration import Administration
+from hub.services.administration.deeds import Act
+from hub.services.administration.participants import add_participant, change_state
 from hub.services.deliver import DeliveryMaker
 from hub.services.receive_envelopes import EnvelopeReceiver
 from hub.store.database import Database
@@ -109,8 +111,8 @@ class Exchange:
         )
         key = PublicKey.from_der(code, example_signer(code).public_key_der)
         administration = Administration(self.database)
-        administration.add_participant(row, [KeyRecord.of(key, self.now)], act)
-        administration.change_state(code, "activate", act)
+        administration.do(add_participant(row, [KeyRecord.of(key, self.now)]), act)
+        administration.do(change_state(code, "activate"), act)
 
     def seal(self, sender: str, recipient: str, *said: tuple[str, Body]) -> bytes:
         """Return an envelope of ``sender``, signed half a minute after the one before."""

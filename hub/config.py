@@ -82,6 +82,10 @@ class Settings(BaseSettings):
         None, description="C2SP tlog-policy file: the quorum of settlements"
     )
     witness_seconds: PositiveFloat = Field(10.0, description="time between questions to witnesses")
+    proposal_seconds_max: PositiveInt = Field(604_800, description="time to approve an act")
+    retention_days: Annotated[int, Field(ge=7)] | None = Field(
+        None, description="days after which bodies are erased (at least 7); none: kept for ever"
+    )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
 
     @property

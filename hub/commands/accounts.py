@@ -4,19 +4,21 @@ from typing import Annotated
 
 import typer
 
+from hub.commands.acting import By, carry_out
 from hub.commands.options import (
     Actor,
     AsJson,
     ConfigFile,
     DatabaseUrl,
+    Propose,
     Reason,
-    act_of,
+    SignerUri,
     database_of,
     settings_of,
 )
 from hub.commands.output import refusals, show
 from hub.international_registry.accounts import ACCOUNT_TYPES, Account, AccountStatus
-from hub.services.administer import Administration
+from hub.services.administration import accounts
 from hub.store import reference
 
 app = typer.Typer(
@@ -39,6 +41,8 @@ def open_account(
     status: AccountStatus = AccountStatus.OPEN,
     reason: Reason = "opened",
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
@@ -55,8 +59,10 @@ def open_account(
             metric=metric,
             status=status,
         )
-        Administration(database_of(config, database)).open_account(account, act_of(actor, reason))
-    typer.echo(f"{account.registry}/{account_id}\t{status}")
+        deed = accounts.open_account(account)
+        done = carry_out(settings, deed, reason, By(actor, signer, propose))
+    if done:
+        typer.echo(f"{account.registry}/{account_id}\t{status}")
 
 
 @app.command("status")
@@ -65,16 +71,19 @@ def set_status(
     status: AccountStatus,
     reason: Reason,
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Change an account's status."""
     with refusals():
-        registry = settings_of(config, database).international_registry_code
-        Administration(database_of(config, database)).set_account_status(
-            registry, account_id, status, act_of(actor, reason)
-        )
-    typer.echo(f"{registry}/{account_id}\t{status}")
+        settings = settings_of(config, database)
+        registry = settings.international_registry_code
+        deed = accounts.set_account_status(registry, account_id, status)
+        done = carry_out(settings, deed, reason, By(actor, signer, propose))
+    if done:
+        typer.echo(f"{registry}/{account_id}\t{status}")
 
 
 @app.command("list")

@@ -1,6 +1,6 @@
 """Options that many commands share, and what they open."""
 
-import getpass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +8,7 @@ import typer
 
 from hub import bootstrap, config
 from hub.config import Settings
-from hub.services.administer import Act
+from hub.services.administration.administration import Administration
 from hub.store.database import Database
 
 ConfigFile = Annotated[
@@ -23,7 +23,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 Reason = Annotated[str, typer.Option(help="Why: recorded with the act.")]
 Actor = Annotated[
     str | None,
-    typer.Option("--as", help="Who acts: recorded with the act (else your login name)."),
+    typer.Option(
+        "--as",
+        envvar="ITMO_HUB_ADMINISTRATOR",
+        help="Who acts: recorded with the act (else your login name).",
+    ),
+]
+SignerUri = Annotated[
+    str | None,
+    typer.Option(
+        "--signer",
+        envvar="ITMO_HUB_ADMINISTRATOR_SIGNER",
+        help="URI of your key, once administrators are registered.",
+    ),
+]
+Propose = Annotated[
+    bool, typer.Option("--propose", help="Do not act: ask another administrator to approve.")
 ]
 
 
@@ -37,6 +52,11 @@ def database_of(config_file: Path | None, database_url: str | None) -> Database:
     return bootstrap.open_database(settings_of(config_file, database_url))
 
 
-def act_of(actor: str | None, reason: str) -> Act:
-    """Return who acts now, and why."""
-    return Act(actor=actor or getpass.getuser(), reason=reason, at=bootstrap.clock())
+def administration_of(settings: Settings) -> Administration:
+    """Return the administrators' use cases on the database of the settings."""
+    return Administration(
+        bootstrap.open_database(settings),
+        bootstrap.identity_of(settings),
+        settings.limits,
+        timedelta(seconds=settings.proposal_seconds_max),
+    )

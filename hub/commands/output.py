@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.config import SettingsFileError
-from hub.services.administer import AdministrationError
+from hub.services.administration.deeds import AdministrationError
 from hub.services.start_errors import StartError
 from hub.store.database import DatabaseUnavailableError, DatabaseUrlError
 from hub.store.schema import SchemaError

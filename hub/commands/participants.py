@@ -8,20 +8,29 @@ from typing import Annotated
 import typer
 
 from hub import bootstrap
+from hub.commands.acting import By, carry_out
 from hub.commands.options import (
     Actor,
     AsJson,
     ConfigFile,
     DatabaseUrl,
+    Propose,
     Reason,
-    act_of,
-    database_of,
+    SignerUri,
+    administration_of,
     settings_of,
 )
 from hub.commands.output import refusals, refuse, show
 from hub.protocol.envelopes import digest
 from hub.protocol.retry_schedule import RetrySchedule
-from hub.services.administer import Administration
+from hub.services.administration.participants import (
+    TRANSITIONS,
+    add_key,
+    add_participant,
+    change_state,
+    revoke_key,
+    set_delivery,
+)
 from hub.store import mailboxes, reference
 from hub.store.mailboxes import Mailbox
 from hub.store.reference import ParticipantRow
@@ -61,13 +70,14 @@ def add(
     ] = None,
     reason: Reason = "joins",
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Register a participant. It may speak once it is activated."""
     with refusals():
-        opened = database_of(config, database)
-        now = bootstrap.clock()
+        settings = settings_of(config, database)
         row = ParticipantRow(
             code=code,
             party=code[:3],
@@ -78,28 +88,23 @@ def add(
             endpoint=endpoint,
             binding="json",
             suites=tuple(suite or ()),
-            added_at=now,
+            added_at=bootstrap.clock(),
             last_seen_at=None,
         )
         keys = _read_keys(key)
-        Administration(opened).add_participant(row, keys, act_of(actor, reason))
-    for record in keys:
+        done = carry_out(settings, add_participant(row, keys), reason, By(actor, signer, propose))
+    for record in keys if done else ():
         fingerprint = digest(record.public_key_der)
         typer.echo(f"{code}\tregistered\t{record.key_id}\t{fingerprint}")
 
 
 def _change(
-    verb: str,
-    code: str,
-    reason: str,
-    actor: str | None,
-    config: Path | None,
-    database: str | None,
+    verb: str, code: str, reason: str, by: By, config: Path | None, database: str | None
 ) -> None:
     with refusals():
-        administration = Administration(database_of(config, database))
-        state = administration.change_state(code, verb, act_of(actor, reason))
-    typer.echo(f"{code}\t{state}")
+        done = carry_out(settings_of(config, database), change_state(code, verb), reason, by)
+    if done:
+        typer.echo(f"{code}\t{TRANSITIONS[verb][1]}")
 
 
 @app.command()
@@ -107,11 +112,13 @@ def activate(
     code: str,
     reason: Reason = "checked",
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Let a registered or suspended participant speak."""
-    _change("activate", code, reason, actor, config, database)
+    _change("activate", code, reason, By(actor, signer, propose), config, database)
 
 
 @app.command()
@@ -119,11 +126,13 @@ def suspend(
     code: str,
     reason: Reason,
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Stop a participant; its messages are refused, its deliveries wait."""
-    _change("suspend", code, reason, actor, config, database)
+    _change("suspend", code, reason, By(actor, signer, propose), config, database)
 
 
 @app.command()
@@ -131,11 +140,13 @@ def close(
     code: str,
     reason: Reason,
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Close a participant for good."""
-    _change("close", code, reason, actor, config, database)
+    _change("close", code, reason, By(actor, signer, propose), config, database)
 
 
 @app.command("list")
@@ -198,6 +209,8 @@ def deliver(
     pull: Annotated[bool, typer.Option("--pull", help="Let it pull instead.")] = False,
     reason: Reason = "as asked",
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
@@ -205,17 +218,19 @@ def deliver(
     if pull == (endpoint is not None):
         refuse("give either --endpoint URL or --pull")
     with refusals():
-        administration = Administration(database_of(config, database))
         mode = "pull" if pull else "push"
-        administration.set_delivery(code, mode, endpoint, act_of(actor, reason))
-    typer.echo(f"{code}\t{mode}")
+        deed = set_delivery(code, mode, endpoint)
+        by = By(actor, signer, propose)
+        done = carry_out(settings_of(config, database), deed, reason, by)
+    if done:
+        typer.echo(f"{code}\t{mode}")
 
 
 @app.command("try-now")
 def try_now(code: str, config: ConfigFile = None, database: DatabaseUrl = None) -> None:
     """End a participant's back-off: the next delivery goes out at once."""
     with refusals():
-        Administration(database_of(config, database)).try_now(code)
+        administration_of(settings_of(config, database)).try_now(code)
     typer.echo(f"{code}\tdue now")
 
 
@@ -224,14 +239,18 @@ def key_add(
     key: Annotated[Path, typer.Argument(help="Self-signed public key document.")],
     reason: Reason,
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Register a key out of band: the emergency path when the old ones are lost."""
     with refusals():
         (record,) = _read_keys([key])
-        Administration(database_of(config, database)).add_key(record, act_of(actor, reason))
-    typer.echo(f"{record.participant}\tkey added\t{record.key_id}")
+        by = By(actor, signer, propose)
+        done = carry_out(settings_of(config, database), add_key(record), reason, by)
+    if done:
+        typer.echo(f"{record.participant}\tkey added\t{record.key_id}")
 
 
 @app.command("key-revoke")
@@ -239,10 +258,14 @@ def key_revoke(
     key_id: str,
     reason: Reason,
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Revoke a key at once; what it signed before stays valid."""
     with refusals():
-        Administration(database_of(config, database)).revoke_key(key_id, act_of(actor, reason))
-    typer.echo(f"{key_id}\trevoked")
+        by = By(actor, signer, propose)
+        done = carry_out(settings_of(config, database), revoke_key(key_id), reason, by)
+    if done:
+        typer.echo(f"{key_id}\trevoked")

@@ -4,16 +4,33 @@ from typing import Annotated
 
 import typer
 
-from hub.commands.options import Actor, AsJson, ConfigFile, DatabaseUrl, Reason, act_of, database_of
+from hub.commands.acting import By, carry_out
+from hub.commands.options import (
+    Actor,
+    AsJson,
+    ConfigFile,
+    DatabaseUrl,
+    Propose,
+    Reason,
+    SignerUri,
+    database_of,
+    settings_of,
+)
 from hub.commands.output import refusals, show
-from hub.services.administer import SUSPENSION_LEVELS, Administration
+from hub.services.administration.suspensions import (
+    LEVELS,
+    hold_block,
+    lift_suspension,
+    place_suspension,
+    release_block,
+)
 from hub.store import reference, views
 
 app = typer.Typer(
     name="suspension", help="Suspend block, account, type, pair, hub.", no_args_is_help=True
 )
 
-Level = Annotated[str, typer.Argument(help=f"One of block, {', '.join(SUSPENSION_LEVELS)}.")]
+Level = Annotated[str, typer.Argument(help=f"One of block, {', '.join(LEVELS)}.")]
 Subject = Annotated[
     str,
     typer.Argument(
@@ -29,17 +46,18 @@ def place(
     subject: Subject,
     reason: Reason,
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Suspend something; it takes effect with the next commit."""
     with refusals():
-        administration = Administration(database_of(config, database))
-        if level == "block":
-            administration.hold_block(subject, act_of(actor, reason))
-        else:
-            administration.place_suspension(level, subject, act_of(actor, reason))
-    typer.echo(f"{level} {subject}\tsuspended")
+        deed = hold_block(subject) if level == "block" else place_suspension(level, subject)
+        by = By(actor, signer, propose)
+        done = carry_out(settings_of(config, database), deed, reason, by)
+    if done:
+        typer.echo(f"{level} {subject}\tsuspended")
 
 
 @app.command()
@@ -48,17 +66,18 @@ def lift(
     subject: Subject,
     reason: Reason,
     actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Lift a suspension."""
     with refusals():
-        administration = Administration(database_of(config, database))
-        if level == "block":
-            administration.release_block(subject, act_of(actor, reason))
-        else:
-            administration.lift_suspension(level, subject, act_of(actor, reason))
-    typer.echo(f"{level} {subject}\tlifted")
+        deed = release_block(subject) if level == "block" else lift_suspension(level, subject)
+        by = By(actor, signer, propose)
+        done = carry_out(settings_of(config, database), deed, reason, by)
+    if done:
+        typer.echo(f"{level} {subject}\tlifted")
 
 
 @app.command("list")

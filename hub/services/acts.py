@@ -34,7 +34,10 @@ def act_row(
     detail: Mapping[str, Any],
     statements: Sequence[bytes] = (),
 ) -> ActRow:
-    """Return an act to record. ``statements`` are what administrators signed for it (JWS)."""
+    """Return an act to record. ``statements`` are what administrators signed for it (JWS).
+
+    Each is of another administrator: ``eyes`` in the document is how many looked at it.
+    """
     document = {
         "format": FORMAT,
         "log_index": log_index,
@@ -44,6 +47,7 @@ def act_row(
         "subject": subject,
         "reason": reason,
         "detail": detail,
+        "eyes": len(statements),
         "statements": [statement.decode() for statement in statements],
     }
     return ActRow(

@@ -8,7 +8,9 @@
 import contextlib
 from datetime import datetime, timedelta
 
-from hub.services.administer import Act, Administration, AdministrationError
+from hub.services.administration.administration import Administration
+from hub.services.administration.deeds import Act, AdministrationError
+from hub.services.administration.participants import add_participant
 from hub.services.load_facts import HubIdentity
 from hub.services.start_errors import StartError
 from hub.store import reference
@@ -43,7 +45,7 @@ def _register(
     clock_skew: timedelta,
 ) -> None:
     """Register what is missing. Raises AdministrationError if another process was faster."""
-    administration = Administration(database)
+    administration = Administration(database, identity)
     act = Act(actor=identity.hub, reason="the hub's own start", at=now)
     with database.reading() as connection:
         known = {row.code for row in reference.participants(connection)}
@@ -55,7 +57,7 @@ def _register(
     _refuse_others_keys(records, registered, known, identity.hub)
     if identity.hub not in known:
         row = _central(identity.hub, "hub", "ITMO Hub", now)
-        administration.add_participant(row, records, act)
+        administration.do_at_start(add_participant(row, records), act)
     if identity.international_registry not in known:
         row = _central(
             identity.international_registry,
@@ -63,7 +65,7 @@ def _register(
             "International registry",
             now,
         )
-        administration.add_participant(row, [], act)
+        administration.do_at_start(add_participant(row, []), act)
 
 
 def _refuse_others_keys(

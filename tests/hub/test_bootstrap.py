@@ -7,7 +7,9 @@ import pytest
 
 from hub import bootstrap
 from hub.config import Settings
-from hub.services.administer import Act, Administration
+from hub.services.administration.administration import Administration
+from hub.services.administration.deeds import Act
+from hub.services.administration.participants import add_key
 from hub.services.start_errors import StartError
 from hub.store import reference
 from hub.store.database import Database
@@ -56,7 +58,7 @@ def test_a_key_nobody_announced_does_not_become_the_hubs_by_a_start(sqlite_url: 
     with pytest.raises(StartError, match="participant key-add"):
         ensure(database, new)
     announced = KeyRecord.of(PublicKey.from_der("XHB01", new.public_key_der), now())
-    Administration(database).add_key(announced, Act("operator", "the next key", now()))
+    Administration(database).do(add_key(announced), Act("operator", "the next key", now()))
     ensure(database, new)
     assert set(own(database)[1]["XHB01"]) == {old.key_id, new.key_id}
     stolen = seeded_signer("THA01")

@@ -12,7 +12,8 @@ from hub import bootstrap
 from hub.checks.facts import Policy
 from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
-from hub.services.administer import Act, Administration
+from hub.services.administration.administration import Administration
+from hub.services.administration.deeds import Act
 from hub.services.check_database import check_exchange, check_ledger
 from hub.services.deliver import DeliveryMaker
 from hub.services.load_facts import HubIdentity

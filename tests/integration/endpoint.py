@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from hub.services.administer import Act
+from hub.services.administration.deeds import Act
+from hub.services.administration.participants import set_delivery
 from tests.integration.hub_process import HubUnderTest
 from tests.integration.peers import Body, Peer, now, payload_of
 from tests.integration.worlds import acknowledgement, until
@@ -59,13 +60,13 @@ async def endpoint_of(hub: HubUnderTest, peer: Peer, manner: Manner) -> AsyncIte
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     endpoint.url = f"http://127.0.0.1:{runner.addresses[0][1]}/deliveries"
     administration = hub.administration()
-    administration.set_delivery(
-        peer.code, "push", endpoint.url, Act("tests", "wants pushes", now())
+    administration.do(
+        set_delivery(peer.code, "push", endpoint.url), Act("tests", "wants pushes", now())
     )
     try:
         yield endpoint
     finally:
-        administration.set_delivery(peer.code, "pull", None, Act("tests", "pulls again", now()))
+        administration.do(set_delivery(peer.code, "pull", None), Act("tests", "pulls again", now()))
         await runner.cleanup()
 
 

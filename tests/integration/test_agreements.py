@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from hub.international_registry.accounts import Account, AccountStatus
-from hub.services.administer import Act, AdministrationError
+from hub.services.administration.accounts import open_account
+from hub.services.administration.deeds import Act, AdministrationError
 from hub.store.database import Database
 from hub.store.tables import unit_block
 from message_schemas import timestamps
@@ -44,7 +45,7 @@ def open_accounts(hub: HubUnderTest) -> None:
     for account_id, (type_, party) in ACCOUNTS.items():
         account = Account(account_id, "XIR01", type_, party, None, None, "GHG", AccountStatus.OPEN)
         with suppress(AdministrationError):  # another test of this module opened it
-            hub.administration().open_account(account, Act("tests", "opened", now()))
+            hub.administration().do(open_account(account), Act("tests", "opened", now()))
 
 
 def held(hub: HubUnderTest, units: Body) -> list[tuple[Any, ...]]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from hub.services.administer import Act
+from hub.services.administration.deeds import Act
+from hub.services.administration.participants import add_key, revoke_key
 from keys.public_keys import KeyRecord, PublicKey
 from keys.signer import Signer
 from message_schemas import timestamps
@@ -81,7 +82,7 @@ def register_key(hub: HubUnderTest, salt: str, start_hours: float, end_hours: fl
     key = PublicKey.from_der("THA01", signer.public_key_der)
     end = None if end_hours is None else now() + timedelta(hours=end_hours)
     record = KeyRecord.of(key, now() + timedelta(hours=start_hours), end)
-    hub.administration().add_key(record, Act("tests", "a key with a window", now()))
+    hub.administration().do(add_key(record), Act("tests", "a key with a window", now()))
     return signer
 
 
@@ -94,7 +95,7 @@ async def test_a_key_that_may_not_speak_is_refused_with_its_own_code(
     revoked = register_key(hub, "revoked", -1, None)
     assert (await thailand.post(offer(with_key(thailand, revoked))))[0] == 200
     act = Act("tests", "compromised", now())
-    hub.administration().revoke_key(revoked.key_id, act)
+    hub.administration().do(revoke_key(revoked.key_id), act)
     cases = {
         1004: forger("THA01"),
         1005: seeded_signer("THA01", "nobody registered it"),

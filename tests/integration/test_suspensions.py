@@ -6,7 +6,15 @@ from contextlib import contextmanager
 import pytest
 
 from hub.international_registry.accounts import Account, AccountStatus
-from hub.services.administer import Act, AdministrationError
+from hub.services.administration.accounts import open_account
+from hub.services.administration.deeds import Act, AdministrationError
+from hub.services.administration.participants import change_state
+from hub.services.administration.suspensions import (
+    hold_block,
+    lift_suspension,
+    place_suspension,
+    release_block,
+)
 from tests.integration.hub_process import HubUnderTest
 from tests.integration.peers import Body, Peer, acceptance, now, proposal
 from tests.integration.worlds import (
@@ -29,11 +37,11 @@ def act(reason: str = "stolen units") -> Act:
 def suspended(hub: HubUnderTest, level: str, subject: str) -> Iterator[None]:
     """Suspend something for the length of a block."""
     administration = hub.administration()
-    administration.place_suspension(level, subject, act())
+    administration.do(place_suspension(level, subject), act())
     try:
         yield
     finally:
-        administration.lift_suspension(level, subject, act("cleared"))
+        administration.do(lift_suspension(level, subject), act("cleared"))
 
 
 def offer(recipient: str = "CHE01") -> tuple[str, Body]:
@@ -100,9 +108,9 @@ async def test_suspended_units_stay_where_they_are_to_the_serial(
     await switzerland.say("THA01", acceptance(name, receipt["envelope_sha256"]))
     bad, good = part_of(units, 4, 6), part_of(units, 7, 8)
     subject = f"{bad['first_id']}..{bad['last_id']}"
-    hub.administration().hold_block(subject, act())
+    hub.administration().do(hold_block(subject), act())
     with pytest.raises(AdministrationError, match="on hold already"):
-        hub.administration().hold_block(subject, act())
+        hub.administration().do(hold_block(subject), act())
 
     async def onward(moved: Body) -> int:
         said = proposal(fresh_id("CHE01"), moved, action="transfer", transferring_account="CH-1")
@@ -110,7 +118,7 @@ async def test_suspended_units_stay_where_they_are_to_the_serial(
 
     assert await onward(part_of(units, 6, 8)) == 5005
     assert await onward(good) == 0
-    hub.administration().release_block(subject, act("cleared"))
+    hub.administration().do(release_block(subject), act("cleared"))
     assert await onward(bad) == 0
 
 
@@ -123,7 +131,7 @@ async def test_giving_up_a_transfer_does_not_shake_off_the_suspension_of_its_uni
         name, units = fresh_id("THA01"), fresh_block(10)
         receipt = await thailand.say("CHE01", proposal(name, units))
         digest = receipt["envelope_sha256"]
-        hub.administration().hold_block(f"{units['first_id']}..{units['last_id']}", act())
+        hub.administration().do(hold_block(f"{units['first_id']}..{units['last_id']}"), act())
         if give_up == "cancel":
             body = {"transfer_id": name, "previous_sha256": digest}
             answer = await thailand.say("CHE01", ("transfer.cancellation", body))
@@ -133,7 +141,7 @@ async def test_giving_up_a_transfer_does_not_shake_off_the_suspension_of_its_uni
         again = await thailand.say("CHE01", proposal(fresh_id("THA01"), units))
         assert codes(again) == [5005]
         part = part_of(units, 5, 5)
-        hub.administration().release_block(part["first_id"], act("cleared"))
+        hub.administration().do(release_block(part["first_id"]), act("cleared"))
         for first, last, code in ((5, 5, 0), (6, 6, 5005), (4, 4, 5005)):
             said = proposal(fresh_id("THA01"), part_of(units, first, last))
             assert codes(await thailand.say("CHE01", said)) == [code]
@@ -146,7 +154,7 @@ async def test_a_suspended_account_neither_takes_nor_gives(
     await record_world(thailand)
     for account_id in ("CHE-SUS-1", "CHE-SUS-2"):
         account = Account(account_id, "XIR01", 100, "CHE", None, None, "GHG", AccountStatus.OPEN)
-        hub.administration().open_account(account, act("opened"))
+        hub.administration().do(open_account(account), act("opened"))
 
     async def send_to(account_id: str) -> int:
         said = proposal(fresh_id("THA01"), fresh_block(1), acquiring_account=account_id)
@@ -164,12 +172,12 @@ async def test_a_suspended_participant_may_catch_up_and_a_closed_one_may_not(
     """State "suspended": its mailbox stays open to it, its proposals are refused."""
     await record_world(thailand)
     administration = hub.administration()
-    administration.change_state("GHA01", "suspend", act())
+    administration.do(change_state("GHA01", "suspend"), act())
     try:
         said = proposal(fresh_id("GHA01"), fresh_block(1, "GHA01"))
         assert codes(await ghana.say("CHE01", said)) == [2006]
         assert codes(await thailand.say("GHA01", offer())) == [2007]
         assert await ghana.fetch(0) is not None
     finally:
-        administration.change_state("GHA01", "activate", act("cleared"))
+        administration.do(change_state("GHA01", "activate"), act("cleared"))
     assert outcomes(await thailand.say("GHA01", offer())) == ["accepted"]

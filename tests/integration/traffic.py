@@ -19,7 +19,8 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import func, select
 
-from hub.services.administer import Act
+from hub.services.administration.deeds import Act
+from hub.services.administration.participants import set_delivery
 from hub.store.database import Database
 from hub.store.tables import transfer, unit_block
 from message_schemas import timestamps
@@ -71,7 +72,7 @@ class Traffic:
         await site.start()
         endpoint = f"http://127.0.0.1:{runner.addresses[0][1]}/deliveries"
         act = Act("tests", "wants pushes", now())
-        self.hub.administration().set_delivery("CHE01", "push", endpoint, act)
+        self.hub.administration().do(set_delivery("CHE01", "push", endpoint), act)
         senders = [asyncio.create_task(self._send()) for _ in range(sender_count)]
         try:
             yield

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from hub.commands.output import refusals, refuse, show
-from hub.services.administer import AdministrationError
+from hub.services.administration.deeds import AdministrationError
 from hub.store.database import DatabaseUnavailableError, DatabaseUrlError
 from hub.store.schema import SchemaError
 from keys.errors import KeyFileError

@@ -9,6 +9,8 @@ import pytest
 from hub.international_registry.accounts import Account, AccountStatus
 from hub.protocol.errors import PeerError
 from hub.protocol.response_codes import ResponseCode
+from hub.services.administration.accounts import open_account
+from hub.services.administration.suspensions import place_suspension
 from hub.services.answer_queries import Questions
 from hub.services.news import News
 from hub.store import head as heads
@@ -86,7 +88,7 @@ async def test_a_registry_sees_its_partys_accounts_in_the_international_registry
 ) -> None:
     """Pull and view: Switzerland's account is shown to Switzerland, and not to Thailand."""
     account = Account("CHE-100-1", "XIR01", 100, "CHE", None, None, "GHG", AccountStatus.OPEN)
-    either_world.administration.open_account(account, act())
+    either_world.administration.do(open_account(account), act())
     either_world.begin()
     said = proposal("THA01-1", block(1, 9), acquiring_account="CHE-100-1")
     accepted(either_world.say("THA01", "XIR01", said))
@@ -234,7 +236,7 @@ async def test_a_question_out_of_its_time_is_refused(world: World) -> None:
 
 async def test_a_suspended_registry_can_still_look_and_catch_up(world: World) -> None:
     """A suspension stops what has effect; what only asks is answered, so that it can mend."""
-    world.administration.place_suspension("participant", "THA01", act())
+    world.administration.do(place_suspension("participant", "THA01"), act())
     for type_, body in (
         ("holdings.query", {"items_max": 1}),
         ("mailbox.fetch", {"after_sequence": 0, "wait_seconds": 0}),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hub.protocol.response_codes import ResponseCode
 from hub.services import publications
+from hub.services.administration.participants import revoke_key
 from keys.jws import open_signed, verify
 from message_schemas import code_lists
 from tests.hub.world import HUB, World, act
@@ -82,7 +83,7 @@ def test_every_code_has_a_text_and_a_remedy_for_a_problem_document() -> None:
 def test_the_list_of_participants_is_signed_and_keeps_ended_keys(world: World) -> None:
     """Anyone can check who signed what when: windows and revocations are on the list."""
     key_id = world.peers["CHE01"].signers[0].key_id
-    world.administration.revoke_key(key_id, act())
+    world.administration.do(revoke_key(key_id), act())
     world.say("THA01", HUB, ("participant.hello", {}))  # the next commit sees the change
     data = world.receiver.data
     log = {"origin": "itmo-hub.invalid/xhb01", "vkeys": ["a+b+c"]}

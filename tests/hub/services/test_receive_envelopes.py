@@ -8,6 +8,7 @@ import pytest
 from hub import bootstrap
 from hub.protocol.errors import PeerError
 from hub.protocol.response_codes import ResponseCode
+from hub.services.administration.suspensions import lift_suspension, place_suspension
 from hub.services.receive_envelopes import Handler
 from hub.store import alerts
 from message_schemas import timestamps
@@ -171,10 +172,10 @@ def test_a_revoked_key_says_nothing_more_in_the_same_batch(either_world: World) 
 def test_a_suspension_counts_from_the_next_batch_on(either_world: World) -> None:
     """An operator's act beside the running hub is seen at the next commit."""
     either_world.begin()
-    either_world.administration.place_suspension("participant", "CHE01", act())
+    either_world.administration.do(place_suspension("participant", "CHE01"), act())
     receipt = either_world.say("THA01", "CHE01", proposal("THA01-1", block(1, 9)))
     assert codes_of(receipt) == [ResponseCode.RECIPIENT_SUSPENDED]
-    either_world.administration.lift_suspension("participant", "CHE01", act())
+    either_world.administration.do(lift_suspension("participant", "CHE01"), act())
     either_world.propose("THA01-2", 1, 9)
 
 

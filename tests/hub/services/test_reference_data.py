@@ -2,6 +2,7 @@
 
 from hub.international_registry.authorizations import AuthorizationStatus
 from hub.services import reference_data
+from hub.services.administration.suspensions import place_suspension
 from hub.store import head as heads
 from tests.hub.world import HUB, World, accepted, act
 from tests.integration.peers import authorization
@@ -34,7 +35,7 @@ def test_a_snapshot_knows_whether_it_is_current(world: World) -> None:
     world.propose("THA01-1", 1, 9)
     with world.database.reading() as connection:
         assert data.is_current(heads.read(connection))
-    world.administration.place_suspension("hub", "*", act())
+    world.administration.do(place_suspension("hub", "*"), act())
     with world.database.reading() as connection:
         assert not data.is_current(heads.read(connection))
 

@@ -6,6 +6,7 @@ import pytest
 
 from hub.international_registry.accounts import Account, AccountStatus
 from hub.protocol.response_codes import ResponseCode
+from hub.services.administration.accounts import open_account
 from hub.store import reference
 from tests.hub.world import HUB, World, accepted, act, codes_of, notices_to
 from tests.integration.peers import Said, approach, authorization, block
@@ -58,7 +59,7 @@ def mechanism_world(world: World) -> World:
         ("OMGE-1", 300, "XIR"),
     ):
         account = Account(account_id, "XIR01", kind, party, None, None, "GHG", AccountStatus.OPEN)
-        world.administration.open_account(account, act())
+        world.administration.do(open_account(account), act())
     accepted(world.say("XMR01", HUB, ISSUANCE))
     return world
 

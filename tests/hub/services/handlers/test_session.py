@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from hub.protocol.response_codes import ResponseCode
+from hub.services.administration.participants import set_delivery
 from hub.store import alerts, reference
 from keys.possession import sign_possession
 from message_schemas import code_lists, timestamps
@@ -35,7 +36,7 @@ def rotation(salt: str, *, starts_in: timedelta, holder: str = "CHE01") -> Said:
 
 def test_a_hello_is_answered_with_what_the_hub_goes_by(world: World) -> None:
     """Its time, rulebook, code lists and limits; the way of delivery changes with it."""
-    world.administration.set_delivery("CHE01", "pull", "https://ch.example/in", act())
+    world.administration.do(set_delivery("CHE01", "pull", "https://ch.example/in"), act())
     (outcome,) = accepted(world.say("CHE01", HUB, hello("push")))["outcomes"]
     assert outcome["result"]["code_lists"] == code_lists.CURRENT
     assert outcome["result"]["limits"] == world.limits.document()
