@@ -41,6 +41,7 @@ PURE_PACKAGES = (
 SHELLS = {
     "keys": {"cli", "hsm", "key_files", "key_uris", "signing"},
     "reconciliation": {"runner", "store"},
+    "hub/evidence": {"standalone", "verify_evidence"},
 }
 IO_MODULES = frozenset(
     {
@@ -95,7 +96,7 @@ def pure_files() -> list[Path]:
         path
         for package, shells in SHELLS.items()
         for path in python_files(package)
-        if path.with_suffix("").parts[1] not in shells
+        if path.relative_to(package).with_suffix("").parts[0] not in shells
     ]
     return python_files(*PURE_PACKAGES) + mixed
 

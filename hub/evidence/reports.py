@@ -1,0 +1,71 @@
+"""What a verifier says: lines that are PROVED, NOT PROVED or FAILED, and one verdict.
+
+NOT PROVED is no fault: it says what this bundle, or any bundle, cannot show.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from hub.evidence.archives import Json
+
+PROVED: Final = "PROVED"
+NOT_PROVED: Final = "NOT PROVED"
+FAILED: Final = "FAILED"
+# A bundle's own words are shown without what could rewrite a terminal's lines.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: its status, what it is about, and plain words."""
+
+    status: str
+    about: str
+    text: str
+
+    @classmethod
+    def of(cls, status: str, about: str, text: str) -> Finding:
+        """Return a line fit for a screen, whatever a bundle put into it."""
+        return cls(status, about, _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one bundle proves.
+
+    `outcome` is how the transfer ended: completed, rejected, cancelled, expired; open when it is
+    shown not to have ended; unknown when that is not shown. `complete` is False when contents are
+    missing, as after their time of retention.
+    """
+
+    transfer_id: str
+    outcome: str
+    complete: bool
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> str:
+        """Return failed, proved, or proved in part."""
+        if any(one.status == FAILED for one in self.findings):
+            return "failed"
+        return "proved" if self.complete else "proved in part"
+
+    def document(self) -> Json:
+        """Return the report as JSON carries it."""
+        return {
+            "verdict": self.verdict,
+            "transfer_id": self.transfer_id,
+            "outcome": self.outcome,
+            "findings": [
+                {"status": one.status, "about": one.about, "text": one.text}
+                for one in self.findings
+            ],
+        }
+
+    def lines(self) -> list[str]:
+        """Return the report as a person reads it, one finding a line and the verdict last."""
+        shown = [f"{one.status:<10}  {one.about}: {one.text}" for one in self.findings]
+        return [*shown, f"{self.verdict.upper()}: transfer {self.transfer_id}, {self.outcome}"]
