@@ -7,8 +7,7 @@
 5. One transaction: each item in order is stored and given its effect by the handler, with the
    answers it submits. Then, and only then, the signed acknowledgement.
 
-6. The acknowledgement is kept with the items: its entry in the log is ours too. The same delivery
-   again is answered by the same bytes.
+6. The acknowledgement is kept with the items: its entry in the log is ours too.
 
 While the session is paused nothing is taken: 503. Forged or broken: nothing is applied, an alarm
 keeps the bytes, the answer is 4xx.
@@ -18,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
 from time import perf_counter
 from typing import Final
 
@@ -39,7 +37,7 @@ from connectors.session.deliveries import (
 )
 from connectors.session.exchanger import Exchanger
 from connectors.session.handler import Transaction
-from connectors.session.log.acknowledgements import Given, find_given, store_given
+from connectors.session.log.acknowledgements import Given, store_given
 from connectors.session.log.claims import claims_of_delivery
 from connectors.session.outbox import milliseconds
 from connectors.session.participants import Participants
@@ -52,7 +50,6 @@ __all__ = ["Acknowledged", "Receiver", "Refused"]
 
 _KEY_RETRY_AFTER_SECONDS: Final = 5
 _PAUSE_RETRY_AFTER_SECONDS: Final = 60
-_SAME_ACKNOWLEDGEMENT: Final = timedelta(days=1)
 # A delivery that overlaps an earlier one may be stored already, by the same bytes.
 _NEW_DELIVERY: Final = insert(inbox_delivery).prefix_with("OR IGNORE")
 
@@ -149,25 +146,17 @@ class Receiver:
         return Acknowledged(given.envelope_id, given.message_id, given.raw, len(items))
 
     async def _acknowledgement(self, checked: CheckedDelivery, *, has_effect: bool) -> Given:
-        """Return what will be answered: the same bytes when the same delivery comes again soon.
+        """Return what will be answered, after the commit only.
 
-        It is given after the commit only. One of yesterday, or by other keys, is sealed anew.
+        A new one each time: the hub asks again when it lost the last one, but also when it refused
+        it, and then the same bytes would be refused for ever.
         """
-        key_ids = " ".join(signer.key_id for signer in self._context.signers)
-        kept = await self._context.database.read(find_given, checked.sha256)
-        now = self._context.clock()
-        if (
-            kept is not None
-            and kept.key_ids == key_ids
-            and now - timestamps.parse(kept.sealed_at) < _SAME_ACKNOWLEDGEMENT
-        ):
-            return kept
         body = DeliveryAcknowledgement(
             up_to_sequence=checked.delivery.last_sequence, delivery_sha256=checked.sha256
         )
         envelope_id, message_id, raw = self._exchanger.seal("delivery.acknowledgement", body)
-        at = timestamps.render(now)
-        given = Given(envelope_id, message_id, raw, digest(raw), key_ids, at)
+        at = timestamps.render(self._context.clock())
+        given = Given(envelope_id, message_id, raw, digest(raw), at)
         if not has_effect:  # otherwise it is stored together with the effect
 
             def use(work: Work) -> None:

@@ -116,6 +116,7 @@ class FakeHub:
         self.participants_fault: str | None = None
         self.participants_fetched = 0
         self.log = FakeLog(self.clock)
+        self.log_document: str | None = "shown"
         self.salts: dict[int, bytes] = {}
         self.log_index = 0
         self.now = timestamps.render(self.clock())
@@ -153,7 +154,7 @@ class FakeHub:
             "protocol": PROTOCOL,
             "sender": HUB,
             "created_at": timestamps.render(self.clock()),
-            "log": self.log.document,
+            **({} if self.log_document is None else {"log": self.log.document}),
             "participants": [
                 {"code": code, "keys": [to_document(record) for record in records]}
                 for code, records in everybody.items()

@@ -1,8 +1,9 @@
-"""The acknowledgements that we gave: signed once for a delivery, and the same bytes again after.
+"""The acknowledgements that we gave: each is an envelope of ours, and may become an entry.
 
 The answer to a push brings no receipt, so its entry in the log is known by order alone: the audit
 attributes each envelope from us to the hub without a claim to the oldest acknowledgement that has
-no entry yet. One fetched brings a receipt, and with it a claim.
+no entry yet. Given through the hub's door it brings a receipt, and with it a claim. Not every one
+becomes an entry: answers get lost, and the next one is another.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from connectors.session.log.tables import log_acknowledgement
 
-__all__ = ["Given", "attribute", "find_given", "note_receipt", "store_given"]
+__all__ = ["Given", "attribute", "note_receipt", "store_given"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,6 @@ class Given:
     message_id: str
     raw: bytes
     sha256: str
-    key_ids: str
     sealed_at: str
 
 
@@ -39,18 +39,6 @@ def store_given(connection: Connection, given: Given, delivery_sha256: str) -> N
         )
         .on_conflict_do_nothing()
     )
-
-
-def find_given(connection: Connection, delivery_sha256: str) -> Given | None:
-    """Return the acknowledgement kept for a delivery, the newest if there are several."""
-    query = (
-        select(*(log_acknowledgement.c[name] for name in Given.__dataclass_fields__))
-        .where(log_acknowledgement.c.delivery_sha256 == delivery_sha256)
-        .order_by(log_acknowledgement.c.sealed_at.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
-    return None if row is None else Given(*row)
 
 
 def note_receipt(connection: Connection, envelope_id: str, receipt: bytes, log_index: int) -> bool:

@@ -128,11 +128,9 @@ log_acknowledgement: Final = Table(
     Column("delivery_sha256", String(64), nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("key_ids", Text, nullable=False),
     Column("sealed_at", String(24), nullable=False),
     Column("receipt", LargeBinary),
     Column("log_index", BigInteger),
-    Index("log_acknowledgement_delivery", "delivery_sha256"),
     Index("log_acknowledgement_open", "log_index"),
 )
 

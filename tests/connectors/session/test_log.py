@@ -1,0 +1,404 @@
+"""The hub's log as a session sees it: honest growth raises nothing, each lie is found and stops it.
+
+The hub is the fake one with a real log behind it (`fake_log`); the keys, the checkpoints, the
+proofs and the bundles are what the formats say, and only what a test spoils is false.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from connectors.session.alarms import AlarmKind
+from connectors.session.log import claims, heads
+from connectors.session.log.audit import AuditReport
+from connectors.session.log.pins import load_pin
+from connectors.session.log.proving import load_proof
+from connectors.session.log.standing import LogStanding, list_evidence, read_standing
+from connectors.session.log.tables import log_claim
+from connectors.session.receiver import Refused
+from connectors.session.session import Session
+from hub.transparency_log.entries import decode
+from hub.transparency_log.proof_files import ProofFile, verify_proof
+from tests.connectors.fake_log import ORIGIN, FakeLog
+from tests.connectors.session.conftest import World, alarms_of, until
+from tests.connectors.session.ledger_handler import note
+from tests.connectors.worlds import Clock
+
+MADE_UP = {"envelope": b"an envelope that nobody sent", "receipt": b"and its receipt"}
+FAST = {"log_seconds": 0.05, "log_nudge_seconds": 0.0, "log_audit_at": ""}
+
+
+async def standing_of(session: Session) -> LogStanding:
+    """Return how things stand with the log."""
+    return await session.database.read(read_standing)
+
+
+async def kinds_of(session: Session) -> set[str]:
+    """Return the kinds of the open alarms."""
+    return {alarm.kind for alarm in await alarms_of(session)}
+
+
+async def all_proven(session: Session) -> bool:
+    """Tell whether there is a claim, and none without its proof."""
+    counts = (await standing_of(session)).claims
+    return counts["proven"] > 0 and counts["pending"] == 0
+
+
+async def exchange(world: World, count: int = 2, **settings: Any) -> tuple[Session, Session]:
+    """Let THA01 tell CHE01 a few notes; return both once every promise is proven."""
+    chosen = {**FAST, **settings}
+    sender = await world.peer("THA01", messages_per_envelope_max=1, **chosen)
+    taker = await world.peer("CHE01", delivery_mode="pull", **chosen)
+    await sender.submit("CHE01", [note(text=str(number)) for number in range(count)])
+    await until(lambda: world.hub.mailboxes["CHE01"].acknowledged == count)
+    await until(partial(all_proven, sender))
+    await until(partial(all_proven, taker))
+    return sender, taker
+
+
+async def test_every_promise_is_proven_and_its_proof_stands_alone(world: World) -> None:
+    """Receipts, items, deliveries, acknowledgements: each entry is proven and can be shown."""
+    sender, taker = await exchange(world)
+    for session in (sender, taker):
+        standing = await standing_of(session)
+        assert standing.claims["proven"] == sum(standing.claims.values())
+        assert standing.own_entries["known"] == sum(standing.own_entries.values())
+        assert not await alarms_of(session)
+    roles = await taker.database.read(
+        lambda connection: set(connection.execute(select(log_claim.c.role)).scalars())
+    )
+    assert roles == {"receipt", "item", "delivery"}
+    index = (await sender.database.read(claims.claims_at, range(100))).popitem()[0]
+    kept = await sender.database.read(load_proof, index)
+    assert kept is not None
+    proof = ProofFile.parse(kept.text)
+    verify_proof(proof, world.hub.log.entries[index], [world.hub.log.key])
+
+
+async def test_honest_growth_of_thousands_of_entries_raises_nothing(world: World) -> None:
+    """Thousands of entries of others and of our own, audits in between: not one alarm."""
+    session = await world.peer("THA01", **FAST)
+    for _ in range(4):
+        await session.submit("CHE01", [note()])
+        world.hub.log.grow(700)
+        await until(partial(all_proven, session))
+        report = await session.log_monitor.run_audit()
+        assert report.is_sound, report
+    standing = await standing_of(session)
+    assert standing.audited_size == standing.size >= 2_800
+    assert not await alarms_of(session)
+
+
+async def test_an_audit_that_is_cut_short_goes_on_from_where_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that fails in the middle costs the bundles since the last commit, not all of them."""
+    monkeypatch.setattr("connectors.session.log.audit._BUNDLES_A_COMMIT", 1)
+    session = await world.peer("THA01", **FAST)
+    world.hub.log.grow(3_000)
+    await until(session.log_monitor.look)
+    bundle, asked = session.log_monitor.audit._client.bundle, 0
+
+    async def fail_late(index: int, width: int) -> Any:
+        nonlocal asked
+        asked += 1
+        world.hub.log.down = asked > 5
+        return await bundle(index, width)
+
+    monkeypatch.setattr(session.log_monitor.audit._client, "bundle", fail_late)
+    report = await session.log_monitor.run_audit()
+    assert report.reason is not None
+    assert not report.findings
+    world.hub.log.down = False
+    asked = -100
+    before = world.hub.log.bundles_served
+    assert (await session.log_monitor.run_audit()).is_sound
+    assert world.hub.log.bundles_served - before == 12 - 5
+
+
+async def _found(session: Session, kind: AlarmKind) -> None:
+    async def is_found() -> bool:
+        return kind.value in await kinds_of(session)
+
+    await until(is_found)
+
+
+async def _expect_pause(world: World, session: Session, kind: AlarmKind) -> None:
+    """The alarm is there with evidence, and nothing leaves any more, not even after a restart."""
+    await _found(session, kind)
+    assert session.context.pause is not None
+    assert (await session.database.read(list_evidence, 10))[0]["kind"] == kind.value
+    posted = len(world.hub.posts)
+    await session.submit("CHE01", [note(text="held back")])
+    await asyncio.sleep(0.2)
+    assert len(world.hub.posts) == posted
+    await session.stop()
+    await session.start()
+    assert session.context.pause is not None
+    await asyncio.sleep(0.1)
+    assert len(world.hub.posts) == posted
+
+
+async def test_a_fork_of_the_same_size_is_found(world: World) -> None:
+    """Two signed roots for one size: both notes are kept, and the session stands still."""
+    sender, _ = await exchange(world)
+    await until(lambda: _is_up_to_date(sender, world.hub.log))
+    world.hub.log.alter(1, at="2026-01-01T00:00:00.000Z")
+    await _expect_pause(world, sender, AlarmKind.LOG_FORK)
+    evidence = (await sender.database.read(list_evidence, 1))[0]
+    assert evidence["believed_note"] != evidence["other_note"]
+
+
+async def _is_up_to_date(session: Session, log: FakeLog) -> bool:
+    return (await standing_of(session)).size == len(log.entries)
+
+
+async def test_a_longer_fork_is_found(world: World) -> None:
+    """Another past under a longer tree: no proof of consistency can hold."""
+    sender, _ = await exchange(world)
+    world.hub.log.alter(1, at="2026-01-01T00:00:00.000Z")
+    world.hub.log.grow(10)
+    await _expect_pause(world, sender, AlarmKind.LOG_FORK)
+
+
+async def test_a_hub_restored_from_an_old_backup_is_found(world: World) -> None:
+    """The tail is gone: the hub shows fewer entries and cannot prove those it had shown."""
+    sender, _ = await exchange(world)
+    world.hub.log.roll_back(2)
+    await _expect_pause(world, sender, AlarmKind.LOG_ROLLED_BACK)
+
+
+async def test_a_restored_hub_that_grew_beyond_is_found(world: World) -> None:
+    """It has as many entries again, but others."""
+    sender, _ = await exchange(world)
+    world.hub.log.roll_back(2)
+    world.hub.log.grow(50)
+    await _expect_pause(world, sender, AlarmKind.LOG_FORK)
+
+
+async def test_an_old_checkpoint_is_no_rollback_at_once_but_is_one_for_long(world: World) -> None:
+    """A cache may show the last second; shown for a minute, the hub has gone back."""
+    sender, _ = await exchange(world, log_stale_seconds=60.0)
+    size = (await standing_of(sender)).size
+    shown = world.hub.log.note(size - 1)
+    believer, pin = sender.log_monitor._believer, await sender.database.read(load_pin)
+    assert pin is not None
+    assert await believer.accept(shown.encode(), pin) is not None
+    assert not await alarms_of(sender)
+    world.hub.clock.turn(seconds=61)
+    assert await believer.accept(shown.encode(), pin) is None
+    assert await kinds_of(sender) == {AlarmKind.LOG_ROLLED_BACK.value}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda proof: replace(proof, index=proof.index - 1),
+        lambda proof: replace(proof, extra=None),
+        lambda proof: replace(proof, extra=(proof.extra or b"") + b" "),
+        lambda proof: replace(proof, hashes=proof.hashes[:-1]),
+        lambda proof: replace(proof, hashes=(*proof.hashes[:-1], bytes(32))),
+    ],
+    ids=["another entry", "no entry", "other bytes", "cut", "other hash"],
+)
+async def test_a_false_proof_is_found(
+    world: World, spoil: Callable[[ProofFile], ProofFile]
+) -> None:
+    """A proof that does not prove what was asked stops the session, with the proof as evidence."""
+    sender, _ = await exchange(world)
+    world.hub.log.spoil_proof = spoil
+    await sender.submit("CHE01", [note(text="next")])
+    await _expect_pause(world, sender, AlarmKind.LOG_PROOF_INVALID)
+
+
+LIES: dict[str, tuple[Callable[[FakeLog, int], object], AlarmKind]] = {
+    "swapped body": (lambda log, at: log.swap_body(at), AlarmKind.LOG_ENTRY_DIFFERS),
+    "other time": (
+        lambda log, at: log.alter(at, at="2026-01-01T00:00:00.000Z"),
+        AlarmKind.LOG_ENTRY_DIFFERS,
+    ),
+    "other recipient": (
+        lambda log, at: log.alter(at, recipient="GHA01"),
+        AlarmKind.LOG_ENTRY_DIFFERS,
+    ),
+    "not our entry": (lambda log, at: log.alter(at, parties=()), AlarmKind.LOG_ENTRY_DIFFERS),
+    "dropped": (lambda log, at: log.drop(at), AlarmKind.LOG_ENTRY_DIFFERS),
+    "inserted before": (lambda log, at: log.insert(at, "THA01"), AlarmKind.LOG_ENTRY_DIFFERS),
+    "reordered": (lambda log, at: log.reorder(at, at + 1), AlarmKind.LOG_ENTRY_DIFFERS),
+    "skipped count": (lambda log, at: log.skip_count(at, "THA01"), AlarmKind.LOG_COUNTER_GAP),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("by_audit", [False, True], ids=["by proofs", "by audit"])
+async def test_a_log_that_says_otherwise_than_promised_is_found(
+    world: World, name: str, by_audit: bool
+) -> None:
+    """A consistent, well signed log with a lie in it: the receipts and our own count tell."""
+    tell, kind = LIES[name]
+    world.hub.log.down = True
+    session = await world.peer("THA01", messages_per_envelope_max=1, **{**FAST, "log_seconds": 5})
+    for number in range(3):
+        await session.submit("CHE01", [note(text=str(number))])
+    await until(lambda: len(world.hub.log.entries) == 4)
+    world.hub.log.grow(2)
+    tell(world.hub.log, 2)
+    world.hub.log.down = False
+    if by_audit:
+        monitor = session.log_monitor
+        monitor._prover.prove_pending = _prove_nothing  # type: ignore[method-assign]
+        report: AuditReport = await monitor.run_audit()
+        assert report.findings
+    else:
+        await session.log_monitor.look()
+    await _expect_pause(world, session, kind)
+
+
+async def _prove_nothing(_pin: object) -> int:
+    return 0
+
+
+async def test_an_entry_never_told_is_awaited_first_and_then_withheld(world: World) -> None:
+    """What may be under way is awaited; once later items came, it was kept from us."""
+    sender, taker = await exchange(world)
+    log = world.hub.log
+    log.append("envelope", "THA01", "CHE01", ["CHE01", "THA01"], b"s" * 16, MADE_UP)
+    report = await taker.log_monitor.run_audit()
+    assert report.is_sound
+    assert report.awaited_count == 1
+    await sender.submit("CHE01", [note(text="later")])
+    await until(lambda: world.hub.mailboxes["CHE01"].acknowledged == 3)
+    report = await taker.log_monitor.run_audit()
+    assert any("was to be told to CHE01" in text for text in report.findings)
+    await _expect_pause(world, taker, AlarmKind.LOG_ENTRY_DIFFERS)
+
+
+async def test_an_envelope_in_our_name_that_we_did_not_send_is_found(world: World) -> None:
+    """To another registry it stops us; to the hub it may be a key command, and only calls."""
+    session, _ = await exchange(world)
+    for recipient, pauses in (("XHB01", False), ("GHA01", True)):
+        world.hub.log.append("envelope", "THA01", recipient, ["THA01"], b"s" * 16, MADE_UP)
+        report = await session.log_monitor.run_audit()
+        assert len(report.findings) == 1
+        assert "did not send" in report.findings[0]
+        assert (session.context.pause is not None) == pauses
+
+
+async def test_bundles_that_are_not_the_signed_tree_are_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint is honest and the entries shown are not: nothing of them is kept."""
+    session, _ = await exchange(world)
+    client = session.log_monitor.audit._client
+    honest = client.bundle
+
+    async def altered(index: int, width: int) -> Any:
+        entries = await honest(index, width)
+        assert isinstance(entries, list)
+        return [*entries[:1], entries[1].replace(b"THA01", b"GHA01"), *entries[2:]]
+
+    monkeypatch.setattr(client, "bundle", altered)
+    report = await session.log_monitor.run_audit()
+    assert "not those of the tree it signed" in report.findings[0]
+    assert (await standing_of(session)).audited_size == 0
+    await _expect_pause(world, session, AlarmKind.LOG_ENTRY_DIFFERS)
+
+
+async def test_a_log_that_stands_still_is_an_alarm_and_no_pause(world: World) -> None:
+    """A promised entry that no checkpoint covers for a minute calls the operator, nothing more."""
+    session, _ = await exchange(world)
+    world.hub.log.published_max = len(world.hub.log.entries)
+    await session.submit("CHE01", [note(text="unpublished")])
+    await until(lambda: len(world.hub.log.entries) > (world.hub.log.published_max or 0))
+    await session.log_monitor.look()
+    assert not await alarms_of(session)
+    world.hub.clock.turn(seconds=61)
+    await _found(session, AlarmKind.LOG_CHECKPOINT_STALE)
+    assert session.context.pause is None
+    world.hub.log.published_max = None
+    await until(partial(all_proven, session))
+
+
+async def test_another_key_is_an_alarm_until_it_is_pinned(world: World) -> None:
+    """The list names another key: the pinned one counts until the operator pins the new one."""
+    session, _ = await exchange(world)
+    world.hub.log.change_key()
+    world.hub.log.grow(3)
+    assert await session.refresh_participants()
+    await _found(session, AlarmKind.LOG_KEY_CHANGED)
+    assert session.context.pause is None
+    before = (await standing_of(session)).size
+    await session.log_monitor.look()
+    assert (await standing_of(session)).size == before
+    await session.log_monitor.pin_anew("the secretariat read the new key out")
+    await until(lambda: _is_up_to_date(session, world.hub.log))
+
+
+async def test_only_an_operator_ends_the_pause(world: World) -> None:
+    """Resumed with a reason, what was held back leaves; the pause stays on record."""
+    sender, _ = await exchange(world)
+    log = world.hub.log
+    honest = list(log.entries)
+    log.alter(1, at="2026-01-01T00:00:00.000Z")
+    log.grow(1)
+    await _found(sender, AlarmKind.LOG_FORK)
+    log.entries[:] = honest
+    await sender.submit("CHE01", [note(text="held back")])
+    assert await sender.log_monitor.resume("the secretariat showed the cause") is True
+    await until(lambda: world.hub.mailboxes["CHE01"].items[2:])
+    await until(partial(all_proven, sender))
+    assert await sender.log_monitor.resume("again") is False
+
+
+async def test_deliveries_are_refused_while_paused(world: World) -> None:
+    """503 with Retry-After, nothing applied; the hub keeps the delivery."""
+    sender, taker = await exchange(world)
+    log = world.hub.log
+    log.alter(1, at="2026-01-01T00:00:00.000Z")
+    log.grow(1)
+    await _found(taker, AlarmKind.LOG_FORK)
+    await sender.log_monitor.resume("only the other one is looked at here")
+    world.hub.post_item("CHE01", notices=())
+    answer = await taker.receive(world.hub.delivery("CHE01", 1, 2))
+    assert isinstance(answer, Refused)
+    assert (answer.status, answer.reason) == (503, "paused")
+    assert answer.retry_after_seconds is not None
+
+
+async def test_a_hub_without_a_log_changes_nothing(world: World) -> None:
+    """A list that names no log: nothing is pinned, nothing asked, nothing stops."""
+    world.hub.log_document = None
+    session = await world.peer("THA01", **FAST)
+    await session.submit("CHE01", [note()])
+    await until(lambda: world.hub.mailboxes["CHE01"].items)
+    assert await session.log_monitor.look() is False
+    assert (await standing_of(session)).origin is None
+    assert not await alarms_of(session)
+
+
+async def test_the_head_moves_by_check_and_set_only(world: World) -> None:
+    """A mover that verified against a head that is gone moves nothing."""
+    session, _ = await exchange(world)
+    old = await session.database.read(heads.load_head, ORIGIN)
+    world.hub.log.grow(5)
+    await session.log_monitor.look()
+    assert old is not None
+    new = replace(old, size=old.size + 1)
+    moved = session.database.write_now(
+        "log.advance", lambda work: heads.move_head(work.connection, old, new)
+    )
+    assert not moved
+    assert (await standing_of(session)).size == len(world.hub.log.entries)
+
+
+def test_entries_of_the_fake_log_are_what_they_seem() -> None:
+    """The liar's honest half is honest: counters follow, indices are places."""
+    log = FakeLog(Clock())
+    log.grow(10, "THA01")
+    steps = [decode(raw).step_of("THA01") for raw in log.entries[1:]]
+    assert [step.count for step in steps if step] == list(range(1, 11))
