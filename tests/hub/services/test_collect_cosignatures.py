@@ -1,0 +1,335 @@
+"""Cosignatures: asked for, verified, stored; and what a witness knows better stops the hub."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from hub.services import log_standing
+from hub.services.administration.administration import Administration
+from hub.services.administration.deeds import Act
+from hub.services.administration.log_losses import accept_loss
+from hub.services.collect_cosignatures import (
+    CosignatureCollector,
+    Policies,
+    Round,
+    WitnessAnswer,
+)
+from hub.services.serve_log import LogRequestError, LogServer, NotInLogError, with_cosignatures
+from hub.store import log_checkpoints
+from hub.store.database import Database
+from hub.transparency_log.cosignatures import cosigners
+from hub.transparency_log.notes import Note
+from hub.transparency_log.policies import Policy
+from hub.transparency_log.witnessing import WitnessState
+from tests.hub.log_world import (
+    ORIGIN,
+    SETTLEMENT_AT,
+    Witness,
+    grow,
+    log_keys,
+    network,
+    policy_text,
+    published,
+    publisher,
+)
+from tests.integration.peers import now
+
+CHE, THA, GHA = (f"{code}.invalid/w" for code in ("che", "tha", "gha"))
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    """Open a database with the participants registered."""
+    opened = Database(sqlite_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def either(registered_url: str) -> Iterator[Database]:
+    """Open such a database of either kind."""
+    opened = Database(registered_url)
+    yield opened
+    opened.dispose()
+
+
+async def at_once(function: Callable[[], None]) -> None:
+    """Run what writes here and now."""
+    function()
+
+
+class Collecting:
+    """A collector of a database, its witnesses, and a clock that moves between two rounds."""
+
+    def __init__(self, database: Database, *witnesses: Witness, threshold: int = 1) -> None:
+        policy = Policy.parse(policy_text(*witnesses, threshold=threshold))
+        self.database = database
+        self.collector = CosignatureCollector(
+            database, Policies(policy), LogServer(database, policy), network(*witnesses)
+        )
+        self.at = now()
+
+    async def round(self, later: float = 10.0) -> Round | None:
+        """Ask once, ``later`` seconds after the round before."""
+        self.at += timedelta(seconds=later)
+        run: Callable[[Callable[[], None]], Awaitable[None]] = at_once
+        return await self.collector.collect(self.at, 10.0, run)
+
+    def cosigners(self, size: int) -> set[str]:
+        """Return who cosigned the checkpoint of a size, by signatures that verify."""
+        with self.database.reading() as connection:
+            checkpoint = log_checkpoints.at_size(connection, size)
+            known = log_checkpoints.cosignatures(connection, size)
+        assert checkpoint is not None
+        note = Note.parse(with_cosignatures(checkpoint, known))
+        return set(cosigners(note, self.collector._policies.keys))
+
+    def halted(self) -> str | None:
+        """Return why the log is halted, or None."""
+        with self.database.reading() as connection:
+            return log_standing.read(connection).halted
+
+
+async def test_every_witness_is_asked_and_its_word_is_stored(either: Database) -> None:
+    """New witnesses and old ones, round after round; the quorum is counted."""
+    che, tha = Witness(CHE), Witness(THA)
+    world = Collecting(either, che, tha, threshold=2)
+    assert await world.round() is None  # nothing is published
+    for count in (3, 300, 1):
+        size = published(either, count).size
+        assert await world.round() == Round(asked=2, cosigned=2, behind=0, quorum_met=True)
+        assert world.cosigners(size) == {CHE, THA}
+        assert che.state is not None
+        assert che.state.size == size
+
+
+async def test_a_collector_that_forgot_learns_each_witness_s_size_anew(database: Database) -> None:
+    """After a restart: 409 with the size, then the proof from there. Two requests, no more."""
+    che = Witness(CHE)
+    published(database, 5)
+    await Collecting(database, che).round()
+    che.asked = 0
+    size = published(database, 9).size
+    world = Collecting(database, che)
+    await world.round()
+    assert world.cosigners(size) == {CHE}
+    assert che.asked == 2
+
+
+async def test_an_unchanged_tree_is_not_shown_again_for_a_minute(database: Database) -> None:
+    """Then it is: a fresh time says that nothing changed until now."""
+    che = Witness(CHE)
+    published(database, 5)
+    world = Collecting(database, che)
+    for later in (10, 10, 10):
+        await world.round(later)
+    assert che.asked == 1
+    await world.round(60)
+    assert che.asked == 2
+
+
+async def test_a_witness_that_is_away_is_left_alone_for_longer_and_longer(
+    database: Database,
+) -> None:
+    """The others are asked meanwhile; when it answers again, it is asked in every round."""
+    che, tha = Witness(CHE, unreachable=True), Witness(THA)
+    world = Collecting(database, che, tha)
+    for _ in range(40):
+        published(database, 1)
+        done = await world.round(10)
+        assert done is not None
+        assert (done.behind, done.quorum_met) == (1, True)
+    assert che.asked < 8
+    assert tha.asked == 40
+    che.unreachable = False
+    published(database, 1)
+    done = await world.round(1_000)
+    assert done == Round(asked=2, cosigned=2, behind=0, quorum_met=True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        WitnessAnswer(200, "text/plain", b""),
+        WitnessAnswer(200, "text/plain", b"\xff\xfe"),
+        WitnessAnswer(200, "text/plain", "— che.invalid/w AAAA\n".encode()),
+        WitnessAnswer(404, "text/plain", b"unknown log\n"),
+        WitnessAnswer(403, "text/plain", b"no\n"),
+        WitnessAnswer(500, "text/html", b"<html>"),
+        WitnessAnswer(409, "text/html", b"5\n"),
+        WitnessAnswer(409, "text/x.tlog.size", b"-5\n"),
+        WitnessAnswer(409, "text/x.tlog.size", b"0\n"),
+    ],
+)
+async def test_an_answer_that_makes_no_sense_is_a_witness_that_is_behind(
+    database: Database, answer: WitnessAnswer
+) -> None:
+    """Nothing is stored, nothing stops, the others go on."""
+    che, tha = Witness(CHE, broken=lambda _: answer), Witness(THA)
+    size = published(database, 5).size
+    world = Collecting(database, che, tha)
+    assert await world.round() == Round(asked=2, cosigned=1, behind=1, quorum_met=True)
+    assert world.cosigners(size) == {THA}
+    assert world.halted() is None
+
+
+async def test_a_word_about_another_checkpoint_or_of_the_future_is_not_stored(
+    database: Database,
+) -> None:
+    """A signature counts only if it verifies over what we published, at a time that was."""
+    other = published(database, 5)
+    size = published(database, 5).size
+    che, tha = Witness(CHE), Witness(THA, at=lambda: now() + timedelta(hours=1))
+    wrong = che.cosign(other.note).encode()
+    che.broken = lambda _: WitnessAnswer(200, "text/plain", wrong)
+    world = Collecting(database, che, tha)
+    done = await world.round()
+    assert done is not None
+    assert (done.cosigned, done.behind) == (0, 2)
+    assert world.cosigners(size) == set()
+
+
+async def test_a_settlement_is_shown_before_newer_checkpoints(database: Database) -> None:
+    """A witness that passed it can no longer cosign it."""
+    che = Witness(CHE)
+    grow(database, 2)
+    tomorrow = now() + timedelta(days=2)
+    settled = publisher(database, settling=True).publish(
+        tomorrow.replace(hour=SETTLEMENT_AT.hour, minute=SETTLEMENT_AT.minute + 1)
+    )
+    assert settled is not None
+    assert settled.settlement
+    newer = published(database, 3)
+    world = Collecting(database, che)
+    done = await world.round()
+    assert done is not None
+    assert done.cosigned == 2
+    assert world.cosigners(settled.size) == world.cosigners(newer.size) == {CHE}
+
+
+async def test_a_witness_that_knows_a_larger_tree_halts_the_log(database: Database) -> None:
+    """The database lost its tail: an old backup was restored."""
+    che = Witness(CHE, state=WitnessState(10_000, b"r" * 32))
+    published(database, 5)
+    world = Collecting(database, che)
+    await world.round()
+    halted = world.halted()
+    assert halted is not None
+    assert CHE in halted
+    assert "--up-to 10000" in halted
+    assert await world.round() is None
+    assert publisher(database).publish(now()) is None
+
+
+@pytest.mark.parametrize("grown", [0, 4])
+async def test_a_witness_that_knows_another_tree_halts_the_log(
+    database: Database, grown: int
+) -> None:
+    """Of the same size, or one that ours does not continue: a fork."""
+    size = published(database, 5).size
+    che = Witness(CHE, state=WitnessState(size, b"r" * 32))
+    if grown:
+        published(database, grown)
+    world = Collecting(database, che)
+    await world.round()
+    halted = world.halted()
+    assert halted is not None
+    assert f"--up-to {size}" in halted
+
+
+@pytest.mark.parametrize("known", [12, 10_000])
+async def test_an_accepted_loss_stops_nothing_again_and_a_new_one_does(
+    database: Database, known: int
+) -> None:
+    """What the witness says of trees up to the accepted size; it stays behind, the others go on."""
+    che, tha = Witness(CHE, state=WitnessState(known, b"r" * 32)), Witness(THA)
+    published(database, 5)
+    world = Collecting(database, che, tha)
+    await world.round()
+    assert world.halted()
+    act = Act(actor="operator", reason="the disk is gone", at=now() + timedelta(seconds=99))
+    Administration(database).do(accept_loss(ORIGIN, known), act)
+    assert world.halted() is None
+    for _ in range(3):
+        size = published(database, 1).size
+        done = await world.round(1_000)
+        assert done is not None
+        assert (done.behind, world.cosigners(size)) == (1, {THA})
+        assert world.halted() is None
+    world.at += timedelta(days=1)
+    tha.state = WitnessState(20_000, b"s" * 32)
+    published(database, 1)
+    await world.round(1_000)
+    assert "20000" in (world.halted() or "")
+
+
+async def test_a_checkpoint_of_another_process_is_no_larger_tree(database: Database) -> None:
+    """A witness that cosigned what another process published meanwhile is ahead of nobody."""
+    che = Witness(CHE)
+    published(database, 5)
+    world = Collecting(database, che)
+    targets = world.collector._targets()
+    size = published(database, 5).size
+    await Collecting(database, che).round()
+    assert che.state is not None
+    assert che.state.size == size
+    world.collector._targets = lambda: targets  # type: ignore[method-assign]  # the older view
+    await world.round()
+    assert world.halted() is None
+
+
+async def test_a_witness_may_bring_its_word_itself(database: Database) -> None:
+    """Size on the first line, then signatures; keys nobody named are refused."""
+    che, stranger = Witness(CHE), Witness(GHA)
+    checkpoint = published(database, 5)
+    size = checkpoint.size
+    world = Collecting(database, che)
+    line = che.cosign(checkpoint.note)
+    bring = world.collector.volunteer
+    assert bring(f"{size}\n{stranger.cosign(checkpoint.note)}{line}".encode(), now()) == 1
+    assert world.cosigners(size) == {CHE}
+    with pytest.raises(NotInLogError):
+        bring(f"{size + 1}\n{line}".encode(), now())
+    strange = stranger.cosign(checkpoint.note)
+    for body in (
+        b"",
+        b"\xff",
+        f"{size}\n".encode(),
+        line.encode(),
+        f"{size}\n{strange}".encode(),
+        f"{size}\n{line}".rstrip().encode(),
+        f"{size}\n{checkpoint.note}".encode(),
+    ):
+        with pytest.raises(LogRequestError) as refused:
+            bring(body, now())
+        assert refused.value.remedy
+
+
+async def test_a_word_about_a_checkpoint_that_is_gone_is_let_go(database: Database) -> None:
+    """It was forgotten between question and answer."""
+    checkpoint = published(database, 5)
+    che = Witness(CHE)
+
+    def forget(_: object) -> WitnessAnswer:
+        with database.writing() as connection:
+            connection.execute(text("UPDATE log_checkpoint SET size = size + 1"))
+        return WitnessAnswer(200, "text/plain", che.cosign(checkpoint.note).encode())
+
+    che.broken = forget
+    await Collecting(database, che).round()
+    with database.reading() as connection:
+        assert log_checkpoints.cosignatures(connection, checkpoint.size) == []
+
+
+def test_witnesses_of_both_policies_count_once() -> None:
+    """The prompt and the settlement policy may name the same; without URL nobody is asked."""
+    che, tha = Witness(CHE), Witness(THA)
+    prompt = Policy.parse(policy_text(che))
+    settlement = Policy.parse(policy_text(che, tha, urls=False))
+    policies = Policies(prompt, settlement)
+    assert policies.keys == (che.key, tha.key)
+    assert policies.urls() == {che.key: che.url}
+    assert Policies().keys == ()
+    assert log_keys().origin == ORIGIN
