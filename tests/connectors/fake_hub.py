@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -49,7 +48,6 @@ from message_schemas import timestamps
 from message_schemas.envelopes import (
     Delivery,
     DeliveryItem,
-    Finding,
     Notice,
     Outcome,
     Receipt,
@@ -59,6 +57,7 @@ from message_schemas.json_codec import compose_notice, encode, encode_body
 from message_schemas.messages.actions import ActionCancellation, ActionUse
 from message_schemas.messages.notices import ActionRecorded, TransferClosed
 from message_schemas.messages.session import DeliveryAcknowledgement, MailboxFetch
+from tests.connectors.fake_answers import ANSWERS, SPOILERS, problem, refuse
 from tests.connectors.fake_log import FakeLog
 from tests.connectors.worlds import Clock, make_record, make_signer
 
@@ -177,8 +176,8 @@ class FakeHub:
         raw = await request.read()
         self.posts.append(raw)
         fault = self.faults.popleft() if self.faults else ""
-        if fault in _ANSWERS:
-            return _ANSWERS[fault]()
+        if fault in ANSWERS:
+            return ANSWERS[fault]()
         if fault == "hang":
             await asyncio.sleep(30)
         try:
@@ -243,7 +242,7 @@ class FakeHub:
         elif fault == "receipt-of-a-party":
             signers = [make_signer(next(iter(self.records)))]
         else:
-            _SPOILERS[fault](document)
+            SPOILERS[fault](document)
         return sign(json.dumps(document).encode(), RECEIPT_TYP, signers)
 
     async def _outcome(self, envelope: OpenEnvelope, opened: OpenMessage) -> Outcome:
@@ -467,65 +466,4 @@ class FakeHub:
         return response.status, body
 
 
-def refuse(message_id: str, code: ResponseCode, text: str) -> Outcome:
-    """Return a refusal with one finding."""
-    finding = Finding(
-        rule=int(code),
-        name=code.name,
-        severity="stop",
-        text=text,
-        remedy="Correct it and send it again.",
-        paragraph="-",
-    )
-    return Outcome(
-        message_id=message_id,
-        outcome="refused",
-        code=int(code),
-        name=code.name,
-        findings=(finding,),
-    )
-
-
-def problem(
-    status: int, code: ResponseCode, detail: str, *, retry: bool = False, after: int | None = None
-) -> web.Response:
-    """Return a problem document as the hub writes it."""
-    body = {
-        "type": f"https://itmo-hub.invalid/problems/{code.name.lower()}",
-        "title": code.name,
-        "status": status,
-        "detail": detail,
-        "code": int(code),
-        "name": code.name,
-        "remedy": "-",
-        "retry": retry,
-    }
-    headers = {} if after is None else {"Retry-After": str(after)}
-    return web.json_response(
-        body, status=status, content_type="application/problem+json", headers=headers
-    )
-
-
-_ANSWERS: dict[str, Callable[[], web.Response]] = {
-    "500": lambda: web.Response(status=500, text="Internal Server Error"),
-    "html-404": lambda: web.Response(
-        status=404, text="<html>no such site</html>", content_type="text/html"
-    ),
-    "html-200": lambda: web.Response(text="<html>welcome</html>", content_type="text/html"),
-    "503": lambda: problem(503, ResponseCode.HUB_UNAVAILABLE, "busy", retry=True, after=1),
-    "problem-401": lambda: problem(401, ResponseCode.SIGNATURE_INVALID, "the signature is wrong"),
-    "problem-409": lambda: problem(409, ResponseCode.ENVELOPE_ID_REUSED, "other bytes"),
-}
-
-_SPOILERS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "receipt-wrong-digest": lambda d: d.update(envelope_sha256="0" * 64),
-    "receipt-no-digest": lambda d: d.pop("envelope_sha256"),
-    "receipt-other-envelope": lambda d: d.update(
-        receipt_for="01920000-0000-7000-8000-000000000000"
-    ),
-    "receipt-other-recipient": lambda d: d.update(recipient="ZZZ99"),
-    "receipt-missing-outcome": lambda d: d["outcomes"].pop(),
-    "receipt-double-outcome": lambda d: d["outcomes"].append(d["outcomes"][0]),
-    "receipt-in-future": lambda d: d.update(received_at="2099-01-01T00:00:00.000Z"),
-}
 __all__ = ["HUB", "FakeHub", "encode_body", "problem", "refuse"]

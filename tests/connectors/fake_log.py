@@ -95,7 +95,7 @@ class FakeLog:
 
     def alter(self, index: int, **changes: object) -> None:
         """Show another entry in the place of one, and hash it into the tree."""
-        entry = replace(decode(self.entries[index]), **changes)  # type: ignore[arg-type]
+        entry = replace(decode(self.entries[index]), **changes)  # type: ignore[arg-type]  # any field
         self.entries[index] = encode(entry)
 
     def swap_body(self, index: int) -> None:

@@ -30,7 +30,7 @@ from tests.connectors.session.ledger_handler import note
 from tests.connectors.worlds import Clock
 
 MADE_UP = {"envelope": b"an envelope that nobody sent", "receipt": b"and its receipt"}
-FAST = {"log_seconds": 0.05, "log_nudge_seconds": 0.0, "log_audit_at": ""}
+FAST: dict[str, Any] = {"log_seconds": 0.05, "log_nudge_seconds": 0.0, "log_audit_at": ""}
 
 
 async def standing_of(session: Session) -> LogStanding:
@@ -237,7 +237,7 @@ LIES: dict[str, tuple[Callable[[FakeLog, int], object], AlarmKind]] = {
 @pytest.mark.parametrize("name", LIES)
 @pytest.mark.parametrize("by_audit", [False, True], ids=["by proofs", "by audit"])
 async def test_a_log_that_says_otherwise_than_promised_is_found(
-    world: World, name: str, by_audit: bool
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, by_audit: bool
 ) -> None:
     """A consistent, well signed log with a lie in it: the receipts and our own count tell."""
     tell, kind = LIES[name]
@@ -251,7 +251,7 @@ async def test_a_log_that_says_otherwise_than_promised_is_found(
     world.hub.log.down = False
     if by_audit:
         monitor = session.log_monitor
-        monitor._prover.prove_pending = _prove_nothing  # type: ignore[method-assign]
+        monkeypatch.setattr(monitor._prover, "prove_pending", _prove_nothing)
         report: AuditReport = await monitor.run_audit()
         assert report.findings
     else:
