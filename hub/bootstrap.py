@@ -23,7 +23,7 @@ from hub.http.tls import server_context
 from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.errors import UnavailableError
 from hub.protocol.response_codes import ResponseCode
-from hub.services import expire_transfers, own_participants, publications
+from hub.services import erase_bodies, expire_transfers, own_participants, publications
 from hub.services.answer_queries import Questions
 from hub.services.collect_cosignatures import Policies
 from hub.services.courier import Courier, Surroundings
@@ -48,6 +48,8 @@ from keys.signing import open_signer
 
 log = structlog.get_logger(__name__)
 
+ERASURE_SECONDS = 3_600.0
+"""How often the hub looks for bodies older than the time of retention."""
 LINGERING_SECONDS = 2.0
 """How long a refused request may go on sending, so that its sender reads the refusal."""
 
@@ -347,6 +349,7 @@ class HubProcess:
         return [
             jobs.Job("seek-lead", 1.0, self._seek_lead),
             jobs.Job("expire-transfers", self.settings.expiry_sweep_seconds, self._sweep),
+            jobs.Job("erase-bodies", ERASURE_SECONDS, self._erase),
             jobs.Job("publish-log", self.settings.checkpoint_seconds, self.log.publish),
             jobs.Job("collect-cosignatures", self.settings.witness_seconds, self.log.collect),
         ]
@@ -354,6 +357,20 @@ class HubProcess:
     async def _seek_lead(self) -> None:
         self.metrics.leads.set(await asyncio.to_thread(self.leadership.seek))
         self.metrics.queue.set(self.intake.waiting_count)
+
+    async def _erase(self) -> None:
+        """Erase what is older than the time of retention, part by part between two batches."""
+        days = self.settings.retention_days
+        if days is None or not self._works():
+            return
+        with contextlib.suppress(DatabaseUnavailableError):
+            while await self.intake.run_blocking(self._erase_part, days):
+                await asyncio.sleep(0)
+
+    def _erase_part(self, days: int) -> erase_bodies.Erased:
+        return erase_bodies.erase_part(
+            self.database, hub=self.settings.hub_code, retention_days=days, now=clock()
+        )
 
     async def _sweep(self) -> None:
         if not self._works():

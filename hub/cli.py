@@ -4,7 +4,18 @@ import typer
 
 from connectors.mechanism_registry.cli import app as mechanism
 from connectors.party_registry.cli import app as registry
-from hub.commands import accounts, database, log, participants, rules, suspensions, transfers
+from hub.commands import (
+    accounts,
+    acts,
+    administrators,
+    database,
+    log,
+    participants,
+    retention,
+    rules,
+    suspensions,
+    transfers,
+)
 from hub.commands.key_messages import app as keys
 from hub.commands.serving import serve
 from hub.demo.command import demo
@@ -19,7 +30,17 @@ app.command()(serve)
 app.command()(demo)
 app.command("rulebook")(rules.show_rulebook)
 app.command("alerts")(rules.show_alerts)
-for part in (participants, accounts, transfers, suspensions, database, log):
+for part in (
+    participants,
+    administrators,
+    acts,
+    accounts,
+    transfers,
+    suspensions,
+    database,
+    log,
+    retention,
+):
     app.add_typer(part.app)
 app.add_typer(keys, name="keys")
 app.add_typer(registry, name="registry")

@@ -145,6 +145,13 @@ class Policy:
     oimp_deadline_warning_days: int | None = 90
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedBody:
+    """What stands for a body accepted before whose bytes were erased: it equals no other."""
+
+    log_index: int
+
+
 @dataclass(slots=True)
 class Facts:
     """The hub's view of the world for one batch, at one ``now``.
@@ -157,7 +164,7 @@ class Facts:
     gives the range that already carries an underlying unit, by (underlying registry, first unit);
     ``underlying_new`` and ``arrivals_new`` hold what earlier messages of the batch brought about.
     ``brought_by`` gives, by block id, the completed transfer that brought a block to its present
-    holder, as far as loaded. ``earlier`` holds bodies accepted before, by
+    holder, as far as loaded. ``earlier`` holds bodies accepted before (or ErasedBody), by
     ``sequence.natural_id``. ``quantity_today`` is the quantity a registry sent out in the last 24
     hours, loaded only for check 8002.
     """

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from hub.checks.case import Answer, Case, Proposal
-from hub.checks.facts import TransferMode, TransferRecord
+from hub.checks.facts import ErasedBody, TransferMode, TransferRecord
 from hub.checks.findings import FindingDraft
 from hub.protocol.response_codes import ResponseCode
 from hub.protocol.transfer_states import TRANSITIONS, TransferInput, TransferState
@@ -75,6 +75,13 @@ def _exists_differently(case: Case[Any], code: ResponseCode) -> Iterator[Finding
     identifier = natural_id(case.context.type, case.body)
     earlier = case.facts.earlier.get(identifier) if identifier else None
     if earlier is None:
+        return
+    if isinstance(earlier, ErasedBody):
+        detail = (
+            f"{identifier} was taken at log index {earlier.log_index}; what it said was erased "
+            "after the time of retention, so that nothing can be compared with it."
+        )
+        yield FindingDraft(code, detail)
         return
     field = differing_field(earlier, case.body)
     if field is not None:

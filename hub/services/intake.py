@@ -1,8 +1,9 @@
 """The queue before the door's transaction: envelopes that arrive together share one commit.
 
 There is no timer. While one batch is being recorded the next one gathers, up to its bounds in
-envelopes and bytes; an idle hub takes a lone envelope at once. Two stages overlap: opening (signatures, schema) and recording (the transaction),
-each in its own thread, so the second core opens batch n+1 while batch n is being committed.
+envelopes and bytes; an idle hub takes a lone envelope at once. Two stages overlap: opening
+(signatures, schema) and recording (the transaction), each in its own thread, so the second core
+opens batch n+1 while batch n is being committed.
 
 The queue is bounded in envelopes and bytes. When it is full the answer is 503 before any work.
 A batch whose transaction fails for a reason of one envelope (our defect) is taken apart and each

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from hub.checks.facts import Facts, Policy
+from hub.checks.facts import ErasedBody, Facts, Policy
 from hub.checks.sequence import natural_id
 from hub.international_registry.ledger import LedgerWindow
 from hub.international_registry.units import Range
@@ -269,7 +269,11 @@ def _load_earlier(
         _remember(facts, type_, json_codec.decode_body(type_, 1, stored))
     indices = {row.proposed_log_index for name, row in known.items() if name in needs.proposed_ids}
     indices |= {row.log_index for row in acted.values()}
-    for body, receipt in envelopes.bodies(connection, indices).values():
+    found = envelopes.bodies(connection, indices)
+    for row in acted.values():
+        if row.log_index not in found:
+            facts.earlier[row.natural_id] = ErasedBody(row.log_index)
+    for body, receipt in found.values():
         accepted = _accepted_ids(receipt)
         for message in messages_of(body):
             if message.message.message_id in accepted:  # a refusal leaves its id free
