@@ -9,6 +9,7 @@ from hub.commands import (
     acts,
     administrators,
     database,
+    evidence,
     log,
     participants,
     retention,
@@ -39,6 +40,7 @@ for part in (
     suspensions,
     database,
     log,
+    evidence,
     retention,
 ):
     app.add_typer(part.app)
