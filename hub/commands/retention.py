@@ -65,7 +65,10 @@ def run(
         old = erase_bodies.old_bodies(opened, retention_days=days, now=now)
         done = Erased()
         if not dry_run:
-            with Progress(console=Console(stderr=True), transient=True) as progress:
+            console = Console(stderr=True)
+            with Progress(
+                console=console, transient=True, disable=not console.is_terminal
+            ) as progress:
                 task = progress.add_task("erasing", total=old.envelopes + old.deliveries)
                 while part := erase_bodies.erase_part(
                     opened, hub=settings.hub_code, retention_days=days, now=now
