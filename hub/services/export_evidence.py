@@ -10,7 +10,7 @@
 What was erased is left out and shown as erased; entries, times and parties stay.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -74,7 +74,7 @@ class EvidenceExporter:
                 )
             roles = _roles_of(connection, found[transfer_id])
             contents = {index: _content(connection, index) for index in roles}
-            key_ids = _add_keys(connection, self.hub, roles, contents)
+            named = _add_keys(connection, self.hub, roles, contents)
             checkpoint, note = self._checkpoint(connection, max(roles))
             evidence = Evidence(
                 transfer_id=transfer_id,
@@ -83,7 +83,7 @@ class EvidenceExporter:
                 log_origin=self.origin,
                 checkpoint=note.encode(),
                 items=_items(connection, roles, contents, checkpoint, note, deliveries=deliveries),
-                keys=_keys(connection, key_ids, contents),
+                keys=_keys(connection, named),
             )
         return bundles.write(evidence, stories.render(evidence))
 
@@ -136,22 +136,23 @@ def _content(connection: Connection, index: int) -> LoggedContent:
 
 def _add_keys(
     connection: Connection, hub: str, roles: dict[int, str], contents: dict[int, LoggedContent]
-) -> list[str]:
-    """Add the entries about every key that signed, and return the ids of those keys."""
+) -> dict[str, int | None]:
+    """Add the entries about every key that signed; return which entry named each key first."""
     hub_keys = [one.key_id for one in reference.key_records(connection) if one.participant == hub]
     waiting = [*hub_keys, *(key for one in contents.values() for key in one.key_ids)]
-    done: list[str] = []
+    named: dict[str, int | None] = {}
     while waiting:
         key_id = waiting.pop()
-        if key_id in done:
+        if key_id in named:
             continue
-        done.append(key_id)
-        for index in sorted(stored.key_entries(connection, key_id[:5], [key_id])):
+        about = sorted(stored.key_entries(connection, key_id))
+        named[key_id] = about[0] if about else None
+        for index in about:
             if index not in roles:
                 roles[index] = f"key of {key_id[:5]}"
                 contents[index] = _content(connection, index)
                 waiting += contents[index].key_ids
-    return sorted(done)
+    return named
 
 
 def _items(
@@ -184,24 +185,10 @@ def _items(
     return items
 
 
-def _keys(
-    connection: Connection, key_ids: Sequence[str], contents: dict[int, LoggedContent]
-) -> list[BundleKey]:
+def _keys(connection: Connection, named: Mapping[str, int | None]) -> list[BundleKey]:
     """Return the keys with their windows as the hub has them now."""
     records = {one.key_id: one for one in reference.key_records(connection)}
-    return [
-        _key(records[key_id], _naming(key_id, contents)) for key_id in key_ids if key_id in records
-    ]
-
-
-def _naming(key_id: str, contents: dict[int, LoggedContent]) -> int | None:
-    """Return the first entry of the bundle that names a key and was not signed by it."""
-    named = [
-        index
-        for index, one in sorted(contents.items())
-        if key_id not in one.key_ids and key_id.encode() in (one.contents.get("act") or b"")
-    ]
-    return named[0] if named else None
+    return [_key(records[key_id], named[key_id]) for key_id in sorted(named) if key_id in records]
 
 
 def _key(record: KeyRecord, registered_at: int | None) -> BundleKey:

@@ -4,7 +4,7 @@ A mailbox's items grow in sequence and in log index together, so the item of an 
 halving. A key's registration is found in the notices that told of it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -114,24 +114,20 @@ def delivery_of(connection: Connection, recipient: str, log_index: int) -> MadeD
     return None
 
 
-def key_entries(connection: Connection, participant: str, key_ids: Collection[str]) -> set[int]:
-    """Return the log indices of all that registered or revoked these keys of a participant.
+def key_entries(connection: Connection, key_id: str) -> set[int]:
+    """Return the log indices of all that registered or revoked a key.
 
     Acts are found by their subject; messages by the notices that told the participant of them.
     """
-    found: set[int] = set()
-    for key_id in key_ids:
-        acts = select(act.c.log_index).where(
-            act.c.subject.in_((key_id, participant)),
-            act.c.kind.in_(("participant.add", "key.add", "key.revoke")),
-            func.instr(act.c.detail, key_id) > 0
-            if connection.dialect.name == "sqlite"
-            else func.strpos(act.c.detail, key_id) > 0,
-        )
-        told = select(mailbox_item.c.log_index).where(
-            mailbox_item.c.recipient == participant,
-            mailbox_item.c.notices.like(f'%"key.changed"%{key_id}%'),
-        )
-        found |= set(connection.execute(acts).scalars())
-        found |= set(connection.execute(told).scalars())
-    return found
+    participant = key_id[:5]
+    position = func.instr if connection.dialect.name == "sqlite" else func.strpos
+    acts = select(act.c.log_index).where(
+        act.c.subject.in_((key_id, participant)),
+        act.c.kind.in_(("participant.add", "key.add", "key.revoke")),
+        position(act.c.detail, key_id) > 0,
+    )
+    told = select(mailbox_item.c.log_index).where(
+        mailbox_item.c.recipient == participant,
+        mailbox_item.c.notices.like(f'%"key.changed"%{key_id}%'),
+    )
+    return set(connection.execute(acts).scalars()) | set(connection.execute(told).scalars())
