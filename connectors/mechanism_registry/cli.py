@@ -19,6 +19,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from connectors.mechanism_registry import store
+from connectors.mechanism_registry.cli_log import app as log_app
 from connectors.mechanism_registry.example_feed import (
     ExampleWorld,
     change_world,
@@ -52,6 +53,7 @@ app = typer.Typer(
 )
 feed_app = typer.Typer(help="Work with feed files.", no_args_is_help=True)
 app.add_typer(feed_app, name="feed")
+app.add_typer(log_app, name="log")
 
 Config = Annotated[Path, typer.Option("--config", help="The settings, a TOML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

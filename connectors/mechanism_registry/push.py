@@ -28,6 +28,7 @@ from connectors.mechanism_registry.messages import message_of
 from connectors.mechanism_registry.store import FeedState, Refusal
 from connectors.session.deliveries import ArrivedItem
 from connectors.session.handler import KnownOutcome, Transaction
+from connectors.session.log.findings import load_pause
 from connectors.session.outbox_states import list_envelopes
 from connectors.session.session import Session
 from message_schemas.envelopes import Finding
@@ -205,7 +206,15 @@ def _lines_until(reader: FeedReader, end: FeedPlace) -> Iterator[FeedLine]:
 
 
 def raise_if_stopped(connection: Connection) -> None:
-    """Raise PushStoppedError when an envelope is parked: what follows must wait behind it."""
+    """Raise PushStoppedError when an envelope is parked, or the session is paused.
+
+    What follows a parked envelope must wait behind it; a pause is ended by an operator.
+    """
+    if (pause := load_pause(connection)) is not None:
+        raise PushStoppedError(
+            f"paused since {pause.paused_at} ({pause.kind}): {pause.detail}; see `mechanism log "
+            "show`, ask the secretariat, then `mechanism log resume --reason …`"
+        )
     for entry in list_envelopes(connection, open_only=True, limit=ENVELOPES_SHOWN_MAX):
         if entry.state == "parked":
             raise PushStoppedError(f"envelope {entry.envelope_id}: {entry.reason}")

@@ -120,6 +120,9 @@ async def push(order: Order, signers: Sequence[Signer] | None = None) -> Report:
                     session, handler, rules, settings.messages_waiting_max, view.advance_to
                 )
                 state = await pusher.push(order.path, order.feed_format, state, place, surveyed.end)
+            if settings.log_seconds > 0:
+                # Prove the newest promises before the process ends; `log audit` covers the others.
+                await session.log_monitor.look()
         write_refusals(order.refusals_path, database.read_now(_all_refusals, state.feed_id))
         return database.read_now(report_of_feed, state)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.mechanism_registry.shares import ShareRounding, ShareRules
 from connectors.session.settings import SessionSettings
@@ -49,7 +49,7 @@ class ShareSettings(BaseModel):
 class MechanismSettings(BaseSettings):
     """The settings of the mechanism registry's connector."""
 
-    model_config = SettingsConfigDict(env_prefix="ITMO_MECHANISM_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     participant: Code = "XMR01"
     hub: Code = "XHB01"
@@ -66,6 +66,23 @@ class MechanismSettings(BaseSettings):
     retry_delay_seconds_min: float = Field(1.0, gt=0)
     retry_delay_seconds_max: float = Field(3600.0, gt=0)
 
+    log_seconds: float = Field(10.0, ge=0)
+    """Between looks at the hub's transparency log; 0 means never."""
+    log_stale_seconds: float = Field(60.0, gt=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the file that was named, and nothing of the environment beside it."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
     def session_settings(self) -> SessionSettings:
         """Return the settings of the session that carries the messages."""
         return SessionSettings(
@@ -76,6 +93,9 @@ class MechanismSettings(BaseSettings):
             messages_per_envelope_max=self.messages_per_envelope_max,
             retry_delay_seconds_min=self.retry_delay_seconds_min,
             retry_delay_seconds_max=self.retry_delay_seconds_max,
+            log_seconds=self.log_seconds,
+            log_stale_seconds=self.log_stale_seconds,
+            log_audit_at="",  # a run lasts minutes: `mechanism log audit`, by a timer of its own
         )
 
 

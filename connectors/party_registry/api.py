@@ -13,12 +13,13 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from connectors.party_registry import api_commands, api_views
+from connectors.party_registry import api_commands, api_log, api_views
 from connectors.party_registry.api_support import REGISTRY, SESSION, problem
 from connectors.party_registry.commands import CommandError
 from connectors.party_registry.openapi import openapi_document
 from connectors.party_registry.registry import PartyRegistry
 from connectors.session.exchanger import HubRefusedError, HubUnavailableError
+from connectors.session.log.monitor import LogUnknownError
 from connectors.session.session import Session
 
 __all__ = ["BODY_BYTES_MAX", "make_application"]
@@ -44,6 +45,7 @@ def make_application(session: Session, registry: PartyRegistry, token: str) -> w
     application.router.add_get("/health/live", _get_live)
     application.add_routes(api_views.ROUTES)
     application.add_routes(api_commands.ROUTES)
+    application.add_routes(api_log.ROUTES)
     return application
 
 
@@ -76,6 +78,8 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         return problem(409, "refused", str(error))
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         return problem(422, "request", str(error))
+    except LogUnknownError as error:
+        return problem(503, "log-unknown", str(error))
     except HubUnavailableError as error:
         return problem(503, "hub-unavailable", str(error))
     except HubRefusedError as error:

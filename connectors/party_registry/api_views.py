@@ -32,14 +32,14 @@ def transfer_view(transfer: Transfer) -> dict[str, Any]:
 
 
 async def get_ready(request: web.Request) -> web.Response:
-    """Say whether the exchange can go on: nothing parked, a list of participants believed."""
+    """Say whether the exchange can go on: nothing parked or paused, and a list believed."""
     session = request.app[SESSION]
     counts = await session.database.read(outbox_states.count_open)
     listed = session.context.trust.created_at is not None
-    ready = counts["parked"] == 0 and listed
-    return respond(
-        {"ready": ready, "outbox": counts, "participants_known": listed}, 200 if ready else 503
-    )
+    paused = session.context.pause is not None
+    ready = counts["parked"] == 0 and listed and not paused
+    shown = {"ready": ready, "outbox": counts, "participants_known": listed, "paused": paused}
+    return respond(shown, 200 if ready else 503)
 
 
 async def get_metrics(request: web.Request) -> web.Response:

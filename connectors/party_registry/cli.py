@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connectors.party_registry.cli_init import write_settings
+from connectors.party_registry.cli_log import app as log_app
 from connectors.party_registry.cli_support import AsJson, Config, client, failing, show
 from connectors.party_registry.cli_transfers import app as transfer_app
 from connectors.party_registry.cli_units import app as units_app
@@ -36,6 +37,7 @@ app = typer.Typer(
 account_app = typer.Typer(help="Accounts of the book.", no_args_is_help=True)
 app.add_typer(account_app, name="account")
 app.add_typer(transfer_app, name="transfer")
+app.add_typer(log_app, name="log")
 app.registered_commands += units_app.registered_commands
 
 
@@ -116,6 +118,8 @@ async def _run(connector: Connector, *, as_json: bool) -> None:
         started = {"participant": connector.config.participant, "api": connector.api_url}
         if connector.push_url is not None:
             started["push"] = connector.push_url
+        if connector.witness_url is not None:
+            started["witness"] = connector.witness_url
         typer.echo(json.dumps(started) if as_json else "\t".join(started.values()))
         await stop.wait()
 

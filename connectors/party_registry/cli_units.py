@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -14,6 +15,21 @@ from connectors.party_registry.cli_transfers import read_ranges
 __all__ = ["app"]
 
 app = typer.Typer()
+
+_TOLD: Final = frozenset(
+    {
+        "transfer_id",
+        "action_id",
+        "authorization_id",
+        "cooperative_approach",
+        "decision",
+        "quantity",
+        "state",
+        "subject",
+        "text",
+    }
+)
+"""The members of a body that say at a glance what it is about."""
 
 Account = Annotated[str, typer.Option(help="The account.")]
 Approach = Annotated[str, typer.Option("--approach", help="CA0001.")]
@@ -190,5 +206,31 @@ def inbox(
     """List what the hub delivered, in order."""
     with client(config) as registry:
         found = registry.get("/v1/inbox", after=after)
-    columns = ("sequence", "log_index", "recorded_at", "sender", "item")
+    if not as_json:
+        for entry in found["items"]:
+            entry["says"] = "; ".join(_sentences(entry["item"]))
+    columns = ("sequence", "log_index", "recorded_at", "sender", "says")
     show(found, as_json=as_json, rows="items", columns=columns)
+
+
+def _sentences(item: dict[str, Any]) -> list[str]:
+    """Return what an item says, a few words for each message and notice; unverified here."""
+    verdicts = {one["message_id"]: one["outcome"] for one in item.get("verdicts", ())}
+    said: list[str] = []
+    if (envelope := item.get("envelope")) is not None:
+        payload = json.loads(envelope)["payload"]
+        text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        for message in json.loads(text)["messages"]:
+            outcome = verdicts.get(message["message_id"], "")
+            said.append(f"{_sentence(message)} ({outcome})")
+    return said + [_sentence(notice) for notice in item.get("notices", ())]
+
+
+def _sentence(said: dict[str, Any]) -> str:
+    body = said["body"]
+    known = [
+        f"{name}={value}"
+        for name, value in body.items()
+        if name in _TOLD and isinstance(value, str | int)
+    ]
+    return " ".join([said["type"], *known])

@@ -17,6 +17,13 @@
     listen = "127.0.0.1:8601"                # loopback only
     token_file = "api-token"
 
+    [log]                                    # the hub's transparency log; these are the defaults
+    log_seconds = 10
+    log_audit_at = "02:15"
+
+    [witness]                                # only if we cosign it
+    witness_signer = "file:witness.key?passphrase-env=WITNESS_PASSPHRASE"
+
 Relative file names count from the folder of the TOML file.
 """
 
@@ -28,7 +35,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.party_registry.policy import AcceptancePolicy
 from connectors.session.settings import HUB, SessionSettings
@@ -101,6 +108,29 @@ class WebhookSection(_Section):
     request_seconds_max: float = Field(10.0, gt=0)
 
 
+class LogSection(_Section):
+    """How the hub's transparency log is watched; see `connectors.session.settings`."""
+
+    log_seconds: float = Field(10.0, ge=0)
+    log_stale_seconds: float = Field(60.0, gt=0)
+    log_proofs_per_round_max: int = Field(32, ge=1)
+    log_audit_at: str = Field("02:15", pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d$")
+
+
+class WitnessSection(_Section):
+    """The witness of the hub's log: keys of its own, by URI, and where add-checkpoint is served.
+
+    Deliveries by push: beside their address. By pull: at `listen`, or, without it, nowhere: then
+    our cosignatures are handed to the hub after each look.
+    """
+
+    witness_signer: str
+    witness_settlement_signer: str | None = None
+    witness_name: str | None = None
+    path: str = Field("/witness", pattern=r"^(/[A-Za-z0-9._-]+)+$")
+    listen: str | None = None
+
+
 class LimitsSection(_Section):
     """Limits of the session; see `connectors.session.settings`."""
 
@@ -114,7 +144,7 @@ class LimitsSection(_Section):
 class RegistryConfig(BaseSettings):
     """The settings of a Party registry connector."""
 
-    model_config = SettingsConfigDict(env_prefix="ITMO_REGISTRY_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     participant: Code
     database: Path = Path("registry.sqlite")
@@ -127,6 +157,21 @@ class RegistryConfig(BaseSettings):
     acceptance: AcceptanceSection = AcceptanceSection()
     webhooks: WebhookSection | None = None
     limits: LimitsSection = LimitsSection()
+    log: LogSection = LogSection()
+    witness: WitnessSection | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the file that was named, and nothing of the environment beside it."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
     def session_settings(self) -> SessionSettings:
         """Return the settings of the session."""
@@ -136,6 +181,7 @@ class RegistryConfig(BaseSettings):
             hub_url=self.hub.url,
             delivery_mode=self.delivery.mode,
             **self.limits.model_dump(),
+            **self.log.model_dump(),
         )
 
     def policy(self) -> AcceptancePolicy:
@@ -186,6 +232,13 @@ def _absolute(config: RegistryConfig, folder: Path) -> RegistryConfig:
         "keys": KeysSection(uris=uris),
         "api": config.api.model_copy(update={"token_file": folder / config.api.token_file}),
     }
+    if config.witness is not None:
+        signers = {
+            name: _absolute_uri(uri, folder)
+            for name in ("witness_signer", "witness_settlement_signer")
+            if (uri := getattr(config.witness, name)) is not None
+        }
+        updates["witness"] = config.witness.model_copy(update=signers)
     if config.webhooks is not None:
         secret = folder / config.webhooks.secret_file
         updates["webhooks"] = config.webhooks.model_copy(update={"secret_file": secret})

@@ -24,6 +24,7 @@ from connectors.party_registry.webhooks import WebhookWorker
 from connectors.session.context import system_clock
 from connectors.session.database import Database
 from connectors.session.hello import say_hello
+from connectors.session.log.witness import WitnessKey, default_name, make_keys
 from connectors.session.session import Session, open_database
 from keys.documents import parse_document
 from keys.key_files import read_secret_file
@@ -31,7 +32,7 @@ from keys.public_keys import KeyRecord
 from keys.signer import Signer
 from keys.signing import open_signer
 
-__all__ = ["Connector", "open_registry_database"]
+__all__ = ["Connector", "open_registry_database", "open_witness_keys"]
 
 
 def open_registry_database(config: RegistryConfig) -> Database:
@@ -39,11 +40,30 @@ def open_registry_database(config: RegistryConfig) -> Database:
     return open_database(config.database, tracking_tables.METADATA, book_tables.METADATA)
 
 
+def open_witness_keys(config: RegistryConfig) -> list[WitnessKey]:
+    """Open the keys of our witness: none if there is none.
+
+    Raises:
+        KeysError: a key cannot be opened.
+        ValueError: a key is of an algorithm that cosigns nothing, or the name is none of a key.
+    """
+    witness, participant = config.witness, config.participant
+    if witness is None:
+        return []
+    settlement = witness.witness_settlement_signer
+    return make_keys(
+        witness.witness_name or default_name(participant),
+        open_signer(witness.witness_signer, participant=participant),
+        None if settlement is None else open_signer(settlement, participant=participant),
+    )
+
+
 class Connector:
-    """A running connector. `api_url` and `push_url` are known once it has started.
+    """A running connector. `api_url` and the other addresses are known once it has started.
 
     Raises:
         KeysError: a key or the anchor cannot be opened.
+        ValueError: a key of the witness is of an algorithm that cosigns nothing.
     """
 
     def __init__(
@@ -53,9 +73,11 @@ class Connector:
         self.clock = clock
         self.signers = self._open_signers()
         self.anchor = self._open_anchor()
+        self.witness_keys = open_witness_keys(config)
         self._webhooks: WebhookWorker | None = None
         self._stack = AsyncExitStack()
         self.push_url: str | None = None
+        self.witness_url: str | None = None
 
     def _open_signers(self) -> list[Signer]:
         return [
@@ -97,6 +119,13 @@ class Connector:
         if config.delivery.mode == "push":
             url = await self._listen(self._push_application(), config.delivery.listen, self._tls())
             self.push_url = url + config.delivery.path
+        if config.witness is not None and config.witness.listen is not None:
+            alone = web.Application(client_max_size=0)
+            self._add_witness(alone)
+            url = await self._listen(alone, config.witness.listen, self._tls())
+            self.witness_url = url + config.witness.path
+        elif config.witness is not None and config.delivery.mode == "push":
+            self.witness_url = url + config.witness.path
 
     def make_session(self) -> Session:
         """Return the session; simulators put a misbehaving one in its place."""
@@ -107,6 +136,7 @@ class Connector:
             self.anchor,
             self.registry,
             clock=self.clock,
+            witness_keys=self.witness_keys,
         )
 
     async def handle_push(self, request: web.Request) -> web.StreamResponse:
@@ -134,7 +164,16 @@ class Connector:
         # The body is read in pieces within the session's own limit.
         application = web.Application(client_max_size=0)
         application.router.add_post(self.config.delivery.path, self.handle_push)
+        if self.config.witness is not None and self.config.witness.listen is None:
+            self._add_witness(application)
         return application
+
+    def _add_witness(self, application: web.Application) -> None:
+        witness = self.session.witness
+        assert witness is not None, "a configured witness has its keys"
+        assert self.config.witness is not None, "and its section"
+        path = f"{self.config.witness.path}/add-checkpoint"
+        application.router.add_post(path, witness.handle)
 
     def _tls(self) -> ssl.SSLContext | None:
         delivery = self.config.delivery

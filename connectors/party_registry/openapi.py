@@ -11,6 +11,7 @@ from aiohttp import web
 
 from connectors.party_registry import requests
 from connectors.party_registry.api_commands import ROUTES as COMMANDS
+from connectors.party_registry.api_log import ROUTES as LOG
 from connectors.party_registry.api_views import ROUTES as VIEWS
 
 __all__ = ["openapi_document"]
@@ -28,6 +29,8 @@ _BODY_OF = {
     "/v1/messages": requests.MessageRequest,
     "/v1/queries": requests.QueryRequest,
     "/v1/inbox/confirm": requests.ConfirmRequest,
+    "/v1/log/resume": requests.LogResumeRequest,
+    "/v1/log/pin": requests.LogPinRequest,
 }
 _VARIABLE = re.compile(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}")
 _PROBLEM = {
@@ -57,7 +60,7 @@ def openapi_document() -> dict[str, Any]:
         requests.REQUESTS, ref_template="#/components/schemas/{name}"
     )
     paths: dict[str, dict[str, Any]] = {}
-    for route in (*VIEWS, *COMMANDS):
+    for route in (*VIEWS, *COMMANDS, *LOG):
         path = _VARIABLE.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     return {
@@ -82,7 +85,8 @@ def _operation(route: web.RouteDef, path: str) -> dict[str, Any]:
     if path == "/metrics":
         json_body = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     created = path in _BODY_OF and "{" not in path and path not in {"/v1/queries"}
-    status = "201" if route.method == "POST" and created and "confirm" not in path else "200"
+    changes = "confirm" in path or path.startswith("/v1/log/")
+    status = "201" if route.method == "POST" and created and not changes else "200"
     operation: dict[str, Any] = {
         "operationId": route.handler.__name__,
         "summary": summary,

@@ -18,6 +18,8 @@ __all__ = [
     "CancellationRequest",
     "ConfirmRequest",
     "IssueRequest",
+    "LogPinRequest",
+    "LogResumeRequest",
     "MessageRequest",
     "NoteRequest",
     "OpenAccountRequest",
@@ -165,6 +167,19 @@ class ConfirmRequest(_Request, frozen=True):
     through: Annotated[int, Meta(ge=0)]
 
 
+class LogResumeRequest(_Request, frozen=True):
+    """End the pause that a finding about the hub's log began; the reason stays on record."""
+
+    reason: Annotated[str, Meta(min_length=3, max_length=1000)]
+    follow_hub: bool = False
+
+
+class LogPinRequest(_Request, frozen=True):
+    """Pin the origin and keys of the log that the hub's list names now."""
+
+    reason: Annotated[str, Meta(min_length=3, max_length=1000)]
+
+
 REQUESTS = (
     OpenAccountRequest,
     IssueRequest,
@@ -177,5 +192,7 @@ REQUESTS = (
     MessageRequest,
     QueryRequest,
     ConfirmRequest,
+    LogResumeRequest,
+    LogPinRequest,
 )
 """Every request class, for the OpenAPI document."""

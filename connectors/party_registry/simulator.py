@@ -191,6 +191,7 @@ class SimulatedConnector(Connector):
             self.anchor,
             self.registry,
             clock=self.clock,
+            witness_keys=self.witness_keys,
         )
         session.plan, session.forger = self.plan, self._forger
         return session

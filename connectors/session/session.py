@@ -148,6 +148,7 @@ class Session:
 
     async def stop(self) -> None:
         """Stop the workers; nothing that was committed is lost."""
+        await self.log_monitor.stop()
         for task in self._tasks:
             task.cancel()
         results = await asyncio.gather(*self._tasks, return_exceptions=True)

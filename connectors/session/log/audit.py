@@ -60,6 +60,7 @@ class AuditProgress:
     done: int = 0
     size: int = 0
     last: AuditReport | None = None
+    error: str | None = None
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from connectors.session.alarms import AlarmKind
 from connectors.session.context import SessionContext
 from connectors.session.database import Work
 from connectors.session.log import claims, findings, heads, pins
-from connectors.session.log.audit import Audit, AuditReport
+from connectors.session.log.audit import Audit, AuditProgress, AuditReport
 from connectors.session.log.believing import Believer
 from connectors.session.log.client import LogClient, Unserved
 from connectors.session.log.findings import Finding
@@ -49,6 +49,7 @@ class LogMonitor:
         self._witness = witness
         self._lock = asyncio.Lock()
         self._changed_to: LogPin | None = None
+        self._auditing: asyncio.Task[None] | None = None
         self.audit = Audit(context, self._client)
 
     async def run(self) -> None:
@@ -79,6 +80,28 @@ class LogMonitor:
                 await self.run_audit()
             except LogUnknownError as error:
                 self._context.log.warning("log.audit_impossible", detail=str(error))
+
+    def start_audit(self) -> bool:
+        """Let an audit run beside everything else; tell whether none was running."""
+        if self._auditing is not None and not self._auditing.done():
+            return False
+        self.audit.progress = AuditProgress(running=True, last=self.audit.progress.last)
+        self._auditing = asyncio.create_task(self._audit_now())
+        return True
+
+    async def _audit_now(self) -> None:
+        try:
+            await self.run_audit()
+        except LogUnknownError as error:
+            self.audit.progress.error = str(error)
+        finally:
+            self.audit.progress.running = False
+
+    async def stop(self) -> None:
+        """Stop an audit that runs; it goes on from its place another time."""
+        if self._auditing is not None:
+            self._auditing.cancel()
+            await asyncio.gather(self._auditing, return_exceptions=True)
 
     async def look(self) -> bool:
         """Take one look; tell whether the newest checkpoint is believed."""

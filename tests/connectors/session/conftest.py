@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from connectors.session.alarms import Alarm, list_alarms
 from connectors.session.database import Database
 from connectors.session.handler import RegistryHandler
+from connectors.session.log.witness import WitnessKey
 from connectors.session.session import Session, open_database
 from connectors.session.settings import SessionSettings
 from tests.connectors.fake_hub import FakeHub
@@ -54,6 +55,7 @@ class World:
         participant: str = "THA01",
         *,
         handler: RegistryHandler | None = None,
+        witness_keys: Sequence[WitnessKey] = (),
         **settings: Any,
     ) -> Session:
         """Start a peer that retries fast; stopped at the end of the test."""
@@ -74,6 +76,7 @@ class World:
             handler,
             clock=self.hub.clock,
             random_source=self.random,
+            witness_keys=witness_keys,
         )
         return await self.stack.enter_async_context(session)
 
