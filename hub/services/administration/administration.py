@@ -163,6 +163,27 @@ class Administration:
             judge = Judge.of(connection, self._identity.hub, self._fresh)
             return proposals.load(connection, judge, proposal_id, at, self._lapse_after)
 
+    def proposals(self, at: datetime) -> list[tuple[ProposalRow, str, str]]:
+        """Return all proposals, oldest first: row, state, reason.
+
+        One that cannot be believed is in the state "changed", with why in place of the reason; one
+        that is decided shows by whom.
+        """
+        found: list[tuple[ProposalRow, str, str]] = []
+        with self._database.reading() as connection:
+            judge = Judge.of(connection, self._identity.hub, self._fresh)
+            for row in administrators.proposals(connection):
+                if row.state != proposals.PROPOSED:
+                    found.append((row, row.state, f"{row.state} by {row.decided_by}"))
+                    continue
+                try:
+                    one = proposals.believed(judge, row, at, self._lapse_after)
+                except AdministrationError as error:
+                    found.append((row, "changed", str(error)))
+                else:
+                    found.append((row, one.state, one.said.reason))
+        return found
+
     def try_now(self, code: str) -> None:
         """End a recipient's back-off, so that its next delivery goes out at once: no act."""
         with self._database.writing() as connection:

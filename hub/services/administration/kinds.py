@@ -6,7 +6,7 @@ lets go, gives power or ends for good takes two, and so does whatever changes wh
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict
+from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
 
@@ -45,7 +45,7 @@ class _Participant(TypedDict):
 
 class _KeyAdded(TypedDict):
     participant: str
-    keys: list[_Key]
+    keys: Annotated[list[_Key], msgspec.Meta(min_length=1, max_length=1)]
 
 
 class _KeyRevoked(TypedDict):

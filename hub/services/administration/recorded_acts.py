@@ -1,0 +1,228 @@
+"""Acts read back: who, what, why, and whether the statements in them hold.
+
+1. The document is what the log's entry commits to.
+2. Who was an administrator then is read from the log's own acts of adding and removing, in their
+   order, not from the table of today.
+3. Each statement must be signed by one of them, in their own name, for this log, and say what the
+   document says. Two statements are a proposal and an approval of exactly it, by two keys.
+4. An act without a statement is in order before the first administrator, and if the hub did it by
+   itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from hub.services.administration.authority import place_of
+from hub.services.administration.deeds import AdministrationError, Deed
+from hub.services.administration.key_forms import key_of_form
+from hub.services.administration.kinds import KINDS
+from hub.services.administration.statements import Place, Says, SignedStatement, read_statement
+from hub.store import acts, envelopes, log
+from hub.store.envelopes import ActRow
+from hub.transparency_log.entries import commitment, decode
+from keys.errors import SignatureInvalidError
+from keys.jws import check_signature
+from keys.public_keys import PublicKey
+
+ADDED = "administrator.add"
+REMOVED = "administrator.remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """Which acts an administrator could sign: from ``after`` (exclusive) to ``until`` (inclusive).
+
+    Both are log indices; ``until`` is None while it lasts.
+    """
+
+    name: str
+    key: PublicKey
+    after: int
+    until: int | None
+
+    def covers(self, log_index: int) -> bool:
+        """Tell whether they were an administrator when this act was done."""
+        return self.after < log_index and (self.until is None or log_index <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFound:
+    """One statement in an act's document, and what is wrong with it (None: nothing)."""
+
+    says: str
+    actor: str
+    key_id: str
+    at: str
+    reason: str
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAct:
+    """An act with its document and statements, and what is wrong with it as a whole, or None."""
+
+    row: ActRow
+    document: dict[str, Any]
+    statements: tuple[StatementFound, ...]
+    fault: str | None
+
+    @property
+    def verdict(self) -> str:
+        """Return in a few words whether the act holds."""
+        faults = [self.fault, *(one.fault for one in self.statements)]
+        wrong = next((fault for fault in faults if fault is not None), None)
+        if wrong is not None:
+            return f"WRONG: {wrong}"
+        return f"signed by {len(self.statements)}" if self.statements else "unsigned"
+
+
+class ActReader:
+    """Reads acts of one database, in one transaction."""
+
+    def __init__(self, connection: Connection, hub: str) -> None:
+        self._connection = connection
+        self._place = place_of(connection, hub)
+        self._tenures = tenures(connection)
+
+    def newest(self, limit: int) -> list[RecordedAct]:
+        """Return the newest acts, newest first."""
+        return [self._read(row) for row in acts.newest(self._connection, limit)]
+
+    def at(self, log_index: int) -> RecordedAct:
+        """Return one act. Raises AdministrationError if that entry is none."""
+        row = envelopes.act_at(self._connection, log_index)
+        if row is None:
+            raise AdministrationError(
+                f"there is no act at log index {log_index}; `itmo-hub act list` lists them"
+            )
+        return self._read(row)
+
+    def _read(self, row: ActRow) -> RecordedAct:
+        document: dict[str, Any] = msgspec.json.decode(row.document)
+        there = [one for one in self._tenures if one.covers(row.log_index)]
+        found = _judge(row, document, there, self._place)
+        fault = self._fault(row, document)
+        if fault is None and not found and there and not self._is_own(row, document):
+            fault = "nobody signed it, and there were administrators"
+        return RecordedAct(row, document, tuple(found), fault)
+
+    def _is_own(self, row: ActRow, document: dict[str, Any]) -> bool:
+        """Tell whether the hub did this by itself: an expiry, or its participants at a start."""
+        if row.kind == "participant.add":
+            central = document["detail"]["kind"] in ("hub", "international_registry")
+            return central and row.actor == self._place.hub
+        return row.kind not in KINDS and row.actor == self._place.hub
+
+    def _fault(self, row: ActRow, document: dict[str, Any]) -> str | None:
+        entry = log.entry_at(self._connection, row.log_index)
+        if entry is None:
+            return "it has no entry in the log"
+        if decode(entry).commitments.get("act") != commitment(row.salt, row.document):
+            return "the log's entry commits to another document"
+        shown = (row.log_index, row.kind, row.actor, row.subject, row.reason)
+        said = tuple(document[name] for name in ("log_index", "kind", "actor", "subject", "reason"))
+        if shown != said:
+            return "its row differs from its document"
+        return None
+
+
+def tenures(connection: Connection) -> list[Tenure]:
+    """Return who was an administrator from which act to which, as the log tells it."""
+    known: dict[str, Tenure] = {}
+    for row in acts.of_kinds(connection, (ADDED, REMOVED)):
+        if row.kind == ADDED:
+            detail = msgspec.json.decode(row.document)["detail"]
+            key = key_of_form(detail["participant"], detail["keys"][0])
+            known[row.subject] = Tenure(row.subject, key.public_key, row.log_index, None)
+        else:
+            known[row.subject] = replace(known[row.subject], until=row.log_index)
+    return list(known.values())
+
+
+def _judge(
+    row: ActRow, document: dict[str, Any], there: Sequence[Tenure], place: Place
+) -> list[StatementFound]:
+    """Return the statements of a document, each with its fault."""
+    read: list[SignedStatement] = []
+    found: list[StatementFound] = []
+    for text in document["statements"]:
+        try:
+            signed = read_statement(text.encode())
+        except AdministrationError as error:
+            found.append(StatementFound("", "", "", "", "", str(error)))
+            continue
+        said = signed.statement
+        fault = _signature_fault(signed, there, place) or _content_fault(
+            row, document, read, signed
+        )
+        read.append(signed)
+        found.append(
+            StatementFound(
+                says=said.says.value,
+                actor=said.actor,
+                key_id=signed.signature.key_id,
+                at=msgspec.json.decode(said.payload())["at"],
+                reason=said.reason,
+                fault=fault,
+            )
+        )
+    return found
+
+
+def _signature_fault(signed: SignedStatement, there: Sequence[Tenure], place: Place) -> str | None:
+    said, key_id = signed.statement, signed.signature.key_id
+    signer = next((one for one in there if one.key.key_id == key_id), None)
+    if signer is None:
+        return f"{key_id} was not the key of an administrator then"
+    if signer.name != said.actor:
+        return f"{key_id} was the key of {signer.name}, not of {said.actor}"
+    try:
+        check_signature(signed.signature, signer.key)
+    except SignatureInvalidError as error:
+        return error.detail
+    return None if said.place == place else "it was signed for another hub's log"
+
+
+def _content_fault(
+    row: ActRow,
+    document: dict[str, Any],
+    earlier: Sequence[SignedStatement],
+    signed: SignedStatement,
+) -> str | None:
+    """Return what a statement says other than its document, or than the proposal before it."""
+    said = signed.statement
+    wanted = _wanted(row.kind, len(document["statements"]), len(earlier))
+    if said.says is not wanted:
+        return f"it says {said.says.value!r} where the act needs {wanted.value!r}"
+    if said.deed.canonical() != _deed_of(document).canonical():
+        return "it is about another deed"
+    if said.says is Says.APPROVE:
+        if said.proposal != sha256(earlier[0].raw).hexdigest():
+            return "it approves another proposal"
+        if signed.signature.key_id == earlier[0].signature.key_id:
+            return "one key both proposed and approved"
+        return None
+    return None if (said.actor, said.reason) == (row.actor, row.reason) else "who or why differ"
+
+
+def _wanted(kind: str, count: int, position: int) -> Says:
+    if kind == "act.propose":
+        return Says.PROPOSE
+    if kind == "act.reject":
+        return Says.REJECT
+    if count == 1:
+        return Says.DO
+    return Says.PROPOSE if position == 0 else Says.APPROVE
+
+
+def _deed_of(document: dict[str, Any]) -> Deed:
+    """Return the deed a document is about; that of a proposal stands in its detail."""
+    if document["kind"] in ("act.propose", "act.reject"):
+        detail = document["detail"]
+        return Deed(detail["kind"], detail["subject"], detail["parameters"])
+    return Deed(document["kind"], document["subject"], document["detail"])

@@ -1,0 +1,171 @@
+"""Acts read back from the log: what holds is said to hold, and what was changed is found."""
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from hub.services.administration.administrators import remove_administrator
+from hub.services.administration.deeds import AdministrationError
+from hub.services.administration.participants import change_state
+from hub.services.administration.recorded_acts import ActReader, RecordedAct, tenures
+from hub.services.administration.statements import Says
+from hub.services.administration.suspensions import place_suspension
+from hub.transparency_log.entries import commitment
+from tests.hub.services.administration.hands import (
+    act_by,
+    answer,
+    appoint,
+    approve,
+    do,
+    propose,
+    signed,
+)
+from tests.hub.services.administration.test_administration import head_of
+from tests.hub.world import HUB, World, act
+
+STOP = place_suspension("participant", "CHE01")
+CLOSE = change_state("CHE01", "close")
+
+
+def read(world: World, log_index: int) -> RecordedAct:
+    """Return an act as it is read back."""
+    with world.database.reading() as connection:
+        return ActReader(connection, HUB).at(log_index)
+
+
+def test_every_act_of_a_day_holds(either_world: World) -> None:
+    """Before the first administrator, by one, proposed, approved, rejected, after a removal."""
+    world = either_world
+    appoint(world, "alice", "bob", "carol")
+    do(world, STOP, "carol")
+    approve(world, propose(world, CLOSE, "alice"), "bob")
+    given_up = propose(world, change_state("GHA01", "close"), "bob")
+    world.administration.reject(given_up, *answer(world, given_up, "bob", Says.REJECT))
+    approve(world, propose(world, remove_administrator("alice"), "alice"), "carol")
+    with world.database.reading() as connection:
+        reader = ActReader(connection, HUB)
+        acts = {one.row.log_index: one for one in reader.newest(1000)}
+        terms = {one.name: (one.after, one.until) for one in tenures(connection)}
+    assert not [one for one in acts.values() if one.verdict.startswith("WRONG")]
+    newest = acts[head_of(world).log_index]
+    assert (newest.row.kind, newest.verdict) == ("administrator.remove", "signed by 2")
+    assert [(one.says, one.actor) for one in newest.statements] == [
+        ("propose", "alice"),
+        ("approve", "carol"),
+    ]
+    assert terms["alice"][1] == newest.row.log_index
+    assert terms["bob"][1] is None
+    kinds = {one.row.kind: one.verdict for one in acts.values()}
+    assert kinds["participant.activate"] == "unsigned"
+    assert kinds["suspension.place"] == "signed by 1"
+    assert kinds["act.reject"] == "signed by 1"
+
+
+def rewrite(world: World, log_index: int, /, **members: object) -> None:
+    """Rewrite an act in the database, row and document alike, and its entry in the log."""
+    found = read(world, log_index)
+    document = {**found.document, **members}
+    raw = msgspec.json.encode(document)
+    with world.database.writing() as connection:
+        entry = msgspec.json.decode(
+            bytes(
+                connection.execute(
+                    text("SELECT entry FROM log_entry WHERE log_index = :i"), {"i": log_index}
+                ).scalar_one()
+            )
+        )
+        entry["commitments"]["act"] = commitment(found.row.salt, raw)
+        connection.execute(
+            text("UPDATE log_entry SET entry = :e WHERE log_index = :i"),
+            {"e": msgspec.json.encode(entry), "i": log_index},
+        )
+        connection.execute(
+            text(
+                "UPDATE act SET document = :d, actor = :a, reason = :r, subject = :s "
+                "WHERE log_index = :i"
+            ),
+            {
+                "d": raw,
+                "a": document["actor"],
+                "r": document["reason"],
+                "s": document["subject"],
+                "i": log_index,
+            },
+        )
+
+
+def test_a_forged_act_is_found_even_where_its_entry_was_forged_too(world: World) -> None:
+    """Another subject, reason or actor than was signed; no signature; another's approval."""
+    appoint(world, "alice", "bob")
+    done = do(world, STOP, "alice").log_index
+    other = do(world, place_suspension("hub", "*"), "bob").log_index
+    genuine = read(world, done).document
+    others = read(world, other).document["statements"]
+    for members, fault in (
+        ({"detail": {"level": "participant", "subject": "GHA01"}}, "another deed"),
+        ({"subject": "participant:GHA01"}, "another deed"),
+        ({"reason": "no reason"}, "who or why differ"),
+        ({"actor": "bob"}, "who or why differ"),
+        ({"statements": []}, "nobody signed it"),
+        ({"statements": [], "actor": HUB}, "nobody signed it"),
+        ({"statements": others}, "another deed"),
+        ({"statements": ["nonsense"]}, "no signed statement"),
+        ({"statements": [*genuine["statements"], *others]}, "'propose'"),
+    ):
+        rewrite(world, done, **members)
+        assert fault in read(world, done).verdict, members
+        rewrite(world, done, **genuine)
+        assert read(world, done).verdict == "signed by 1"
+
+
+def test_one_administrator_cannot_be_written_down_as_two(world: World) -> None:
+    """A proposal and an approval by one key, or an approval of something else, are found."""
+    appoint(world, "alice", "bob")
+    first = propose(world, CLOSE, "alice")
+    second = propose(world, CLOSE, "alice")
+    _, own = answer(world, first, "alice")
+    _, strange = answer(world, second, "bob")
+    done = approve(world, first, "bob").log_index
+    genuine = read(world, done).document
+    proposal = genuine["statements"][0]
+    for approval, fault in (
+        (own.decode(), "one key both proposed and approved"),
+        (strange.decode(), "approves another proposal"),
+    ):
+        rewrite(world, done, statements=[proposal, approval])
+        assert fault in read(world, done).verdict
+    rewrite(world, done, **genuine)
+    assert read(world, done).verdict == "signed by 2"
+
+
+def test_an_administrator_signs_nothing_before_their_time(world: World) -> None:
+    """An act dated before the first administrator cannot be given a signature afterwards."""
+    early = world.administration.do(STOP, act()).log_index
+    appoint(world, "alice")
+    by_alice = act_by("alice")
+    raw = signed(world, Says.DO, STOP, by_alice)
+    rewrite(world, early, statements=[raw.decode()], actor="alice", reason=by_alice.reason)
+    assert "not the key of an administrator then" in read(world, early).verdict
+
+
+def test_a_document_that_the_log_does_not_commit_to_is_found(world: World) -> None:
+    """The entry is public and witnessed; the row is not."""
+    done = world.administration.do(STOP, act("why")).log_index
+    with world.database.writing() as connection:
+        connection.execute(text("UPDATE act SET reason = 'because'"))
+    assert "differs from its document" in read(world, done).verdict
+    with world.database.writing() as connection:
+        document = {**read(world, done).document, "reason": "because"}
+        connection.execute(
+            text("UPDATE act SET document = :d WHERE log_index = :i"),
+            {"d": msgspec.json.encode(document), "i": done},
+        )
+    assert "commits to another document" in read(world, done).verdict
+
+
+def test_an_entry_that_is_no_act_is_refused(world: World) -> None:
+    """The genesis entry, an envelope, or nothing at all."""
+    world.begin()
+    for log_index in (0, head_of(world).log_index, 10**9):
+        with pytest.raises(AdministrationError, match="there is no act"):
+            read(world, log_index)
