@@ -12,7 +12,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -69,20 +69,44 @@ class Entry:
 
 def encode(entry: Entry) -> bytes:
     """Return the bytes of a new entry. Raises EntryError when they are more than a bundle holds."""
+    return encode_fields(
+        entry.index,
+        entry.kind,
+        entry.at,
+        entry.sender,
+        entry.recipient,
+        [(step.code, step.count, step.previous) for step in entry.parties],
+        entry.commitments,
+    )
+
+
+def encode_fields(
+    index: int,
+    kind: str,
+    at: str,
+    sender: str,
+    recipient: str,
+    parties: Sequence[tuple[str, int, int | None]],
+    commitments: Mapping[str, str],
+) -> bytes:
+    """Return the bytes of an entry of these members: what ``encode`` does, without the objects.
+
+    ``parties`` are (code, count, previous). Raises EntryError as ``encode`` does.
+    """
     data = _ENCODER.encode(
         {
             "v": VERSION,
-            "index": entry.index,
-            "kind": entry.kind,
-            "at": entry.at,
-            "sender": entry.sender,
-            "recipient": entry.recipient,
-            "parties": [(step.code, step.count, step.previous) for step in entry.parties],
-            "commitments": entry.commitments,
+            "index": index,
+            "kind": kind,
+            "at": at,
+            "sender": sender,
+            "recipient": recipient,
+            "parties": parties,
+            "commitments": commitments,
         }
     )
     if len(data) > ENTRY_BYTES_MAX:
-        raise EntryError(f"entry {entry.index} has {len(data)} bytes; at most {ENTRY_BYTES_MAX}")
+        raise EntryError(f"entry {index} has {len(data)} bytes; at most {ENTRY_BYTES_MAX}")
     return data
 
 
