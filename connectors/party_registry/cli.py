@@ -21,6 +21,7 @@ from connectors.party_registry.cli_support import AsJson, Config, client, failin
 from connectors.party_registry.cli_transfers import app as transfer_app
 from connectors.party_registry.cli_units import app as units_app
 from connectors.party_registry.config import load_config
+from connectors.party_registry.evidence_commands import app as evidence_app
 from connectors.party_registry.simulator_faults import Fault, FaultPlan
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ account_app = typer.Typer(help="Accounts of the book.", no_args_is_help=True)
 app.add_typer(account_app, name="account")
 app.add_typer(transfer_app, name="transfer")
 app.add_typer(log_app, name="log")
+app.add_typer(evidence_app, name="evidence")
 app.registered_commands += units_app.registered_commands
 
 

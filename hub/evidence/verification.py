@@ -251,7 +251,8 @@ class _Verification:
                 text += f"{entry['recipient'] or 'nobody'}, told of: {_parties(entry)}"
         self._say(PROVED, f"entry {index}", f"{text}; the log has it {where}")
         for name in (one for one in names if one not in contents):
-            self._complete = False
+            # What the hub decided is told in deliveries too; without it there is no outcome.
+            self._complete = self._complete and name == "receipt" and "envelope" in contents
             text = f"what the {name} of {at} says: its bytes are not here (erased, or left out)"
             self._say(NOT_PROVED, f"entry {index}", text)
 
