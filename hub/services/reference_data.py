@@ -19,15 +19,19 @@ from hub.international_registry.authorizations import (
     CooperativeApproach,
 )
 from hub.services import record_bodies
-from hub.store import reference
+from hub.store import administrators, reference
 from hub.store.head import Head
 from hub.store.reference import ParticipantRow, RecordRow
+from keys.public_keys import KeyRecord
 from keys.trust import TrustStore
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceData:
-    """All cached reference data as of one pair of versions."""
+    """All cached reference data as of one pair of versions.
+
+    ``administrators_keys`` sign acts and no message: they are not in ``trust``.
+    """
 
     trust_version: int
     reference_version: int
@@ -41,6 +45,7 @@ class ReferenceData:
     entities: Mapping[tuple[str, str], AuthorizedEntity]
     accounts: Mapping[tuple[str, str], Account]
     records: Mapping[tuple[str, str, str, int], RecordRow]
+    administrators_keys: tuple[KeyRecord, ...]
 
     def is_current(self, head: Head) -> bool:
         """Tell whether nothing changed since the snapshot."""
@@ -98,6 +103,9 @@ def load(connection: Connection, head: Head) -> ReferenceData:
         entities=entities,
         accounts={(row.registry, row.account_id): row for row in reference.accounts(connection)},
         records={(row.kind, row.owner, row.record_id, row.version): row for row in records},
+        administrators_keys=tuple(
+            KeyRecord.of(row.key, row.added_at) for row in administrators.every(connection)
+        ),
     )
 
 

@@ -98,7 +98,10 @@ def handle_key_rotation(context: MessageContext, work: BatchWork) -> Outcome:
             starts_at=timestamps.parse(body.starts_at),
             overlap=timedelta(seconds=body.overlap_seconds),
             now=work.facts.now,
-            of_others=[row for row in trust.records() if row.participant != context.sender],
+            of_others=[
+                *(row for row in trust.records() if row.participant != context.sender),
+                *work.reference.administrators_keys,
+            ],
             suites=trust.suites_of(context.sender),
         )
         changes = work.participant_changes

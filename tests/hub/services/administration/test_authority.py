@@ -27,7 +27,9 @@ from hub.services.administration.suspensions import (
 from hub.store import administrators, envelopes
 from hub.store import head as heads
 from keys.local_signer import LocalSigner
+from keys.possession import sign_possession
 from keys.public_keys import KeyRecord, PublicKey
+from message_schemas import timestamps
 from tests.hub.services.administration.hands import (
     act_by,
     appoint,
@@ -41,7 +43,7 @@ from tests.hub.services.administration.hands import (
 )
 from tests.hub.services.administration.test_administration import PERU, RANGE, head_of
 from tests.hub.services.administration.test_administration import key_of as participants_key
-from tests.hub.world import HUB, World, act
+from tests.hub.world import HUB, World, act, codes_of
 from tests.integration.peers import now, seeded_signer
 
 STOP_CHE = place_suspension("participant", "CHE01")
@@ -217,6 +219,22 @@ def test_a_key_is_an_administrators_or_a_participants_never_both(world: World) -
     assert_refused(world, "key of the administrator alice", lambda: do(world, deed, "alice"))
     peru = add_participant(PERU, [record_for("PER01", signer_of("alice"))])
     assert_refused(world, "key of the administrator alice", lambda: do(world, peru, "alice"))
+
+
+def test_a_participant_cannot_rotate_to_an_administrators_key(world: World) -> None:
+    """An administrator who also works for a registry needs two keys."""
+    appoint(world, "alice")
+    alice = seeded_signer(HUB, "alice")
+    as_switzerland = LocalSigner(alice._key, "CHE01")
+    starts_at = now() + timedelta(days=1)
+    document = sign_possession(as_switzerland, "CHE01", valid_from=starts_at)
+    body = {
+        "key_document": document.decode(),
+        "starts_at": timestamps.render(starts_at),
+        "overlap_seconds": 3600,
+    }
+    receipt = world.say("CHE01", HUB, ("key.rotate", body))
+    assert codes_of(receipt) == [ResponseCode.KEY_CHANGE_REFUSED]
 
 
 def test_a_name_and_a_key_are_used_once_for_ever(world: World) -> None:
