@@ -23,6 +23,8 @@ CRASH_POINTS: Final = (
     "push.after_acknowledgement",
     "sweep.before_commit",
     "sweep.after_commit",
+    "checkpoint.before_commit",
+    "checkpoint.after_commit",
 )
 """Every named place, in the order in which an envelope meets them."""
 

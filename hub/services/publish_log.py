@@ -16,7 +16,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from hub.services import log_standing
+from hub.services import crash_points, log_standing
 from hub.services.log_keys import LogKeys
 from hub.store import head as heads
 from hub.store import log as log_store
@@ -99,6 +99,8 @@ class LogPublisher:
             log_checkpoints.forget(
                 connection, uncosigned_before=now - UNCOSIGNED_KEPT, before=now - COSIGNED_KEPT
             )
+            crash_points.reach("checkpoint.before_commit")
+        crash_points.reach("checkpoint.after_commit")
 
     def halt(self, contradiction: str, now: datetime) -> None:
         """Raise the alert of an own fork: nothing is signed or taken until the operator decides."""

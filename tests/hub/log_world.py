@@ -83,6 +83,7 @@ class Witness:
     broken: Callable[[AddCheckpoint], WitnessAnswer] | None = None
     unreachable: bool = False
     asked: int = 0
+    address: str = ""
     at: Callable[[], datetime] = field(default=now)
 
     @property
@@ -99,7 +100,7 @@ class Witness:
     @property
     def url(self) -> str:
         """Where it is asked."""
-        return f"https://{self.name}"
+        return self.address or f"https://{self.name}"
 
     def cosign(self, note: str) -> str:
         """Return its signature line over a checkpoint, whatever it remembers."""
