@@ -46,9 +46,12 @@ class Believer:
         self._client = client
         self._behind_since: float | None = None
 
-    async def accept(self, data: bytes, pin: LogPin) -> Checkpoint | None:
+    async def accept(
+        self, data: bytes, pin: LogPin, *, is_newest: bool = True
+    ) -> Checkpoint | None:
         """Return the checkpoint of a note that is one history with all believed before.
 
+        `is_newest` tells that the hub shows it as its newest: the one of a proof may be older.
         Returns nothing when it cannot be believed, or not now; what that says of the hub is
         recorded.
         """
@@ -62,7 +65,7 @@ class Believer:
             if head is not None and checkpoint.size == head.size:
                 return await self._compare(head, checkpoint, data)
             if head is not None and checkpoint.size < head.size:
-                return await self._look_back(head, checkpoint, data)
+                return await self._look_back(head, checkpoint, data, is_newest=is_newest)
             if head is not None and not await self._is_continued(head, checkpoint, data):
                 return None
             if await self._move(head, checkpoint, data):
@@ -100,7 +103,7 @@ class Believer:
         return False
 
     async def _look_back(
-        self, head: Head, checkpoint: Checkpoint, data: bytes
+        self, head: Head, checkpoint: Checkpoint, data: bytes, *, is_newest: bool
     ) -> Checkpoint | None:
         """Tell an old checkpoint from one of another history and from a rollback."""
         known = await self._context.database.read(heads.root_at, checkpoint.size)
@@ -108,6 +111,8 @@ class Believer:
             detail = f"the hub has signed two trees of {checkpoint.size} entries"
             await self._find(AlarmKind.LOG_FORK, head, data, detail)
             return None
+        if known is not None and not is_newest:
+            return checkpoint
         hashes = await self._client.consistency(checkpoint.size, head.size)
         if isinstance(hashes, TryLater):
             self._context.log.warning("log.consistency_unavailable", detail=hashes.reason)
@@ -122,7 +127,18 @@ class Believer:
             detail = f"the hub cannot show one history: {error}"
             await self._find(AlarmKind.LOG_FORK, head, data, detail)
             return None
-        return checkpoint if await self._is_only_old(head, data, lost) else None
+        await self._keep(checkpoint, data)
+        if not is_newest or await self._is_only_old(head, data, lost):
+            return checkpoint
+        return None
+
+    async def _keep(self, checkpoint: Checkpoint, data: bytes) -> None:
+        """Remember an older tree that was proven, so that its next proof needs no question."""
+        at = timestamps.render(self._context.clock())
+        old = Head(checkpoint.origin, checkpoint.size, checkpoint.root, data, at)
+        await self._context.database.write(
+            "log.advance", lambda work: heads.keep_checkpoint(work.connection, old)
+        )
 
     async def _is_only_old(self, head: Head, data: bytes, lost: str) -> bool:
         """Tell whether an old checkpoint may be a cache's; not when it is shown for long."""

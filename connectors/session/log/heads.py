@@ -19,6 +19,7 @@ from hub.transparency_log.witnessing import WitnessState
 
 __all__ = [
     "Head",
+    "keep_checkpoint",
     "load_head",
     "move_head",
     "note_cosigned",
@@ -81,10 +82,7 @@ def replace_head(connection: Connection, new: Head) -> None:
     connection.execute(
         statement.on_conflict_do_update(index_elements=[log_head.c.origin], set_=values)
     )
-    kept = insert(log_checkpoint).values(**values)
-    connection.execute(
-        kept.on_conflict_do_update(index_elements=[log_checkpoint.c.size], set_=values)
-    )
+    keep_checkpoint(connection, new)
     count = connection.execute(select(func.count()).select_from(log_checkpoint)).scalar_one()
     if count > _KEPT_MAX + _PRUNED_EVERY:
         last_kept = (
@@ -95,6 +93,15 @@ def replace_head(connection: Connection, new: Head) -> None:
             .scalar_subquery()
         )
         connection.execute(delete(log_checkpoint).where(log_checkpoint.c.size <= last_kept))
+
+
+def keep_checkpoint(connection: Connection, head: Head) -> None:
+    """Keep a tree that was believed, to compare later notes of its size with it."""
+    values = {name: getattr(head, name) for name in ("size", "root", "note", "verified_at")}
+    statement = insert(log_checkpoint).values(**values)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[log_checkpoint.c.size], set_=values)
+    )
 
 
 def see_again(connection: Connection, origin: str, at: str) -> None:

@@ -81,7 +81,9 @@ class Prover:
             self._context.log.warning("log.proof_unavailable", index=index, detail=str(found))
             return None
         proof, text = found
-        checkpoint = await self._believer.accept(proof.checkpoint_note.encode("utf-8"), pin)
+        checkpoint = await self._believer.accept(
+            proof.checkpoint_note.encode("utf-8"), pin, is_newest=False
+        )
         if checkpoint is None:
             return None
         fault = _fault(proof, index, checkpoint.size, checkpoint.root)
