@@ -10,6 +10,7 @@ from typing import Final
 
 from hub import bootstrap
 from hub.demo.command_line import CommandRefusedError
+from hub.demo.evidence_chapter import show_evidence
 from hub.demo.mechanism_chapter import push_blocks
 from hub.demo.records import AUTHORIZATION, agreements, authorizations, hello
 from hub.demo.second_system import SecondSystem, offer_again
@@ -32,6 +33,7 @@ def connect(stage: Stage) -> None:
     world = stage.world
     world.make_keys()
     stage.say("Each participant made its own key; the files are encrypted (PKCS#8).")
+    world.write_registries()
     world.start_hub()
     stage.say(f"The hub [bold]XHB01[/] listens at {world.hub_url}, its database made just now.")
     world.start_registries()
@@ -42,6 +44,8 @@ def connect(stage: Stage) -> None:
         stage.say(f"[bold]{desk.code}[/], {desk.place}'s registry, is connected and {how}.")
     stage.until("the hub answers each hello", stage.all_quiet)
     stage.say(f"[bold]{MECHANISM}[/], the mechanism registry, is registered and will push later.")
+    stage.say("Each registry also watches the hub's log and confirms it with a key of its own; two")
+    stage.say("of the three must, before the hub calls anything proved.")
 
 
 def agree(stage: Stage) -> None:
@@ -180,4 +184,5 @@ CHAPTERS: Final[tuple[tuple[str, Callable[[Stage], None]], ...]] = (
     ("The mechanism registry pushes 5,000 blocks", push_blocks),
     ("Use towards the NDC", use),
     ("The books agree", check_books),
+    ("The evidence of the first transfer", show_evidence),
 )

@@ -1,8 +1,10 @@
 """The demonstration's world: its folder, its keys, its settings, its processes.
 
 ``keys/``          a PKCS#8 key file for each participant, encrypted with a passphrase that lives in
-                   the environment of these processes only; the public documents; the proofs
-``hub/``           hub.toml, and the SQLite file unless the database is PostgreSQL
+                   the environment of these processes only; the public documents; the proofs;
+                   ``witnesses/``: the keys with which the registries confirm the hub's log
+``hub/``           hub.toml, witnesses.txt (whose confirmation counts: two of three), and the
+                   SQLite file unless the database is PostgreSQL
 ``THA01/`` …       what ``itmo-hub registry init`` writes, and the registry's own book
 ``XMR01/``         mechanism.toml and the feed
 ``logs/``          what each process logs
@@ -44,9 +46,11 @@ class World:
     processes: Processes
     database_url: str
     hub_url: str = ""
+    hub_port: int = 0
     key_uris: dict[str, str] = field(default_factory=dict)
     documents: dict[str, Path] = field(default_factory=dict)
     desks: dict[str, Desk] = field(default_factory=dict)
+    push_urls: dict[str, str] = field(default_factory=dict)
 
     @property
     def hub_config(self) -> Path:
@@ -82,37 +86,68 @@ class World:
     def _proof(self, code: str) -> Path:
         return self.folder / "keys" / f"{code}.possession.jws"
 
-    def start_hub(self) -> None:
-        """Write the hub's settings, make its database, and start it."""
-        (port,) = free_ports(1)
-        self.hub_config.parent.mkdir()
-        self.hub_config.write_text(
-            f'database_url = "{self.database_url}"\n'
-            f"port = {port}\n"
-            f'signers = ["{self.key_uris[HUB]}"]\n'
-            "allow_http_endpoints = true  # the registries of this demonstration are on loopback\n",
-            encoding="utf-8",
-        )
-        self.hub("db", "upgrade")
-        child = self.processes.start("hub", "serve", "--config", str(self.hub_config))
-        self.hub_url = f"http://127.0.0.1:{port}"
-        self.processes.first_line(child)
-
-    def start_registries(self) -> None:
-        """Register every participant, and start the Party registries' connectors."""
-        ports = iter(free_ports(2 * len(PLACES)))
+    def write_registries(self) -> None:
+        """Choose everybody's addresses, and write the Party registries' settings."""
+        self.hub_port, *others = free_ports(1 + 2 * len(PLACES))
+        self.hub_url, ports = f"http://127.0.0.1:{self.hub_port}", iter(others)
         for code, place in PLACES.items():
             api, push = f"127.0.0.1:{next(ports)}", f"127.0.0.1:{next(ports)}"
             options = ["--participant", code, "--hub-url", self.hub_url]
             options += ["--hub-key", str(self.documents[HUB]), "--key", self.key_uris[code]]
             options += ["--folder", str(self.folder / code), "--api-listen", api]
-            endpoint = None if code == PULLS else f"http://{push}/deliveries"
-            options += [] if endpoint is None else ["--push-listen", push]
-            made = self.commands.run_json("registry", "init", *options)
-            self._register(code, place, "party_registry", endpoint)
-            config = Path(made["config"])
-            self.processes.start(code, "registry", "serve", "--config", str(config))
+            if code != PULLS:
+                options += ["--push-listen", push]
+                self.push_urls[code] = f"http://{push}"
+            config = Path(self.commands.run_json("registry", "init", *options)["config"])
+            self._write_witness(code, config)
             self.desks[code] = Desk.of(code, place, config, self.commands)
+
+    def _write_witness(self, code: str, config: Path) -> None:
+        """Let a registry confirm the hub's log, with a key of its own for that."""
+        folder = self.folder / "keys" / "witnesses"
+        folder.mkdir(exist_ok=True)
+        options = ["--participant", code, "--out", str(folder), "--algorithm", "Ed25519"]
+        options += ["--passphrase-env", f"ITMO_DEMO_PASSPHRASE_{code}"]
+        uri = self.commands.run_json("keys", "generate", *options)["uri"]
+        with config.open("a", encoding="utf-8") as file:
+            file.write(f'\n[log]\nlog_seconds = 1\n\n[witness]\nwitness_signer = "{uri}"\n')
+
+    def _write_policy(self) -> Path:
+        """Write whose confirmation of the log counts: two of the three registries'."""
+        path = self.hub_config.with_name("witnesses.txt")
+        lines = []
+        for code, desk in self.desks.items():
+            options = ["--config", str(desk.config)]
+            (vkey,) = self.commands.run_json("registry", "log", "vkey", *options)["vkeys"]
+            url = self.push_urls.get(code)
+            lines.append(f"witness {code} {vkey}" + (f" {url}/witness" if url else ""))
+        lines += [f"group two-of-three 2 {' '.join(self.desks)}", "quorum two-of-three", ""]
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return path
+
+    def start_hub(self) -> None:
+        """Write the hub's settings, make its database, and start it."""
+        self.hub_config.parent.mkdir()
+        self.hub_config.write_text(
+            f'database_url = "{self.database_url}"\n'
+            f"port = {self.hub_port}\n"
+            f'signers = ["{self.key_uris[HUB]}"]\n'
+            f'witness_policy = "{self._write_policy()}"\n'
+            "witness_seconds = 1  # a story is shorter than a day\n"
+            "allow_http_endpoints = true  # the registries of this demonstration are on loopback\n",
+            encoding="utf-8",
+        )
+        self.hub("db", "upgrade")
+        child = self.processes.start("hub", "serve", "--config", str(self.hub_config))
+        self.processes.first_line(child)
+
+    def start_registries(self) -> None:
+        """Register every participant, and start the Party registries' connectors."""
+        for code, desk in self.desks.items():
+            url = self.push_urls.get(code)
+            endpoint = None if url is None else f"{url}/deliveries"
+            self._register(code, desk.place, "party_registry", endpoint)
+            self.processes.start(code, "registry", "serve", "--config", str(desk.config))
         self._register(MECHANISM, "Article 6.4 mechanism", "mechanism_registry", None)
         for child in self.processes.children:
             self.processes.first_line(child)

@@ -235,9 +235,9 @@ class _Verification:
         names = COMMITTED.get(str(entry["kind"]))
         if entry["index"] != index or names is None or set(names) != set(entry["commitments"]):
             raise RefutedError("the entry says another index or kind than its place")
+        self._record.entries[index] = entry
         self._check_counts(entry)
         contents = self._opened(item, entry, names)
-        self._record.entries[index] = entry
         at, where = entry["at"], f"at {index} of {tree.size}, {entry['at']}"
         match entry["kind"], contents:
             case "envelope", {"envelope": envelope}:

@@ -55,6 +55,9 @@ def test_the_demonstration_plays_every_chapter(kind: str, tmp_path: Path) -> Non
     assert [book["equal_units"] for book in result["books"]] == [0, 1_900, 0]
     assert result["push"]["refused_by_hub"] == result["push"]["refused_here"] == 0
     assert result["db_check"].startswith("every invariant holds")
+    assert result["evidence"]["verdict"] == "proved"
+    assert result["forgery"]["verdict"] == "failed"
+    assert "not the one that the log committed to" in result["forgery"]["said"][0]
     assert processes_of(folder) == []
 
 
