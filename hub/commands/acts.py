@@ -1,6 +1,7 @@
 """``itmo-hub act …``: what was done by hand at this hub, by whom, why, and signed by whom."""
 
 from dataclasses import asdict
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, settings_of
 from hub.commands.output import refusals, show, show_json
 from hub.services.administration.recorded_acts import ActReader, RecordedAct
 from message_schemas import timestamps
+
+FAULTS_MAX = 1_000
 
 app = typer.Typer(name="act", help="Acts in the log: who, what, why.", no_args_is_help=True)
 
@@ -63,8 +66,22 @@ def show_act(
         show_json(_document(found))
     else:
         _print(found)
-    if found.verdict.startswith("WRONG"):
+    if found.is_wrong:
         raise typer.Exit(1)
+
+
+@app.command()
+def check(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
+    """Judge every act there is by the administrators of its time; exit 1 if one does not hold."""
+    with refusals():
+        settings = settings_of(config, database)
+        with bootstrap.open_database(settings).reading() as connection:
+            faults = list(islice(ActReader(connection, settings.hub_code).faults(), FAULTS_MAX))
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo("every act holds")
 
 
 def _document(found: RecordedAct) -> dict[str, Any]:

@@ -26,6 +26,12 @@ def newest(connection: Connection, limit: int) -> list[ActRow]:
     return [ActRow(*row) for row in rows]
 
 
+def after(connection: Connection, log_index: int, limit: int) -> list[ActRow]:
+    """Return the acts behind ``log_index``, oldest first."""
+    found = _ACTS.where(act.c.log_index > log_index).order_by(act.c.log_index).limit(limit)
+    return [ActRow(*row) for row in connection.execute(found)]
+
+
 def of_kinds(connection: Connection, kinds: Collection[str]) -> list[ActRow]:
     """Return the acts of these kinds, oldest first."""
     rows = connection.execute(_ACTS.where(act.c.kind.in_(sorted(kinds))).order_by(act.c.log_index))

@@ -9,7 +9,7 @@
    itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -31,6 +31,7 @@ from keys.public_keys import PublicKey
 
 ADDED = "administrator.add"
 REMOVED = "administrator.remove"
+PAGE_COUNT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,16 @@ class RecordedAct:
     fault: str | None
 
     @property
+    def is_wrong(self) -> bool:
+        """Tell whether the act or one of its statements does not hold."""
+        return self.fault is not None or any(one.fault is not None for one in self.statements)
+
+    @property
     def verdict(self) -> str:
         """Return in a few words whether the act holds."""
-        faults = [self.fault, *(one.fault for one in self.statements)]
-        wrong = next((fault for fault in faults if fault is not None), None)
-        if wrong is not None:
-            return f"WRONG: {wrong}"
+        if self.is_wrong:
+            faults = (self.fault, *(one.fault for one in self.statements))
+            return "WRONG: " + "; ".join(fault for fault in faults if fault is not None)
         return f"signed by {len(self.statements)}" if self.statements else "unsigned"
 
 
@@ -101,6 +106,15 @@ class ActReader:
                 f"there is no act at log index {log_index}; `itmo-hub act list` lists them"
             )
         return self._read(row)
+
+    def faults(self) -> Iterator[str]:
+        """Read every act there is; return one sentence for each that does not hold."""
+        last = 0
+        while page := acts.after(self._connection, last, PAGE_COUNT):
+            for one in map(self._read, page):
+                if one.is_wrong:
+                    yield f"the act at log index {one.row.log_index}: {one.verdict}"
+            last = page[-1].log_index
 
     def _read(self, row: ActRow) -> RecordedAct:
         document: dict[str, Any] = msgspec.json.decode(row.document)

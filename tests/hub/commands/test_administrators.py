@@ -242,15 +242,21 @@ def test_a_forged_act_ends_with_status_one(hands: tuple[Hand, Hand, Hand]) -> No
     """It is shown all the same, and said to be wrong."""
     alice, _, _ = hands
     alice.done("participant", "suspend", "CHE01", "--reason", "x")
+    database = ("--database", alice.database)
+    assert done("act", "check", *database).out == "every act holds\n"
     opened = Database(alice.database)
     with opened.writing() as connection:
-        connection.execute(text("UPDATE act SET reason = 'y'"))
-    database = ("--database", alice.database)
+        connection.execute(text("UPDATE act SET reason = 'y' WHERE reason = 'x'"))
     newest = done("act", "list", "--limit", "1", "--json", *database).document[0]
     assert newest["statements"].startswith("WRONG")
     said = run("act", "show", str(newest["log_index"]), *database)
     assert said.status == 1
     assert "differs from its document" in said.out
+    proof = run("act", "check", *database)
+    assert proof.status == 1
+    assert [line[:25] for line in proof.out.splitlines()] == [
+        f"the act at log index {newest['log_index']}: "[:25]
+    ]
 
 
 def test_what_is_no_administrators_key_is_refused(sqlite_url: str, tmp_path: Path) -> None:
