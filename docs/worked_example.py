@@ -9,6 +9,7 @@ as it is. Nothing listens and nothing waits: time is an argument.
 """
 
 import hashlib
+import itertools
 import json
 import tempfile
 from collections.abc import Mapping
@@ -16,12 +17,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub import bootstrap
 from hub.config import Settings
 from hub.protocol.limits import Limits
+from hub.services import deliver, receive_envelopes
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
 from hub.services.administration.participants import add_participant, change_state
@@ -63,9 +66,20 @@ def example_signer(code: str) -> LocalSigner:
     return LocalSigner(Ed25519PrivateKey.from_private_bytes(seed), code)
 
 
+def _example_salt(number: int) -> bytes:
+    """Return the salt of the example's next entry, 16 bytes."""
+    return hashlib.sha256(f"itmo-exchange/1 example salt {number}".encode("ascii")).digest()[:16]
+
+
 def steps() -> list[Step]:
     """Return the signed objects of the example, in the order in which they are sent."""
-    with tempfile.TemporaryDirectory() as folder:
+    salts = map(_example_salt, itertools.count(1))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        # Salts are random; here they are derived, so that the example is always the same.
+        mock.patch.object(receive_envelopes, "new_salt", side_effect=salts),
+        mock.patch.object(deliver, "new_salt", side_effect=salts),
+    ):
         exchange = Exchange(f"sqlite:///{Path(folder) / 'example.db'}")
         try:
             return _transfer(exchange)

@@ -1,5 +1,6 @@
 """The documents agree with the code: generated parts, links, commands, settings, addresses."""
 
+import re
 import shlex
 import tomllib
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_every_open_address_of_the_hub_is_in_the_protocol() -> None:
     section = section.partition("## 18.")[0]
     for path, operations in document(Limits())["paths"].items():
         if "get" in operations:
-            shown = path.replace("{name}", "NAME").replace("{date}", "DATE")
+            shown = re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), path)
             assert f"`GET {shown}`" in section, path
 
 
