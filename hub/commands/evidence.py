@@ -11,7 +11,7 @@ from hub import bootstrap
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, settings_of
 from hub.commands.output import refusals, refuse, show_json
 from hub.evidence import anchor_files, bundles, standalone, stories
-from hub.evidence.archives import UnusableError
+from hub.evidence.archives import MALFORMED, RefutedError, UnusableError
 from hub.evidence.reports import Report
 from hub.evidence.verification import verify as verify_bundle
 from hub.services.export_evidence import EvidenceError, EvidenceExporter, NotCoveredYetError
@@ -151,7 +151,7 @@ def story(file: Annotated[Path, typer.Argument(metavar="FILE")], out: Out) -> No
         bundle = file.read_bytes()
         try:
             page = stories.render(bundles.read(bundle))
-        except UnusableError as error:
-            refuse(f"{file}: {error}")
+        except (UnusableError, RefutedError, *MALFORMED) as error:
+            refuse(f"{file}: no page can be made of it: {error}")
         out.write_text(page, encoding="utf-8")
     typer.echo(str(out))

@@ -42,8 +42,9 @@ tr { break-inside: avoid; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; padding-right: 4mm; }
 code, pre { font: 8.5pt/1.4 "JetBrains Mono", Consolas, Menlo, monospace; overflow-wrap: anywhere; }
 pre { background: #f1f5f8; padding: 3mm; white-space: pre-wrap; break-inside: avoid; }
-dl { display: grid; grid-template-columns: 38mm 1fr; gap: 1mm 4mm; margin: 0; }
-dt { color: #52697a; } dd { margin: 0; }
+dl { display: grid; grid-template-columns: 44mm 1fr; gap: 1mm 4mm; margin: 0; }
+dt { color: #52697a; } dd { margin: 0; overflow-wrap: anywhere; }
+li { margin-bottom: 1mm; } li::first-letter { text-transform: uppercase; }
 .note { border-left: 2pt solid #c98a1b; padding-left: 3mm; color: #4d4228; }
 .quiet { color: #52697a; }
 """
@@ -178,7 +179,7 @@ def _entries(items: Iterable[BundleItem]) -> str:
     rows = []
     for item in items:
         entry = parse_json(item.entry, "the entry")
-        route = f"{entry['sender']} → {entry['recipient']}" if entry["recipient"] else "the hub"
+        route = _route(item, entry)
         digests = "<br>".join(
             f"{_text(name)} <code>{digest(raw)}</code>" if raw is not None else _text(_ERASED)
             for name, raw in item.contents.items()
@@ -187,6 +188,15 @@ def _entries(items: Iterable[BundleItem]) -> str:
         what = f"<b>{_text(item.role)}</b><br>{_text(route)}"
         rows.append((f"{item.index}", at, what, digests))
     return _table(("Index", "The hub's time", "What, and who to whom", "SHA-256"), rows)
+
+
+def _route(item: BundleItem, entry: Json) -> str:
+    """Return who said it to whom; of an act, who did what."""
+    raw = item.contents.get("act")
+    if raw is None:
+        return f"{entry['sender']} → {entry['recipient']}"
+    act = parse_json(raw, "the act")
+    return f"{act['kind']} {act['subject']}, by {act['actor']}: {act['reason']}"
 
 
 def _keys(evidence: Evidence) -> str:
