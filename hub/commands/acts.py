@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 
 from hub import bootstrap
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, settings_of
@@ -87,7 +88,7 @@ def check(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
 def _document(found: RecordedAct) -> dict[str, Any]:
     return {
         "log_index": found.row.log_index,
-        "document": found.document,
+        "document": None if found.document is None else to_builtins(found.document),
         "statements": [asdict(one) for one in found.statements],
         "fault": found.fault,
         "verdict": found.verdict,

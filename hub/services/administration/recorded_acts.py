@@ -9,6 +9,7 @@
    itself.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -17,8 +18,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from hub.services.acts import FORMAT
 from hub.services.administration.authority import place_of
-from hub.services.administration.deeds import AdministrationError, Deed
+from hub.services.administration.deeds import AdministrationError, Deed, canonical
 from hub.services.administration.key_forms import key_of_form
 from hub.services.administration.kinds import KINDS
 from hub.services.administration.statements import Place, Says, SignedStatement, read_statement
@@ -28,10 +30,40 @@ from hub.transparency_log.entries import commitment, decode
 from keys.errors import SignatureInvalidError
 from keys.jws import check_signature
 from keys.public_keys import PublicKey
+from message_schemas import timestamps
 
 ADDED = "administrator.add"
 REMOVED = "administrator.remove"
 PAGE_COUNT = 1_000
+
+
+class ActDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The members of an act's document, as ``hub.services.acts`` writes them."""
+
+    format: str
+    log_index: int
+    at: str
+    kind: str
+    actor: str
+    subject: str
+    reason: str
+    detail: dict[str, Any]
+    eyes: int
+    statements: list[str]
+
+    @property
+    def deed(self) -> Deed:
+        """What was done; for a proposal or its rejection, what was proposed."""
+        if self.kind in ("act.propose", "act.reject"):
+            named = msgspec.convert(self.detail, _DeedNamed)
+            return Deed(named.kind, named.subject, named.parameters)
+        return Deed(self.kind, self.subject, self.detail)
+
+
+class _DeedNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    kind: str
+    subject: str
+    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +100,7 @@ class RecordedAct:
     """An act with its document and statements, and what is wrong with it as a whole, or None."""
 
     row: ActRow
-    document: dict[str, Any]
+    document: ActDocument | None
     statements: tuple[StatementFound, ...]
     fault: str | None
 
@@ -117,70 +149,102 @@ class ActReader:
             last = page[-1].log_index
 
     def _read(self, row: ActRow) -> RecordedAct:
-        document: dict[str, Any] = msgspec.json.decode(row.document)
+        document = _document_of(row)
+        if document is None:
+            return RecordedAct(row, None, (), "its document cannot be read")
         there = [one for one in self._tenures if one.covers(row.log_index)]
-        found = _judge(row, document, there, self._place)
+        found = tuple(_judge(document, there, self._place))
         fault = self._fault(row, document)
-        if fault is None and not found and there and not self._is_own(row, document):
+        if fault is None and not found and there and not self._is_own(document):
             fault = "nobody signed it, and there were administrators"
-        return RecordedAct(row, document, tuple(found), fault)
+        return RecordedAct(row, document, found, fault)
 
-    def _is_own(self, row: ActRow, document: dict[str, Any]) -> bool:
+    def _is_own(self, document: ActDocument) -> bool:
         """Tell whether the hub did this by itself: an expiry, or its participants at a start."""
-        if row.kind == "participant.add":
-            central = document["detail"]["kind"] in ("hub", "international_registry")
-            return central and row.actor == self._place.hub
-        return row.kind not in KINDS and row.actor == self._place.hub
+        by_hub = document.actor == self._place.hub
+        if document.kind == "participant.add":
+            return by_hub and document.detail.get("kind") in ("hub", "international_registry")
+        return by_hub and document.kind not in KINDS
 
-    def _fault(self, row: ActRow, document: dict[str, Any]) -> str | None:
+    def _fault(self, row: ActRow, document: ActDocument) -> str | None:
         entry = log.entry_at(self._connection, row.log_index)
         if entry is None:
             return "it has no entry in the log"
-        if decode(entry).commitments.get("act") != commitment(row.salt, row.document):
+        if decode(entry).commitments.get("act") != commitment(row.salt, bytes(row.document)):
             return "the log's entry commits to another document"
-        shown = (row.log_index, row.kind, row.actor, row.subject, row.reason)
-        said = tuple(document[name] for name in ("log_index", "kind", "actor", "subject", "reason"))
-        if shown != said:
+        stored = _stored(row)
+        said = (
+            document.log_index,
+            document.at,
+            document.kind,
+            document.actor,
+            document.subject,
+            document.reason,
+            canonical(document.detail),
+        )
+        if stored != said:
             return "its row differs from its document"
+        if document.eyes != len(document.statements):
+            return "the number of its statements is another"
         return None
 
 
+def _stored(row: ActRow) -> tuple[object, ...]:
+    """Return what an act's row repeats of its document."""
+    at = timestamps.render(row.at)
+    detail = row.detail.encode()
+    return (row.log_index, at, row.kind, row.actor, row.subject, row.reason, detail)
+
+
+def _document_of(row: ActRow) -> ActDocument | None:
+    try:
+        document = msgspec.json.decode(row.document, type=ActDocument)
+        document.deed.canonical()
+    except (ValueError, AdministrationError):
+        return None
+    return document if document.format == FORMAT else None
+
+
 def tenures(connection: Connection) -> list[Tenure]:
-    """Return who was an administrator from which act to which, as the log tells it."""
+    """Return who was an administrator from which act to which, as the log tells it.
+
+    An act that cannot be read gives nobody a right; reading it says that it is damaged.
+    """
     known: dict[str, Tenure] = {}
     for row in acts.of_kinds(connection, (ADDED, REMOVED)):
-        if row.kind == ADDED:
-            detail = msgspec.json.decode(row.document)["detail"]
-            key = key_of_form(detail["participant"], detail["keys"][0])
-            known[row.subject] = Tenure(row.subject, key.public_key, row.log_index, None)
-        else:
-            known[row.subject] = replace(known[row.subject], until=row.log_index)
+        document = _document_of(row)
+        if document is None:
+            continue
+        name = document.subject
+        if document.kind == ADDED:
+            with contextlib.suppress(AdministrationError, KeyError, IndexError, TypeError):
+                detail = document.detail
+                key = key_of_form(detail["participant"], detail["keys"][0]).public_key
+                known[name] = Tenure(name, key, row.log_index, None)
+        elif document.kind == REMOVED and name in known:
+            known[name] = replace(known[name], until=row.log_index)
     return list(known.values())
 
 
-def _judge(
-    row: ActRow, document: dict[str, Any], there: Sequence[Tenure], place: Place
-) -> list[StatementFound]:
+def _judge(document: ActDocument, there: Sequence[Tenure], place: Place) -> list[StatementFound]:
     """Return the statements of a document, each with its fault."""
     read: list[SignedStatement] = []
     found: list[StatementFound] = []
-    for text in document["statements"]:
+    for text in document.statements:
         try:
             signed = read_statement(text.encode())
         except AdministrationError as error:
             found.append(StatementFound("", "", "", "", "", str(error)))
             continue
         said = signed.statement
-        fault = _signature_fault(signed, there, place) or _content_fault(
-            row, document, read, signed
-        )
+        fault = _signature_fault(signed, there, place) or _content_fault(document, read, signed)
         read.append(signed)
         found.append(
             StatementFound(
                 says=said.says.value,
                 actor=said.actor,
                 key_id=signed.signature.key_id,
-                at=msgspec.json.decode(said.payload())["at"],
+                at=timestamps.render(said.at),
                 reason=said.reason,
                 fault=fault,
             )
@@ -203,17 +267,16 @@ def _signature_fault(signed: SignedStatement, there: Sequence[Tenure], place: Pl
 
 
 def _content_fault(
-    row: ActRow,
-    document: dict[str, Any],
+    document: ActDocument,
     earlier: Sequence[SignedStatement],
     signed: SignedStatement,
 ) -> str | None:
     """Return what a statement says other than its document, or than the proposal before it."""
     said = signed.statement
-    wanted = _wanted(row.kind, len(document["statements"]), len(earlier))
+    wanted = _wanted(document.kind, len(document.statements), len(earlier))
     if said.says is not wanted:
         return f"it says {said.says.value!r} where the act needs {wanted.value!r}"
-    if said.deed.canonical() != _deed_of(document).canonical():
+    if said.deed.canonical() != document.deed.canonical():
         return "it is about another deed"
     if said.says is Says.APPROVE:
         if said.proposal != sha256(earlier[0].raw).hexdigest():
@@ -221,7 +284,11 @@ def _content_fault(
         if signed.signature.key_id == earlier[0].signature.key_id:
             return "one key both proposed and approved"
         return None
-    return None if (said.actor, said.reason) == (row.actor, row.reason) else "who or why differ"
+    return (
+        None
+        if (said.actor, said.reason) == (document.actor, document.reason)
+        else "who or why differ"
+    )
 
 
 def _wanted(kind: str, count: int, position: int) -> Says:
@@ -232,11 +299,3 @@ def _wanted(kind: str, count: int, position: int) -> Says:
     if count == 1:
         return Says.DO
     return Says.PROPOSE if position == 0 else Says.APPROVE
-
-
-def _deed_of(document: dict[str, Any]) -> Deed:
-    """Return the deed a document is about; that of a proposal stands in its detail."""
-    if document["kind"] in ("act.propose", "act.reject"):
-        detail = document["detail"]
-        return Deed(detail["kind"], detail["subject"], detail["parameters"])
-    return Deed(document["kind"], document["subject"], document["detail"])

@@ -1,5 +1,7 @@
 """Acts read back from the log: what holds is said to hold, and what was changed is found."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from sqlalchemy import text
@@ -61,10 +63,17 @@ def test_every_act_of_a_day_holds(either_world: World) -> None:
     assert kinds["act.reject"] == "signed by 1"
 
 
+def whole(found: RecordedAct) -> dict[str, Any]:
+    """Return the members of an act's document."""
+    assert found.document is not None
+    members: dict[str, Any] = msgspec.to_builtins(found.document)
+    return members
+
+
 def rewrite(world: World, log_index: int, /, **members: object) -> None:
     """Rewrite an act in the database, row and document alike, and its entry in the log."""
     found = read(world, log_index)
-    document = {**found.document, **members}
+    document = {**whole(found), **members}
     raw = msgspec.json.encode(document)
     with world.database.writing() as connection:
         entry = msgspec.json.decode(
@@ -99,15 +108,15 @@ def test_a_forged_act_is_found_even_where_its_entry_was_forged_too(world: World)
     appoint(world, "alice", "bob")
     done = do(world, STOP, "alice").log_index
     other = do(world, place_suspension("hub", "*"), "bob").log_index
-    genuine = read(world, done).document
-    others = read(world, other).document["statements"]
+    genuine = whole(read(world, done))
+    others = whole(read(world, other))["statements"]
     for members, fault in (
         ({"detail": {"level": "participant", "subject": "GHA01"}}, "another deed"),
         ({"subject": "participant:GHA01"}, "another deed"),
         ({"reason": "no reason"}, "who or why differ"),
         ({"actor": "bob"}, "who or why differ"),
-        ({"statements": []}, "nobody signed it"),
-        ({"statements": [], "actor": HUB}, "nobody signed it"),
+        ({"statements": [], "eyes": 0}, "nobody signed it"),
+        ({"statements": [], "eyes": 0, "actor": HUB}, "nobody signed it"),
         ({"statements": others}, "another deed"),
         ({"statements": ["nonsense"]}, "no signed statement"),
         ({"statements": [*genuine["statements"], *others]}, "'propose'"),
@@ -126,7 +135,7 @@ def test_one_administrator_cannot_be_written_down_as_two(world: World) -> None:
     _, own = answer(world, first, "alice")
     _, strange = answer(world, second, "bob")
     done = approve(world, first, "bob").log_index
-    genuine = read(world, done).document
+    genuine = whole(read(world, done))
     proposal = genuine["statements"][0]
     for approval, fault in (
         (own.decode(), "one key both proposed and approved"),
@@ -155,12 +164,40 @@ def test_a_document_that_the_log_does_not_commit_to_is_found(world: World) -> No
         connection.execute(text("UPDATE act SET reason = 'because'"))
     assert "differs from its document" in read(world, done).verdict
     with world.database.writing() as connection:
-        document = {**read(world, done).document, "reason": "because"}
+        document = {**whole(read(world, done)), "reason": "because"}
         connection.execute(
             text("UPDATE act SET document = :d WHERE log_index = :i"),
             {"d": msgspec.json.encode(document), "i": done},
         )
     assert "commits to another document" in read(world, done).verdict
+
+
+@pytest.mark.parametrize("document", [b"", b"{}", b"[1]", b"\xff", b'{"format":"itmo-act/2"}'])
+def test_a_document_that_cannot_be_read_is_a_fault_and_no_crash(
+    world: World, document: bytes
+) -> None:
+    """Even where it appointed an administrator: then nobody signed as one."""
+    appoint(world, "alice")
+    appointed = head_of(world).log_index
+    done = do(world, STOP, "alice").log_index
+    with world.database.writing() as connection:
+        connection.execute(
+            text("UPDATE act SET document = :d WHERE log_index = :i"),
+            {"d": document, "i": appointed},
+        )
+    assert read(world, appointed).verdict == "WRONG: its document cannot be read"
+    with world.database.reading() as connection:
+        faults = list(ActReader(connection, HUB).faults())
+    places = [fault.partition(":")[0].split()[-1] for fault in faults]
+    assert places == [str(appointed), str(done)]
+
+
+def test_the_number_of_eyes_is_that_of_the_statements(world: World) -> None:
+    """Two pairs of eyes are two signatures, not a number."""
+    appoint(world, "alice")
+    done = do(world, STOP, "alice").log_index
+    rewrite(world, done, eyes=2)
+    assert "number of its statements" in read(world, done).verdict
 
 
 def test_an_entry_that_is_no_act_is_refused(world: World) -> None:
