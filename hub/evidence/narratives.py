@@ -156,6 +156,7 @@ class Narrative:
     # --- how it ended ---------------------------------------------------------------------------
 
     def _tell_end(self) -> Iterator[Finding]:
+        proposal = self._proposal
         ends = [*self._ends_said(), *self._ends_acted()]
         if len(ends) > 1:
             listed = ", ".join(str(index) for index, _, _ in ends)
@@ -163,7 +164,15 @@ class Narrative:
         if ends:
             self._closing, self.outcome, text = ends[0]
             yield self._say(PROVED, self._closing, text)
-        elif self._proposal is not None and not self._notices:
+            if proposal is not None and self._closing == proposal.index:
+                text = (
+                    f"that {proposal.recipient} agreed: it signed nothing of it, so it must be a "
+                )
+                yield self._say(NOT_PROVED, None, f"{text}registry that the hub itself keeps")
+        elif self._notices:
+            text = "by whose word it ended: what ended it is not here, only the hub's notice of it"
+            yield self._say(NOT_PROVED, None, text)
+        elif proposal is not None:
             self.outcome = OPEN
             yield self._say(NOT_PROVED, None, "that the transfer ended: nothing here ends it")
 
@@ -174,7 +183,8 @@ class Narrative:
             if one.type in PROPOSALS:
                 _, result = self._record.answers[one.index, one.message_id]
                 if result.get("state") == "completed":
-                    yield one.index, "completed", "the hub's own registry took it at once"
+                    text = f"the hub signed that {one.recipient} took it at once"
+                    yield one.index, "completed", text
             elif one.type in ANSWERS or one.type == "transfer.cancellation":
                 self._check_bound(one)
                 words, state = _end_of(one)

@@ -145,7 +145,8 @@ class _Verification:
             text = "that everybody is shown the same log: the anchor asks for no witness"
             self._say(NOT_PROVED, "log", text)
         else:
-            text = f"{count}: {shown}; what it holds existed by then, and all are shown the same"
+            text = f"{count}: {shown}; what it holds existed by then, and whoever asks for these "
+            text += "witnesses is shown the same log"
             self._say(PROVED, "log", text)
 
     # --- step 4: keys ---------------------------------------------------------------------------
@@ -313,9 +314,9 @@ class _Verification:
         if told != (entry["recipient"], entry["at"], salt) or entry["sender"] != self._hub:
             raise RefutedError("the delivery is another one than the entry says")
         self._record.add_delivery(entry, raw, delivery)
-        count = len(delivery["items"])
         first, last = delivery["first_sequence"], delivery["last_sequence"]
-        return f"the hub signed for {delivery['recipient']}: {count} items, {first} to {last}"
+        items = f"item {first}" if first == last else f"items {first} to {last}"
+        return f"the hub signed a delivery for {delivery['recipient']}: {items} of its mailbox"
 
     def _by_hub(self, raw: bytes, typ: str, entry: Json) -> Json:
         """Return what the one hub of this bundle signed as of an entry."""
@@ -343,12 +344,14 @@ class _Verification:
         word, _ = self._record.answers.get((said.index, said.message_id), ("", {}))
         if word != "accepted":
             return
-        if said.type == "key.revoke":
+        if said.type == "key.revoke" and str(said.body["key_id"])[:5] == said.sender:
             self._end_key(str(said.body["key_id"]), said.at)
         if said.type == "key.rotate":
             raw = str(said.body["key_document"]).encode()
             document, ((algorithm, key_id, signed, signature),) = open_signed(raw, KEY_TYP)
             check_signature(decode_base64(document["public_key"]), algorithm, signed, signature)
+            if key_id[:5] != said.sender:
+                raise RefutedError(f"{said.sender} names a key that is not its own: {key_id[:40]}")
             source = f"{said.sender} named it under its key before, entry {said.index}"
             self._register(key_id, document["public_key"], said.body["starts_at"], source)
             new = self._keys[key_id]

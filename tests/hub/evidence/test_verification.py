@@ -20,6 +20,7 @@ from tests.hub.evidence.made_log import (
     Story,
     Trusted,
     failures,
+    proposal_body,
     report_on,
     seeded_signer,
 )
@@ -301,6 +302,52 @@ def test_a_rotated_key_is_the_participants_own_word() -> None:
     assert "it rests on the hub's statements" not in texts(report, "NOT PROVED")
 
 
+def test_nobody_names_a_key_of_somebody_else() -> None:
+    """A rotation by one participant of another's key is refused, though its signature is right."""
+    thief = seeded_signer(participant=BUYER, seed="thief")
+    story = Story()
+    story.before_proposal = lambda it: it.rotate(it.seller, thief)
+    found = failures(report_on(story.tell().evidence(), pinned(story)))
+    assert f"THA01 names a key that is not its own: {thief.key_id}" in found
+
+
+def test_nobody_ends_a_key_of_somebody_else() -> None:
+    """A revocation by one participant of another's key changes nothing."""
+    story = Story()
+    body = {"key_id": story.buyer[0].key_id, "reason": "spite"}
+    story.before_proposal = lambda it: it.note(
+        it.log.envelope(it.seller, HUB, "key.revoke", body), "revocation"
+    )
+    assert report_on(story.tell().evidence(), pinned(story)).verdict == "proved"
+
+
+def test_a_key_that_its_owner_revoked_signs_nothing() -> None:
+    """The participant's own word ends its key, from the hub's time of it on."""
+    story = Story()
+    body = {"key_id": story.seller[0].key_id, "reason": "lost"}
+    story.before_proposal = lambda it: it.note(
+        it.log.envelope(it.seller, HUB, "key.revoke", body), "revocation"
+    )
+    found = failures(report_on(story.tell().evidence(), pinned(story)))
+    assert f"the key {story.seller[0].key_id} had ended" in found
+
+
+def test_a_hub_that_completes_alone_is_not_taken_for_the_acquirer() -> None:
+    """Completed by the proposal's own receipt: the report says that the acquirer signed nothing."""
+    story = Story("open")
+    log = story.log
+    story.before_proposal = lambda it: it.note(
+        log.envelope(
+            it.seller, BUYER, "transfer.proposal", proposal_body(), result={"state": "completed"}
+        ),
+        "proposal",
+    )
+    evidence = without(story.tell().evidence(), 4, 5, 6)
+    report = report_on(evidence, pinned(story))
+    assert report.outcome == "completed"
+    assert "that CHE01 agreed: it signed nothing of it" in texts(report, "NOT PROVED")
+
+
 def test_a_pin_is_a_pin() -> None:
     """Who pins keys of a participant accepts none that is not pinned or named under one."""
     story = Story().tell()
@@ -337,6 +384,7 @@ def test_the_hubs_notice_still_tells_the_end_of_an_erased_answer() -> None:
     evidence = changed(evidence, 3, erased)
     report = report_on(evidence, pinned(story))
     assert (report.verdict, report.outcome) == ("proved in part", "completed")
+    assert "by whose word it ended" in texts(report, "NOT PROVED")
 
 
 def test_counts_of_participants_that_go_back_are_a_failure() -> None:
