@@ -5,10 +5,10 @@ import json
 import sys
 from pathlib import Path
 
-from bench import exchange
+from bench import exchange, transparency_log
 from bench.report import Report
 
-BENCHMARKS = {"exchange": exchange.run}
+BENCHMARKS = {"exchange": exchange.run, "transparency-log": transparency_log.run}
 RESULTS = Path("build/bench")
 
 

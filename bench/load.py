@@ -149,8 +149,8 @@ async def prepare(hub: str, http: aiohttp.ClientSession) -> None:
         await peer.say("XHB01", authorization(code[:3], "A-1", quantity_max=None))
 
 
-async def post(hub: str, http: aiohttp.ClientSession, raw: bytes, messages: int) -> None:
-    """Post an envelope; every message of it must be accepted."""
+async def post(hub: str, http: aiohttp.ClientSession, raw: bytes, messages: int) -> int:
+    """Post an envelope, every message of which must be accepted; return its log index."""
     async with http.post(
         hub + "/v1/envelopes", data=raw, headers={"Content-Type": "application/jose+json"}
     ) as response:
@@ -159,6 +159,8 @@ async def post(hub: str, http: aiohttp.ClientSession, raw: bytes, messages: int)
     payload = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     accepted = payload.count(b'"outcome":"accepted"')
     assert accepted == messages, (response.status, body[:300], payload[:1500])
+    index: int = json.loads(payload)["log_index"]
+    return index
 
 
 async def complete(
