@@ -364,8 +364,9 @@ class HubProcess:
         if days is None or not self._works():
             return
         with contextlib.suppress(DatabaseUnavailableError):
-            while await self.intake.run_blocking(self._erase_part, days):
-                await asyncio.sleep(0)
+            more = True
+            while more:
+                more = bool(await self.intake.run_blocking(self._erase_part, days))
 
     def _erase_part(self, days: int) -> erase_bodies.Erased:
         return erase_bodies.erase_part(

@@ -28,7 +28,14 @@ from hub.store.tables import act, delivery, envelope, log_entry, log_party, log_
 from hub.transparency_log.checkpoints import CheckpointError, open_checkpoint, read_checkpoint
 from hub.transparency_log.compact_range import CompactRange
 from hub.transparency_log.cosignatures import CosignatureError, verify_cosignature
-from hub.transparency_log.entries import COMMITMENTS, Entry, EntryError, commitment, decode
+from hub.transparency_log.entries import (
+    COMMITMENTS,
+    SALT_BYTES,
+    Entry,
+    EntryError,
+    commitment,
+    decode,
+)
 from hub.transparency_log.hashing import HASH_BYTES, leaf_hash
 from hub.transparency_log.notes import NoteError, NoteSignature, VerifierKey
 from hub.transparency_log.tiles import TILE_WIDTH, hash_tile
@@ -109,7 +116,7 @@ class _Stored:
                     f"entry {entry.index}: of its {self.kind}, salt and contents must be erased "
                     f"together, and only {'the salt' if salt is None else f'the {name}'} is"
                 )
-            elif commitment(salt, content) != entry.commitments[name]:
+            elif not _opens(entry.commitments[name], salt, content):
                 yield f"entry {entry.index}: the stored {name} is not the one it commits to"
 
 
@@ -156,7 +163,10 @@ class _Walk:
             if index >= size:
                 yield f"entry {index} lies beyond the head, which is {size - 1}"
                 return
-            yield from self._entry(index, bytes(data))
+            if not isinstance(data, bytes):
+                yield f"entry {index} is not bytes"
+                return
+            yield from self._entry(index, data)
             yield from self._add_hash(0, leaf_hash(data))
             self._tree.append(leaf_hash(data))
             yield from self._checkpoints_here()
@@ -282,6 +292,13 @@ class _Walk:
                 verify_cosignature(said, key, NoteSignature.parse(one.line))
             except (CosignatureError, NoteError) as error:
                 yield f"checkpoint {checkpoint.size}: {error}"
+
+
+def _opens(digest: str, salt: Any, content: Any) -> bool:
+    """Tell whether salt and content open a commitment; damaged rows may hold anything at all."""
+    if not (isinstance(salt, bytes) and isinstance(content, bytes) and len(salt) == SALT_BYTES):
+        return False
+    return commitment(salt, content) == digest
 
 
 def _hash_at(hashes: bytes, at: int) -> bytes:
