@@ -39,6 +39,7 @@ from connectors.mechanism_registry.run import Order, StrictError, dry_run, push
 from connectors.mechanism_registry.settings import MechanismSettings, SettingsError, load_settings
 from connectors.mechanism_registry.tables import METADATA
 from connectors.session import outbox_states
+from connectors.session.logs import log_to_standard_error
 from connectors.session.session import open_database
 from keys.errors import KeysError
 
@@ -57,6 +58,11 @@ app.add_typer(log_app, name="log")
 
 Config = Annotated[Path, typer.Option("--config", help="The settings, a TOML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback()
+def _begin() -> None:
+    log_to_standard_error()
 
 
 @app.command("push")

@@ -23,6 +23,7 @@ from connectors.party_registry.cli_units import app as units_app
 from connectors.party_registry.config import load_config
 from connectors.party_registry.evidence_commands import app as evidence_app
 from connectors.party_registry.simulator_faults import Fault, FaultPlan
+from connectors.session.logs import log_to_standard_error
 
 if TYPE_CHECKING:
     from connectors.party_registry.connector import Connector
@@ -41,6 +42,11 @@ app.add_typer(transfer_app, name="transfer")
 app.add_typer(log_app, name="log")
 app.add_typer(evidence_app, name="evidence")
 app.registered_commands += units_app.registered_commands
+
+
+@app.callback()
+def _begin() -> None:
+    log_to_standard_error()
 
 
 @app.command()

@@ -82,8 +82,10 @@ def test_the_settings_of_the_documents_are_read(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     text = hub.text.replace("/etc/itmo-hub/", f"{tmp_path}/")
     assert Settings(**tomllib.loads(text)).metrics_port == 9470
-    party, mechanism = blocks_of("joining.md", "toml")
-    assert RegistryConfig(**tomllib.loads(party.text)).participant == "THA01"
+    party, log, witness, mechanism = blocks_of("joining.md", "toml")
+    whole = RegistryConfig(**tomllib.loads(party.text + log.text + witness.text))
+    assert whole.participant == "THA01"
+    assert whole.witness is not None
     assert MechanismSettings(**tomllib.loads(mechanism.text)).participant == "XMR01"
 
 

@@ -3,7 +3,7 @@
     python -m tests.connectors.session.crash_peer HUB_URL DATABASE MODE
 
 It submits one note to GHA01 the first time, answers every item with a note, and ends by itself
-when nothing is left to do. MODE is `pull` or `none`.
+when nothing is left to do and to prove. MODE is `pull` or `none`.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from connectors.session import outbox_states, state
 from connectors.session.handler import Transaction
+from connectors.session.log.standing import read_standing
 from connectors.session.session import Session, open_database
 from connectors.session.settings import SessionSettings
 from tests.connectors.session.ledger_handler import LEDGER_METADATA, LedgerHandler, note
@@ -33,6 +34,9 @@ async def run(url: str, path: Path, mode: str) -> None:
         request_seconds_max=5.0,
         retry_delay_seconds_min=0.02,
         retry_delay_seconds_max=0.1,
+        log_seconds=0.05,
+        log_nudge_seconds=0.0,
+        log_audit_at="",
     )
     handler = LedgerHandler(answer_to="THA01")
     session = Session(settings, database, [make_signer("CHE01")], [make_record("XHB01")], handler)
@@ -56,7 +60,9 @@ async def _is_done(session: Session) -> bool:
     applied = await session.database.read(state.load_int, state.APPLIED_THROUGH)
     counts = await session.database.read(outbox_states.count_open)
     wanted = ITEMS_WANTED if session.settings.delivery_mode == "pull" else 0
-    return not any(counts.values()) and applied >= wanted
+    claims = (await session.database.read(read_standing)).claims
+    proven = claims["proven"] > 0 and claims["pending"] == 0
+    return not any(counts.values()) and applied >= wanted and proven
 
 
 if __name__ == "__main__":

@@ -22,7 +22,17 @@ EVERYDAY = [
     if place.startswith(
         ("outbox.submit", "outbox.seal", "outbox.receipt", "outbox.before", "outbox.after")
     )
-    or place.startswith(("inbox.apply", "inbox.before", "participants."))
+    or place.startswith(
+        (
+            "inbox.apply",
+            "inbox.ack",
+            "inbox.before",
+            "participants.",
+            "log.pin",
+            "log.advance",
+            "log.prove",
+        )
+    )
 ]
 
 

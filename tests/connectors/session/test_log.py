@@ -20,7 +20,7 @@ from connectors.session.log.pins import load_pin
 from connectors.session.log.proving import load_proof
 from connectors.session.log.standing import LogStanding, list_evidence, read_standing
 from connectors.session.log.tables import log_claim
-from connectors.session.receiver import Refused
+from connectors.session.receiver import Acknowledged, Refused
 from connectors.session.session import Session
 from hub.transparency_log.entries import decode
 from hub.transparency_log.proof_files import ProofFile, verify_proof
@@ -402,3 +402,24 @@ def test_entries_of_the_fake_log_are_what_they_seem() -> None:
     log.grow(10, "THA01")
     steps = [decode(raw).step_of("THA01") for raw in log.entries[1:]]
     assert [step.count for step in steps if step] == list(range(1, 11))
+
+
+def _has_items(world: World, count: int) -> bool:
+    return len(world.hub.mailboxes["CHE01"].items) == count
+
+
+async def test_the_answer_to_a_push_is_known_by_its_order(world: World) -> None:
+    """No receipt comes for it, and its entry is ours all the same: the audit attributes it."""
+    sender = await world.peer("THA01", messages_per_envelope_max=1, **FAST)
+    taker = await world.peer("CHE01", **FAST)
+    for count in (1, 2):
+        await sender.submit("CHE01", [note(text=str(count))])
+        await until(partial(_has_items, world, count))
+        answer = await taker.receive(world.hub.delivery("CHE01", count, count))
+        assert isinstance(answer, Acknowledged)
+        await taker.context.transport.post_envelope(answer.raw)
+    await until(partial(all_proven, taker))
+    report = await taker.log_monitor.run_audit()
+    assert report.is_sound
+    standing = await standing_of(taker)
+    assert standing.own_entries == {"known": 6, "awaited": 0, "unknown": 0}
