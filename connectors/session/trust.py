@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.session.log.pins import LogPin, make_pin
+from connectors.session.log.pins import LogPin, make_pin, signs_checkpoints
 from hub.protocol.envelopes import PARTICIPANTS_TYP
 from keys.documents import from_document, parse_time
 from keys.errors import KeyExpiredError, KeysError, MalformedDocumentError
@@ -155,7 +155,8 @@ def _read_log(member: Any) -> LogPin | None:
         return None
     if not isinstance(member, dict) or not isinstance(member.get("vkeys"), list):
         raise ValueError("log is not an object with origin and vkeys")
-    return make_pin(str(member.get("origin")), [str(vkey) for vkey in member["vkeys"]])
+    known = [str(vkey) for vkey in member["vkeys"] if signs_checkpoints(str(vkey))]
+    return make_pin(str(member.get("origin")), known) if known else None
 
 
 def _read_entry(entry: Any, records: list[KeyRecord]) -> tuple[str, frozenset[str]]:

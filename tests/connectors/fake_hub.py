@@ -115,7 +115,8 @@ class FakeHub:
         self.participants_fault: str | None = None
         self.participants_fetched = 0
         self.log = FakeLog(self.clock)
-        self.log_document: str | None = "shown"
+        self.log_document: dict[str, object] | None = None
+        self.has_log = True
         self.salts: dict[int, bytes] = {}
         self.log_index = 0
         self.now = timestamps.render(self.clock())
@@ -153,7 +154,7 @@ class FakeHub:
             "protocol": PROTOCOL,
             "sender": HUB,
             "created_at": timestamps.render(self.clock()),
-            **({} if self.log_document is None else {"log": self.log.document}),
+            **({"log": self.log_document or self.log.document} if self.has_log else {}),
             "participants": [
                 {"code": code, "keys": [to_document(record) for record in records]}
                 for code, records in everybody.items()

@@ -49,6 +49,7 @@ class LogMonitor:
         self._witness = witness
         self._lock = asyncio.Lock()
         self._changed_to: LogPin | None = None
+        self._has_backlog = False
         self._auditing: asyncio.Task[None] | None = None
         self.audit = Audit(context, self._client)
 
@@ -57,6 +58,9 @@ class LogMonitor:
         settings = self._context.settings
         nudged = self._context.log_nudged
         while True:
+            if self._has_backlog:
+                # More is promised than is proven one by one: keep to the pace, leave it to audits.
+                await asyncio.sleep(settings.log_seconds)
             try:
                 # not wait_for(): on Python 3.11 it can swallow a cancellation
                 async with asyncio.timeout(settings.log_seconds):
@@ -112,7 +116,8 @@ class LogMonitor:
             before = await self._load_head(pin)
             believed = await self._advance(pin)
             if believed:
-                await self._prover.prove_pending(pin)
+                count = await self._prover.prove_pending(pin)
+                self._has_backlog = count == self._context.settings.log_proofs_per_round_max
             head = await self._load_head(pin)
             await self._watch_age(head)
             if head is not None and _is_new(before, head) and self._context.pause is None:

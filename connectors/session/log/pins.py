@@ -17,7 +17,7 @@ from connectors.session.log.tables import log_pin
 from hub.transparency_log.checkpoints import LOG_KEY_TYPES
 from hub.transparency_log.notes import NoteError, VerifierKey
 
-__all__ = ["LogPin", "PinError", "load_pin", "make_pin", "store_pin"]
+__all__ = ["LogPin", "PinError", "load_pin", "make_pin", "signs_checkpoints", "store_pin"]
 
 _PIN: Final = 1
 
@@ -50,6 +50,17 @@ def make_pin(origin: str, vkeys: Sequence[str]) -> LogPin:
     if any(key.type not in LOG_KEY_TYPES for key in keys):
         raise PinError(f"a key of the log {origin[:64]!r} is of a type that signs no checkpoints")
     return LogPin(origin, tuple(vkeys))
+
+
+def signs_checkpoints(vkey: str) -> bool:
+    """Tell whether a key is of a type that this code can verify checkpoints by.
+
+    A newer hub may list others beside those; they are left alone.
+    """
+    try:
+        return VerifierKey.parse(vkey).type in LOG_KEY_TYPES
+    except NoteError:
+        return False
 
 
 def load_pin(connection: Connection) -> LogPin | None:

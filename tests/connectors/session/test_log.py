@@ -22,6 +22,7 @@ from connectors.session.log.standing import LogStanding, list_evidence, read_sta
 from connectors.session.log.tables import log_claim
 from connectors.session.receiver import Acknowledged, Refused
 from connectors.session.session import Session
+from connectors.session.transport import Page, Transport, TryLater
 from hub.transparency_log.entries import decode
 from hub.transparency_log.proof_files import ProofFile, verify_proof
 from tests.connectors.fake_log import ORIGIN, FakeLog
@@ -372,7 +373,7 @@ async def test_deliveries_are_refused_while_paused(world: World) -> None:
 
 async def test_a_hub_without_a_log_changes_nothing(world: World) -> None:
     """A list that names no log: nothing is pinned, nothing asked, nothing stops."""
-    world.hub.log_document = None
+    world.hub.has_log = False
     session = await world.peer("THA01", **FAST)
     await session.submit("CHE01", [note()])
     await until(lambda: world.hub.mailboxes["CHE01"].items)
@@ -423,3 +424,64 @@ async def test_the_answer_to_a_push_is_known_by_its_order(world: World) -> None:
     assert report.is_sound
     standing = await standing_of(taker)
     assert standing.own_entries == {"known": 6, "awaited": 0, "unknown": 0}
+
+
+async def test_pages_of_a_proxy_are_neither_proofs_nor_lies(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HTML, cut and foreign bytes in place of every answer: no alarm and no pause."""
+    session = await world.peer("THA01", **FAST)
+    await until(session.log_monitor.look)
+    pin = await session.database.read(load_pin)
+    assert pin is not None
+    honest, pages = Transport.fetch_page, [b"<html>login</html>", b"", b"\xff\xfe", b"1\n2\n\n3"]
+
+    async def proxied(path: str) -> Page | TryLater:
+        return Page(200, pages[len(path) % len(pages)], is_problem=False)
+
+    monkeypatch.setattr(Transport, "fetch_page", staticmethod(proxied))
+    await session.submit("CHE01", [note()])
+    await asyncio.sleep(0.3)
+    for page in list(pages):
+        pages[:] = [page]
+        await session.log_monitor.look()
+        assert await session.log_monitor._prover.prove_pending(pin) == 0
+        assert (await session.log_monitor.audit.run(await _head(session))).findings == ()
+    assert not await alarms_of(session)
+    monkeypatch.setattr(Transport, "fetch_page", honest)
+    await until(partial(all_proven, session))
+
+
+async def _head(session: Session) -> heads.Head:
+    head = await session.database.read(heads.load_head, ORIGIN)
+    assert head is not None
+    return head
+
+
+async def test_a_backlog_is_proven_at_its_own_pace_and_by_the_audit(world: World) -> None:
+    """More promises than a round proves: some by proofs, the others by the audit, none by luck."""
+    session = await world.peer(
+        "THA01",
+        messages_per_envelope_max=1,
+        **{**FAST, "log_seconds": 3600.0, "log_proofs_per_round_max": 4},
+    )
+    await session.submit("CHE01", [note(text=str(number)) for number in range(20)])
+    await until(lambda: len(world.hub.log.entries) == 21)
+    await session.log_monitor.look()
+    report = await session.log_monitor.run_audit()
+    assert report.is_sound
+    counts = (await standing_of(session)).claims
+    assert counts["pending"] == counts["differs"] == 0
+    assert 4 <= counts["proven"] < 20
+    assert counts["proven"] + counts["audited"] == 20
+
+
+async def test_a_key_of_a_newer_kind_in_the_list_is_left_alone(world: World) -> None:
+    """The hub may list keys that this code cannot verify; those it can are pinned."""
+    document = world.hub.log.document
+    vkeys = [world.hub.log.key.vkey, "itmo-hub.invalid/xhb01+00000000+CQ=="]
+    world.hub.log_document = {**document, "vkeys": vkeys}
+    session = await world.peer("THA01", **FAST)
+    await until(session.log_monitor.look)
+    assert (await standing_of(session)).vkeys == (world.hub.log.key.vkey,)
+    assert not await alarms_of(session)
