@@ -65,7 +65,10 @@ def _facts(opened: Database, policies: Policies) -> dict[str, object]:
         newest = log_checkpoints.newest(connection)
         settlement = log_checkpoints.newest_settlement(connection)
         cosigned = next(iter(log_checkpoints.newest_cosigned(connection, 0, 1)), None)
-        known = [] if cosigned is None else log_checkpoints.cosignatures(connection, cosigned.size)
+        known, settled = (
+            [] if one is None else log_checkpoints.cosignatures(connection, one.size)
+            for one in (cosigned, settlement)
+        )
         standing = log_standing.read(connection)
     size = head.log_index + 1
     facts: dict[str, object] = {
@@ -78,8 +81,11 @@ def _facts(opened: Database, policies: Policies) -> dict[str, object]:
         "cosigned": None if cosigned is None else cosigned.size,
         "cosigned_by": " ".join(sorted({one.witness for one in known})),
     }
-    for name, policy in (("prompt", policies.prompt), ("settlement", policies.settlement)):
-        lacking = None if policy is None else policy.missing(keys_of(policy, known))
+    for name, policy, said in (
+        ("prompt", policies.prompt, known),
+        ("settlement", policies.settlement, settled),
+    ):
+        lacking = None if policy is None else policy.missing(keys_of(policy, said))
         facts[f"{name}_quorum"] = NONE if lacking is None else (lacking or "met")
     facts["halted"] = standing.halted
     facts["loss_accepted_up_to"] = standing.accepted_size or None

@@ -9,11 +9,14 @@ from sqlalchemy import text
 from hub.services import log_standing
 from hub.services.log_keys import choose
 from hub.services.publish_log import LogPublisher
+from hub.store import log_checkpoints
 from hub.store.database import Database
+from hub.store.log_checkpoints import StoredCosignature
 from hub.transparency_log.notes import SignatureType, VerifierKey
 from hub.transparency_log.policies import Policy
 from keys.algorithms import load_public_key
 from tests.hub.commands.runner import done, refused, run
+from tests.hub.log_world import Witness, policy_text, published
 from tests.integration.hub_process import hub_key_variable
 from tests.integration.peers import now, seeded_signer
 
@@ -58,6 +61,32 @@ def test_the_log_is_shown_with_its_size_and_checkpoint(
     lines = dict(done("log", "show", "--database", sqlite_url).lines)
     assert lines["size"] == lines["checkpoint"] == str(size)
     assert lines["prompt_quorum"] == "the witness 'CHE' has not cosigned"
+
+
+def test_each_quorum_is_counted_over_its_own_checkpoint(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A settlement is met by who cosigned the settlement, not by who cosigned a later one."""
+    che = Witness("che.invalid/w")
+    policy = tmp_path / "policy"
+    policy.write_text(policy_text(che))
+    for name in ("WITNESS", "SETTLEMENT"):
+        monkeypatch.setenv(f"ITMO_HUB_{name}_POLICY", str(policy))
+    publish(sqlite_url)
+    database = Database(sqlite_url)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE log_checkpoint SET settlement = true"))
+    newer = published(database)
+    with database.writing() as connection:
+        key_id = che.key.key_id.hex()
+        line = che.cosign(newer.note)
+        said = StoredCosignature(newer.size, che.name, key_id, line, now())
+        log_checkpoints.add_cosignatures(connection, [said])
+    database.dispose()
+    shown = done("log", "show", "--database", sqlite_url, "--json").document
+    assert shown["prompt_quorum"] == "met"
+    assert "has 0 of the 1 it needs" in shown["settlement_quorum"]
+    assert shown["cosigned_by"] == che.name
 
 
 def test_the_policy_of_the_log_can_be_handed_to_whoever_verifies(
