@@ -17,7 +17,7 @@ from sqlalchemy import text
 from typer.main import get_command
 
 from hub.cli import app
-from hub.demo.chapters import agree, connect, transfer_first
+from hub.demo.chapters import agree, connect, expire, reject, transfer_first
 from hub.demo.command_line import CommandLine, CommandRefusedError
 from hub.demo.evidence_chapter import Auditor
 from hub.demo.processes import Processes
@@ -143,9 +143,46 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         commands = CommandLine(get_command(app).main, place / "commands.txt")
         screen = Screen(Console(file=io.StringIO(), width=120))
         made = Stage(World(place, commands, processes, url), screen, database)
-        for chapter in (connect, agree, transfer_first):
+        for chapter in (connect, agree, transfer_first, reject, expire):
             chapter(made)
         yield made
+
+
+@pytest.mark.timeout(180)
+def test_hub_and_parties_prove_every_end_under_a_quorum_of_witnesses(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Completed, rejected, expired; pushed and pulled: each end's own file is proof."""
+    world, file = stage.world, tmp_path / "transfer.zip"
+    outside = Auditor(tmp_path / "verify_evidence.py", tmp_path / "anchor.json")
+    world.commands.run("evidence", "verifier", "-o", str(outside.script))
+    world.hub("evidence", "anchor", "-o", str(outside.anchor), "--participants")
+    told = {row.transfer_id: row for row in stage.transfers()}
+    assert sorted({row.states["hub"] for row in told.values()}) == [
+        "completed",
+        "expired",
+        "rejected",
+    ]
+    for transfer_id, row in told.items():
+        world.hub("evidence", "export", transfer_id, "-o", str(file))
+        assert outcome(outside.report(file)) == ("proved", row.states["hub"])
+        for code in row.states.keys() - {"hub"}:
+            stage.until(
+                "a quorum confirmed it", partial(is_proved, stage, code, row, outside, file)
+            )
+
+
+def is_proved(stage: Stage, code: str, row: Any, outside: Auditor, file: Path) -> bool:
+    """Tell whether a party's export is proof; of an expiry it has the hub's notice alone."""
+    stage.desk(code).run("evidence", "export", row.transfer_id, "-o", str(file))
+    state = row.states["hub"]
+    verdict = "proved in part" if state == "expired" else "proved"
+    return outcome(outside.report(file)) == (verdict, state)
+
+
+def outcome(report: dict[str, Any]) -> tuple[str, str]:
+    """Return verdict and outcome."""
+    return report["verdict"], report["outcome"]
 
 
 @pytest.mark.timeout(180)
@@ -166,10 +203,8 @@ def test_a_registry_proves_its_transfer_alone_when_the_hub_is_gone(
     for code in ("THA01", "CHE01"):
         desk, own = stage.desk(code), tmp_path / f"{code}-alone.zip"
         _exported(stage, code, own)
-        world.commands.run(
-            "registry", "evidence", "anchor", "-o", str(outside.anchor), "--participants",
-            "--config", str(desk.config),
-        )  # fmt: skip
+        options = ["-o", str(outside.anchor), "--participants", "--config", str(desk.config)]
+        world.commands.run("registry", "evidence", "anchor", *options)
         report = outside.report(own)
         failed = [one for one in report["findings"] if one["status"] == "FAILED"]
         assert (report["verdict"], report["outcome"], failed) == ("proved", "completed", [])
