@@ -228,9 +228,12 @@ def read_proof(data: bytes, index: int) -> tuple[list[bytes], bytes]:
     if lines[:2] != ["c2sp.org/tlog-proof@v1", f"index {index}"]:
         raise RefutedError("its proof is not one of this index")
     try:
-        return [base64.b64decode(line, validate=True) for line in lines[2:]], note
+        path = [base64.b64decode(line, validate=True) for line in lines[2:]]
     except ValueError as error:
         raise RefutedError("a hash of its proof is not base64") from error
+    if any(len(one) != 32 for one in path):
+        raise RefutedError("a hash of its proof has not 32 bytes")
+    return path, note
 
 
 def check_inclusion(index: int, entry: bytes, path: Sequence[bytes], tree: Tree) -> None:
