@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -18,9 +17,9 @@ from connectors.session.log import claims, heads
 from connectors.session.log.audit import AuditReport
 from connectors.session.log.pins import load_pin
 from connectors.session.log.proving import load_proof
-from connectors.session.log.standing import LogStanding, list_evidence, read_standing
+from connectors.session.log.standing import list_evidence
 from connectors.session.log.tables import log_claim
-from connectors.session.receiver import Acknowledged, Refused
+from connectors.session.receiver import Refused
 from connectors.session.session import Session
 from connectors.session.transport import Page, Transport, TryLater
 from hub.transparency_log.entries import decode
@@ -28,38 +27,17 @@ from hub.transparency_log.proof_files import ProofFile, verify_proof
 from tests.connectors.fake_log import ORIGIN, FakeLog
 from tests.connectors.session.conftest import World, alarms_of, until
 from tests.connectors.session.ledger_handler import note
+from tests.connectors.session.log_worlds import (
+    FAST,
+    all_proven,
+    exchange,
+    expect_pause,
+    found,
+    kinds_of,
+    quiet,
+    standing_of,
+)
 from tests.connectors.worlds import Clock
-
-MADE_UP = {"envelope": b"an envelope that nobody sent", "receipt": b"and its receipt"}
-FAST: dict[str, Any] = {"log_seconds": 0.05, "log_nudge_seconds": 0.0, "log_audit_at": ""}
-
-
-async def standing_of(session: Session) -> LogStanding:
-    """Return how things stand with the log."""
-    return await session.database.read(read_standing)
-
-
-async def kinds_of(session: Session) -> set[str]:
-    """Return the kinds of the open alarms."""
-    return {alarm.kind for alarm in await alarms_of(session)}
-
-
-async def all_proven(session: Session) -> bool:
-    """Tell whether there is a claim, and none without its proof."""
-    counts = (await standing_of(session)).claims
-    return counts["proven"] > 0 and counts["pending"] == 0
-
-
-async def exchange(world: World, count: int = 2, **settings: Any) -> tuple[Session, Session]:
-    """Let THA01 tell CHE01 a few notes; return both once every promise is proven."""
-    chosen = {**FAST, **settings}
-    sender = await world.peer("THA01", messages_per_envelope_max=1, **chosen)
-    taker = await world.peer("CHE01", delivery_mode="pull", **chosen)
-    await sender.submit("CHE01", [note(text=str(number)) for number in range(count)])
-    await until(lambda: world.hub.mailboxes["CHE01"].acknowledged == count)
-    await until(partial(all_proven, sender))
-    await until(partial(all_proven, taker))
-    return sender, taker
 
 
 async def test_every_promise_is_proven_and_its_proof_stands_alone(world: World) -> None:
@@ -81,76 +59,12 @@ async def test_every_promise_is_proven_and_its_proof_stands_alone(world: World) 
     verify_proof(proof, world.hub.log.entries[index], [world.hub.log.key])
 
 
-async def test_honest_growth_of_thousands_of_entries_raises_nothing(world: World) -> None:
-    """Thousands of entries of others and of our own, audits in between: not one alarm."""
-    session = await world.peer("THA01", **FAST)
-    for _ in range(4):
-        await session.submit("CHE01", [note()])
-        world.hub.log.grow(700)
-        await until(partial(all_proven, session))
-        report = await session.log_monitor.run_audit()
-        assert report.is_sound, report
-    standing = await standing_of(session)
-    assert standing.audited_size == standing.size >= 2_800
-    assert not await alarms_of(session)
-
-
-async def test_an_audit_that_is_cut_short_goes_on_from_where_it_was(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A hub that fails in the middle costs the bundles since the last commit, not all of them."""
-    monkeypatch.setattr("connectors.session.log.audit._BUNDLES_A_COMMIT", 1)
-    session = await world.peer("THA01", **FAST)
-    world.hub.log.grow(3_000)
-    await until(session.log_monitor.look)
-    bundle, asked = session.log_monitor.audit._client.bundle, 0
-
-    async def fail_late(index: int, width: int) -> Any:
-        nonlocal asked
-        asked += 1
-        world.hub.log.down = asked > 5
-        return await bundle(index, width)
-
-    monkeypatch.setattr(session.log_monitor.audit._client, "bundle", fail_late)
-    report = await session.log_monitor.run_audit()
-    assert report.reason is not None
-    assert not report.findings
-    world.hub.log.down = False
-    asked = -100
-    before = world.hub.log.bundles_served
-    assert (await session.log_monitor.run_audit()).is_sound
-    assert world.hub.log.bundles_served - before == 12 - 5
-
-
-async def _found(session: Session, kind: AlarmKind) -> None:
-    async def is_found() -> bool:
-        return kind.value in await kinds_of(session)
-
-    await until(is_found)
-
-
-async def _expect_pause(world: World, session: Session, kind: AlarmKind) -> None:
-    """The alarm is there with evidence, and nothing leaves any more, not even after a restart."""
-    await _found(session, kind)
-    assert session.context.pause is not None
-    assert (await session.database.read(list_evidence, 10))[0]["kind"] == kind.value
-    posted = len(world.hub.posts)
-    await session.submit("CHE01", [note(text="held back")])
-    await asyncio.sleep(0.2)
-    assert len(world.hub.posts) == posted
-    await session.stop()
-    await session.start()
-    assert session.context.pause is not None
-    await asyncio.sleep(0.1)
-    assert len(world.hub.posts) == posted
-
-
 async def test_a_fork_of_the_same_size_is_found(world: World) -> None:
     """Two signed roots for one size: both notes are kept, and the session stands still."""
     sender, _ = await exchange(world)
     await until(lambda: _is_up_to_date(sender, world.hub.log))
     world.hub.log.alter(1, at="2026-01-01T00:00:00.000Z")
-    await _expect_pause(world, sender, AlarmKind.LOG_FORK)
+    await expect_pause(world, sender, AlarmKind.LOG_FORK)
     evidence = (await sender.database.read(list_evidence, 1))[0]
     assert evidence["believed_note"] != evidence["other_note"]
 
@@ -164,14 +78,15 @@ async def test_a_longer_fork_is_found(world: World) -> None:
     sender, _ = await exchange(world)
     world.hub.log.alter(1, at="2026-01-01T00:00:00.000Z")
     world.hub.log.grow(10)
-    await _expect_pause(world, sender, AlarmKind.LOG_FORK)
+    await expect_pause(world, sender, AlarmKind.LOG_FORK)
 
 
 async def test_a_hub_restored_from_an_old_backup_is_found(world: World) -> None:
     """The tail is gone: the hub shows fewer entries and cannot prove those it had shown."""
-    sender, _ = await exchange(world)
+    session = await quiet(world)
     world.hub.log.roll_back(2)
-    await _expect_pause(world, sender, AlarmKind.LOG_ROLLED_BACK)
+    await session.log_monitor.look()
+    await expect_pause(world, session, AlarmKind.LOG_ROLLED_BACK)
 
 
 async def test_a_restored_hub_that_grew_beyond_is_found(world: World) -> None:
@@ -179,12 +94,12 @@ async def test_a_restored_hub_that_grew_beyond_is_found(world: World) -> None:
     sender, _ = await exchange(world)
     world.hub.log.roll_back(2)
     world.hub.log.grow(50)
-    await _expect_pause(world, sender, AlarmKind.LOG_FORK)
+    await expect_pause(world, sender, AlarmKind.LOG_FORK)
 
 
 async def test_an_old_checkpoint_is_no_rollback_at_once_but_is_one_for_long(world: World) -> None:
     """A cache may show the last second; shown for a minute, the hub has gone back."""
-    sender, _ = await exchange(world, log_stale_seconds=60.0)
+    sender = await quiet(world, log_stale_seconds=60.0)
     size = (await standing_of(sender)).size
     shown = world.hub.log.note(size - 1)
     believer, pin = sender.log_monitor._believer, await sender.database.read(load_pin)
@@ -214,7 +129,7 @@ async def test_a_false_proof_is_found(
     sender, _ = await exchange(world)
     world.hub.log.spoil_proof = spoil
     await sender.submit("CHE01", [note(text="next")])
-    await _expect_pause(world, sender, AlarmKind.LOG_PROOF_INVALID)
+    await expect_pause(world, sender, AlarmKind.LOG_PROOF_INVALID)
 
 
 LIES: dict[str, tuple[Callable[[FakeLog, int], object], AlarmKind]] = {
@@ -257,57 +172,11 @@ async def test_a_log_that_says_otherwise_than_promised_is_found(
         assert report.findings
     else:
         await session.log_monitor.look()
-    await _expect_pause(world, session, kind)
+    await expect_pause(world, session, kind)
 
 
 async def _prove_nothing(_pin: object) -> int:
     return 0
-
-
-async def test_an_entry_never_told_is_awaited_first_and_then_withheld(world: World) -> None:
-    """What may be under way is awaited; once later items came, it was kept from us."""
-    sender, taker = await exchange(world)
-    log = world.hub.log
-    log.append("envelope", "THA01", "CHE01", ["CHE01", "THA01"], b"s" * 16, MADE_UP)
-    report = await taker.log_monitor.run_audit()
-    assert report.is_sound
-    assert report.awaited_count == 1
-    await sender.submit("CHE01", [note(text="later")])
-    await until(lambda: world.hub.mailboxes["CHE01"].acknowledged == 3)
-    report = await taker.log_monitor.run_audit()
-    assert any("was to be told to CHE01" in text for text in report.findings)
-    await _expect_pause(world, taker, AlarmKind.LOG_ENTRY_DIFFERS)
-
-
-async def test_an_envelope_in_our_name_that_we_did_not_send_is_found(world: World) -> None:
-    """To another registry it stops us; to the hub it may be a key command, and only calls."""
-    session, _ = await exchange(world)
-    for recipient, pauses in (("XHB01", False), ("GHA01", True)):
-        world.hub.log.append("envelope", "THA01", recipient, ["THA01"], b"s" * 16, MADE_UP)
-        report = await session.log_monitor.run_audit()
-        assert len(report.findings) == 1
-        assert "did not send" in report.findings[0]
-        assert (session.context.pause is not None) == pauses
-
-
-async def test_bundles_that_are_not_the_signed_tree_are_found(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The checkpoint is honest and the entries shown are not: nothing of them is kept."""
-    session, _ = await exchange(world)
-    client = session.log_monitor.audit._client
-    honest = client.bundle
-
-    async def altered(index: int, width: int) -> Any:
-        entries = await honest(index, width)
-        assert isinstance(entries, list)
-        return [*entries[:1], entries[1].replace(b"THA01", b"GHA01"), *entries[2:]]
-
-    monkeypatch.setattr(client, "bundle", altered)
-    report = await session.log_monitor.run_audit()
-    assert "not those of the tree it signed" in report.findings[0]
-    assert (await standing_of(session)).audited_size == 0
-    await _expect_pause(world, session, AlarmKind.LOG_ENTRY_DIFFERS)
 
 
 async def test_a_log_that_stands_still_is_an_alarm_and_no_pause(world: World) -> None:
@@ -319,7 +188,7 @@ async def test_a_log_that_stands_still_is_an_alarm_and_no_pause(world: World) ->
     await session.log_monitor.look()
     assert not await alarms_of(session)
     world.hub.clock.turn(seconds=61)
-    await _found(session, AlarmKind.LOG_CHECKPOINT_STALE)
+    await found(session, AlarmKind.LOG_CHECKPOINT_STALE)
     assert session.context.pause is None
     world.hub.log.published_max = None
     await until(partial(all_proven, session))
@@ -331,7 +200,7 @@ async def test_another_key_is_an_alarm_until_it_is_pinned(world: World) -> None:
     world.hub.log.change_key()
     world.hub.log.grow(3)
     assert await session.refresh_participants()
-    await _found(session, AlarmKind.LOG_KEY_CHANGED)
+    await found(session, AlarmKind.LOG_KEY_CHANGED)
     assert session.context.pause is None
     before = (await standing_of(session)).size
     await session.log_monitor.look()
@@ -347,7 +216,7 @@ async def test_only_an_operator_ends_the_pause(world: World) -> None:
     honest = list(log.entries)
     log.alter(1, at="2026-01-01T00:00:00.000Z")
     log.grow(1)
-    await _found(sender, AlarmKind.LOG_FORK)
+    await found(sender, AlarmKind.LOG_FORK)
     log.entries[:] = honest
     await sender.submit("CHE01", [note(text="held back")])
     assert await sender.log_monitor.resume("the secretariat showed the cause") is True
@@ -362,7 +231,7 @@ async def test_deliveries_are_refused_while_paused(world: World) -> None:
     log = world.hub.log
     log.alter(1, at="2026-01-01T00:00:00.000Z")
     log.grow(1)
-    await _found(taker, AlarmKind.LOG_FORK)
+    await found(taker, AlarmKind.LOG_FORK)
     await sender.log_monitor.resume("only the other one is looked at here")
     world.hub.post_item("CHE01", notices=())
     answer = await taker.receive(world.hub.delivery("CHE01", 1, 2))
@@ -405,27 +274,6 @@ def test_entries_of_the_fake_log_are_what_they_seem() -> None:
     assert [step.count for step in steps if step] == list(range(1, 11))
 
 
-def _has_items(world: World, count: int) -> bool:
-    return len(world.hub.mailboxes["CHE01"].items) == count
-
-
-async def test_the_answer_to_a_push_is_known_by_its_order(world: World) -> None:
-    """No receipt comes for it, and its entry is ours all the same: the audit attributes it."""
-    sender = await world.peer("THA01", messages_per_envelope_max=1, **FAST)
-    taker = await world.peer("CHE01", **FAST)
-    for count in (1, 2):
-        await sender.submit("CHE01", [note(text=str(count))])
-        await until(partial(_has_items, world, count))
-        answer = await taker.receive(world.hub.delivery("CHE01", count, count))
-        assert isinstance(answer, Acknowledged)
-        await taker.context.transport.post_envelope(answer.raw)
-    await until(partial(all_proven, taker))
-    report = await taker.log_monitor.run_audit()
-    assert report.is_sound
-    standing = await standing_of(taker)
-    assert standing.own_entries == {"known": 6, "awaited": 0, "unknown": 0}
-
-
 async def test_pages_of_a_proxy_are_neither_proofs_nor_lies(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,24 +304,6 @@ async def _head(session: Session) -> heads.Head:
     head = await session.database.read(heads.load_head, ORIGIN)
     assert head is not None
     return head
-
-
-async def test_a_backlog_is_proven_at_its_own_pace_and_by_the_audit(world: World) -> None:
-    """More promises than a round proves: some by proofs, the others by the audit, none by luck."""
-    session = await world.peer(
-        "THA01",
-        messages_per_envelope_max=1,
-        **{**FAST, "log_seconds": 3600.0, "log_proofs_per_round_max": 4},
-    )
-    await session.submit("CHE01", [note(text=str(number)) for number in range(20)])
-    await until(lambda: len(world.hub.log.entries) == 21)
-    await session.log_monitor.look()
-    report = await session.log_monitor.run_audit()
-    assert report.is_sound
-    counts = (await standing_of(session)).claims
-    assert counts["pending"] == counts["differs"] == 0
-    assert 4 <= counts["proven"] < 20
-    assert counts["proven"] + counts["audited"] == 20
 
 
 async def test_a_key_of_a_newer_kind_in_the_list_is_left_alone(world: World) -> None:
