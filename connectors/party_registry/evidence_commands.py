@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,10 +100,11 @@ async def _refresh(settings: RegistryConfig, found: Found, trust: Trust) -> Trus
         )
         listed = await transport.fetch("/v1/participants")
         if isinstance(listed, Received):
-            now = datetime.now(UTC)
             skew = timedelta(seconds=session.clock_skew_seconds_max)
-            trust = trust.with_list(listed.body, now, skew)
-            found.participants = listed.body
+            # A list that is not to be believed changes nothing: the kept one stays.
+            with contextlib.suppress(ParticipantsInvalidError):
+                trust = trust.with_list(listed.body, datetime.now(UTC), skew)
+                found.participants = listed.body
         log = LogClient(transport)
         for index in sorted(found.pieces):
             proof = await log.proof(index)
