@@ -47,11 +47,11 @@ def timed_commits(database: Database) -> Iterator[list[float]]:
         commit(connection)
         taken.append(time.perf_counter() - started)
 
-    dialect.do_commit = timed  # type: ignore[method-assign,assignment]  # put back below
+    dialect.do_commit = timed  # type: ignore[method-assign,assignment]  # it is put back below
     try:
         yield taken
     finally:
-        dialect.do_commit = commit  # type: ignore[method-assign,assignment]  # as it was
+        dialect.do_commit = commit  # type: ignore[method-assign,assignment]  # as it was before
 
 
 def measure_intake(report: Report, server: PostgresServer) -> None:

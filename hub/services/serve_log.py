@@ -6,12 +6,18 @@
    whose cosignatures are a quorum of the prompt policy, if one covers the entry; else the newest.
 3. A proof is made of tiles, from memory where they are there; its extra data is the entry.
 
+4. What is asked for again and again is kept: the inner nodes of full tiles, entries of the bundles
+   asked for, and for a tenth of a second which checkpoint is the newest. That may hide for so long
+   what another process signed; an entry it does not cover makes it look again.
+
 All of it reads; none of it blocks an event loop if called from a thread.
 """
 
 import gzip
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 from sqlalchemy import Connection
@@ -22,15 +28,18 @@ from hub.store import log as log_store
 from hub.store import log_checkpoints
 from hub.store.database import Database
 from hub.store.log_checkpoints import StoredCheckpoint, StoredCosignature
+from hub.transparency_log.hashing import HASH_BYTES
 from hub.transparency_log.notes import Note, VerifierKey
 from hub.transparency_log.policies import Policy
-from hub.transparency_log.proof_files import ProofFile
+from hub.transparency_log.proof_files import render_proof
 from hub.transparency_log.proofs import ReadTile, consistency_proof, inclusion_proof
 from hub.transparency_log.text_forms import parse_number
 from hub.transparency_log.tiles import (
+    TILE_BYTES,
     TILE_WIDTH,
     TileAddress,
     TileError,
+    TileNodes,
     decode_bundle,
     encode_bundle,
     parse_tile_path,
@@ -38,6 +47,9 @@ from hub.transparency_log.tiles import (
 )
 
 TILE_CACHE_BYTES_MAX: Final = 64 * 1024 * 1024
+NODE_CACHE_BYTES_MAX: Final = 64 * 1024 * 1024
+LEAF_CACHE_BYTES_MAX: Final = 128 * 1024 * 1024
+NEWEST_KEPT_SECONDS: Final = 0.1
 _GZIP_LEVEL: Final = 6
 _COSIGNED_LOOKED_AT_MAX: Final = 8
 _NUMBER_RULE: Final = "is a decimal number without sign or leading zero, such as 1234"
@@ -74,7 +86,14 @@ class LogServer:
     def __init__(self, database: Database, policy: Policy | None) -> None:
         self._database = database
         self._policy = policy
-        self._cache = TileCache(TILE_CACHE_BYTES_MAX)
+        self._cache: TileCache[bytes] = TileCache(TILE_CACHE_BYTES_MAX, len)
+        self._nodes: TileCache[TileNodes] = TileCache(
+            NODE_CACHE_BYTES_MAX, lambda nodes: 2 * HASH_BYTES * nodes.width
+        )
+        self._leaves: TileCache[list[bytes]] = TileCache(
+            LEAF_CACHE_BYTES_MAX, lambda leaves: sum(map(len, leaves)) + TILE_BYTES
+        )
+        self._chosen: dict[bool, _Chosen] = {}
 
     def checkpoint(self) -> str:
         """Return the newest checkpoint with all its signatures. Raises NotPublishedYetError."""
@@ -124,19 +143,33 @@ class LogServer:
         beyond the head; NotPublishedYetError before a checkpoint covers the entry.
         """
         index = _number(index_text, "the index of an entry")
-        with self._database.reading() as connection:
-            head = heads.read(connection)
-            if index > head.log_index:
-                raise NotInLogError(
-                    f"the log's newest entry is {head.log_index}, not {index}",
-                    "Ask for an index that a receipt or a delivery has named.",
-                )
-            checkpoint = self._checkpoint_for(connection, index, policy)
-            known = log_checkpoints.cosignatures(connection, checkpoint.size)
-            hashes = inclusion_proof(index, checkpoint.size, self._reader(connection))
-            entry = self._entry(connection, index, checkpoint.size)
+        with _Reading(self._database) as reading:
+            chosen = self._chosen.get(policy is None)
+            if chosen is None or not chosen.serves(index, policy):
+                chosen = self._choose(reading.connection, index, policy)
+            size = chosen.size
+            hashes = inclusion_proof(index, size, self._reader(reading))
+            entry = self._entry(reading, index, size)
+        return render_proof(index, hashes, chosen.note, entry)
+
+    def _choose(self, connection: Connection, index: int, policy: Policy | None) -> "_Chosen":
+        """Look which checkpoint the proof of ``index`` is made for; keep a good one a moment."""
+        head = heads.read(connection)
+        if index > head.log_index:
+            raise NotInLogError(
+                f"the log's newest entry is {head.log_index}, not {index}",
+                "Ask for an index that a receipt or a delivery has named.",
+            )
+        checkpoint = self._checkpoint_for(connection, index, policy)
+        known = log_checkpoints.cosignatures(connection, checkpoint.size)
         note = with_cosignatures(checkpoint, known)
-        return ProofFile(index, tuple(hashes), note, entry).render()
+        chosen = _Chosen(monotonic(), checkpoint.size, note, policy)
+        wanted = policy or self._policy
+        if wanted is None or wanted.is_met_by(keys_of(wanted, known)):
+            self._chosen[policy is None] = (
+                chosen  # else an older one may serve other entries better
+            )
+        return chosen
 
     def consistency(self, first_text: str, second_text: str) -> tuple[int, int, list[bytes]]:
         """Return two sizes and the hashes that show the first tree to begin the second.
@@ -149,19 +182,19 @@ class LogServer:
             raise LogRequestError(
                 f"{first} is larger than {second}", "Put the smaller size first in the path."
             )
-        with self._database.reading() as connection:
-            newest = log_checkpoints.newest(connection)
+        with _Reading(self._database) as reading:
+            newest = log_checkpoints.newest(reading.connection)
             if newest is None or second > newest.size:
                 raise NotInLogError(
                     f"no checkpoint of {second} entries or more is published",
                     "Fetch /checkpoint and ask for sizes up to its own.",
                 )
-            return first, second, consistency_proof(first, second, self._reader(connection))
+            return first, second, consistency_proof(first, second, self._reader(reading))
 
     def consistency_between(self, first: int, second: int) -> list[bytes]:
         """Return the proof for a witness: ``second`` is a size that was signed."""
-        with self._database.reading() as connection:
-            return consistency_proof(first, second, self._reader(connection))
+        with _Reading(self._database) as reading:
+            return consistency_proof(first, second, self._reader(reading))
 
     def _kept(self, address: TileAddress) -> TileAnswer | None:
         level, index, width = address.level, address.index, address.width
@@ -173,8 +206,17 @@ class LogServer:
             self._cache.get_or_make(("gzip", index, width), lambda: _zipped(body)),
         )
 
-    def _reader(self, connection: Connection) -> ReadTile:
-        return lambda level, index, width: self._hashes(connection, level, index, width)
+    def _reader(self, reading: "_Reading") -> ReadTile:
+        """Return what reads tiles for a proof: full ones with their nodes, kept."""
+
+        def read(level: int, index: int, width: int) -> TileNodes:
+            nodes = self._nodes.get((level, index))
+            if nodes is None or nodes.width != width:
+                nodes = TileNodes(self._hashes(reading.connection, level, index, width))
+                self._nodes.put((level, index), nodes)
+            return nodes
+
+        return read
 
     def _hashes(self, connection: Connection, level: int, index: int, width: int) -> bytes:
         return self._cache.get_or_make(
@@ -188,15 +230,28 @@ class LogServer:
 
         return self._cache.get_or_make((None, index, width), made)
 
-    def _entry(self, connection: Connection, index: int, size: int) -> bytes:
-        """Return one entry: of a full bundle from memory, else its row."""
+    def _entry(self, reading: "_Reading", index: int, size: int) -> bytes:
+        """Return one entry: of a bundle kept in memory, else its row.
+
+        A bundle is read whole when it is full and entries of it were asked for before.
+        """
         bundle, at = divmod(index, TILE_WIDTH)
-        kept = self._cache.get((None, bundle, TILE_WIDTH))
-        if kept is not None:
-            return decode_bundle(kept)[at]
-        entry = log_store.entry_at(connection, index)
+        leaves = self._leaves.get(bundle)
+        if leaves is None and (bundle + 1) * TILE_WIDTH <= size:
+            if self._cache.get((None, bundle, TILE_WIDTH)) is None and not self._asked(bundle):
+                self._cache.put(("asked", bundle), b"-")
+            else:
+                leaves = decode_bundle(self._bundle(reading.connection, bundle, TILE_WIDTH))
+                self._leaves.put(bundle, leaves)
+        if leaves is not None:
+            return leaves[at]
+        entry = log_store.entry_at(reading.connection, index)
         assert entry is not None, f"entry {index} of {size} is not there"
         return entry
+
+    def _asked(self, bundle: int) -> bool:
+        """Tell whether an entry of a bundle was asked for lately."""
+        return self._cache.get(("asked", bundle)) is not None
 
     def _checkpoint_for(
         self, connection: Connection, index: int, policy: Policy | None
@@ -217,6 +272,43 @@ class LogServer:
                 "Ask again after Retry-After.",
             )
         return newest
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The checkpoint that proofs are made for just now."""
+
+    looked_at: float
+    size: int
+    note: str
+    policy: Policy | None
+
+    def serves(self, index: int, policy: Policy | None) -> bool:
+        """Tell whether it covers an entry, and was looked up a moment ago for this policy."""
+        fresh = monotonic() - self.looked_at < NEWEST_KEPT_SECONDS
+        return fresh and index < self.size and policy is self.policy
+
+
+class _Reading:
+    """One view of the database, opened only if something is not in memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stack = ExitStack()
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> "_Reading":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, in a transaction that reads."""
+        if self._connection is None:
+            self._connection = self._stack.enter_context(self._database.reading())
+        return self._connection
 
 
 def with_cosignatures(checkpoint: StoredCheckpoint, known: Iterable[StoredCosignature]) -> str:

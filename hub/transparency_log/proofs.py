@@ -11,10 +11,10 @@ from typing import Final
 
 from hub.transparency_log.hashing import EMPTY_ROOT, HASH_BYTES, node_hash
 from hub.transparency_log.text_forms import NUMBER_MAX
-from hub.transparency_log.tiles import TILE_HEIGHT, TILE_WIDTH, perfect_root, width_of
+from hub.transparency_log.tiles import TILE_HEIGHT, TILE_WIDTH, TileNodes, width_of
 
-ReadTile = Callable[[int, int, int], bytes]
-"""Returns 32 * width bytes of the tile (level, index, width)."""
+ReadTile = Callable[[int, int, int], bytes | TileNodes]
+"""Returns 32 * width bytes of the tile (level, index, width), or its nodes as kept in memory."""
 
 PROOF_HASHES_MAX: Final = 63
 """More hashes than any proof in a tree of 2^63 - 1 leaves has."""
@@ -155,7 +155,7 @@ class _Tiles:
     def __init__(self, size: int, read: ReadTile) -> None:
         self._size = size
         self._read = read
-        self._known: dict[tuple[int, int], bytes] = {}
+        self._known: dict[tuple[int, int], TileNodes] = {}
 
     def root(self, start: int, end: int) -> bytes:
         """Return the root of the leaves from ``start`` to before ``end``.
@@ -173,23 +173,23 @@ class _Tiles:
         return found
 
     def _perfect(self, height: int, index: int) -> bytes:
-        level, rest = divmod(height, TILE_HEIGHT)
-        tile, offset = divmod(index << rest, TILE_WIDTH)
-        hashes = self._tile(level, tile)
-        within = range(offset * HASH_BYTES, (offset + (1 << rest)) * HASH_BYTES, HASH_BYTES)
-        return perfect_root([hashes[at : at + HASH_BYTES] for at in within])
+        level, row = divmod(height, TILE_HEIGHT)
+        tile, offset = divmod(index, TILE_WIDTH >> row)
+        return self._tile(level, tile).node(row, offset)
 
-    def _tile(self, level: int, index: int) -> bytes:
-        if (level, index) not in self._known:
+    def _tile(self, level: int, index: int) -> TileNodes:
+        known = self._known.get((level, index))
+        if known is None:
             width = width_of(level, index, self._size)
-            hashes = self._read(level, index, width)
-            if len(hashes) != width * HASH_BYTES:
+            read = self._read(level, index, width)
+            length = read.width * HASH_BYTES if isinstance(read, TileNodes) else len(read)
+            if length != width * HASH_BYTES:
                 raise ProofError(
-                    f"tile {index} of level {level} has {len(hashes)} bytes,"
-                    f" not {width * HASH_BYTES}"
+                    f"tile {index} of level {level} has {length} bytes, not {width * HASH_BYTES}"
                 )
-            self._known[level, index] = hashes
-        return self._known[level, index]
+            known = read if isinstance(read, TileNodes) else TileNodes(read)
+            self._known[level, index] = known
+        return known
 
 
 def _roots(ranges: "reversed[_Range]", tiles: _Tiles) -> list[bytes]:

@@ -30,6 +30,7 @@ def next_of(world: World, recipient: str = "CHE01") -> Delivery:
 
 def items_of(made: Delivery) -> list[Any]:
     """Return the sequences of a delivery's items."""
+    assert made.body is not None
     payload = payload_of(made.body, "itmo-delivery+jws")
     assert (payload["first_sequence"], payload["last_sequence"]) == (
         made.first_sequence,

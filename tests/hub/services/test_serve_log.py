@@ -216,7 +216,7 @@ def test_proofs_of_full_tiles_are_made_from_memory(sqlite: Database) -> None:
 
 def test_the_memory_of_tiles_is_bounded_and_forgets_what_was_used_longest_ago() -> None:
     """In bytes, not in pieces; a piece kept twice counts once."""
-    cache = TileCache(100)
+    cache: TileCache[bytes] = TileCache(100, len)
     cache.put("a", b"a" * 40)
     cache.put("b", b"b" * 40)
     assert cache.get("a") == b"a" * 40

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.transparency_log.hashing import leaf_hash
 from hub.transparency_log.tiles import (
     INDEX_MAX,
     TileAddress,
     TileError,
+    TileNodes,
     bundles_of,
     decode_bundle,
     encode_bundle,
@@ -15,6 +17,7 @@ from hub.transparency_log.tiles import (
     hash_tile,
     parse_tile_path,
     partial_width,
+    perfect_root,
     split_hashes,
     tile_path,
     tiles_of,
@@ -125,6 +128,28 @@ def test_a_partial_tile_is_never_hashed_into_the_level_above(length: int) -> Non
     """Partial tiles MUST NOT be hashed."""
     with pytest.raises(TileError, match="8192"):
         hash_tile(bytes(length))
+
+
+@given(width=st.integers(1, 256), data=st.data())
+def test_the_nodes_of_a_tile_are_the_roots_of_its_perfect_subtrees(
+    width: int, data: st.DataObject
+) -> None:
+    """Asked for in any order, in full and partial tiles: each as the definition gives it."""
+    hashes = b"".join(leaf_hash(b"%d" % at) for at in range(width))
+    nodes = TileNodes(hashes)
+    assert nodes.width == width
+    for _ in range(5):
+        row = data.draw(st.integers(0, width.bit_length() - 1))
+        offset = data.draw(st.integers(0, (width >> row) - 1))
+        part = split_hashes(hashes)[offset << row : (offset + 1) << row]
+        assert nodes.node(row, offset) == perfect_root(part)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33, 8193, 8224])
+def test_nodes_are_made_of_a_tile_only(length: int) -> None:
+    """One to 256 whole hashes."""
+    with pytest.raises(TileError):
+        TileNodes(bytes(length))
 
 
 @pytest.mark.parametrize("length", [0, 31, 33, 8193, 8224])

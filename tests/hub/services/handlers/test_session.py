@@ -86,6 +86,7 @@ def test_a_note_goes_to_the_partner_or_to_the_secretariat(world: World) -> None:
         (alert,) = alerts.newest(connection)
     assert (alert.kind, alert.detail) == ("note", "Maintenance")
     (delivery,) = world.maker.prepare(world.database, ["CHE01"], now())
+    assert delivery.body is not None
     (item,) = payload_of(delivery.body, "itmo-delivery+jws")["items"]
     assert payload_of(item["envelope"].encode(), "itmo-envelope+jws")["sender"] == "THA01"
     assert [one["outcome"] for one in item["verdicts"]] == ["accepted"]
