@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from hub import jobs
+from hub.checks import rulebook
 from hub.config import Settings
 from hub.http.client import PushClient, WitnessClient
 from hub.http.routes import Door, operator_application, public_application
@@ -23,7 +24,13 @@ from hub.http.tls import server_context
 from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.errors import UnavailableError
 from hub.protocol.response_codes import ResponseCode
-from hub.services import erase_bodies, expire_transfers, own_participants, publications
+from hub.services import (
+    announce_rulebook,
+    erase_bodies,
+    expire_transfers,
+    own_participants,
+    publications,
+)
 from hub.services.answer_queries import Questions
 from hub.services.collect_cosignatures import Policies
 from hub.services.courier import Courier, Surroundings
@@ -177,6 +184,7 @@ class HubProcess:
         self._witness_client = WitnessClient()
         self.log = self._make_log(log_keys)
         self.courier = self._make_courier()
+        self._rulebook_is_announced = False
         self._scheduler = jobs.schedule(self._jobs())
 
     def _make_intake(self) -> Intake:
@@ -357,6 +365,23 @@ class HubProcess:
     async def _seek_lead(self) -> None:
         self.metrics.leads.set(await asyncio.to_thread(self.leadership.seek))
         self.metrics.queue.set(self.intake.waiting_count)
+        await self._announce_rulebook()
+
+    async def _announce_rulebook(self) -> None:
+        """Once, when this process first leads: tell everybody of a rulebook new to them."""
+        if self._rulebook_is_announced or not self._works():
+            return
+        with contextlib.suppress(DatabaseUnavailableError):
+            told = await self.intake.run_blocking(
+                lambda: announce_rulebook.announce(
+                    self.database,
+                    hub=self.settings.hub_code,
+                    now=clock(),
+                    current=rulebook.CURRENT,
+                )
+            )
+            self._rulebook_is_announced = True
+            self._on_recorded(told)
 
     async def _erase(self) -> None:
         """Erase what is older than the time of retention, part by part between two batches."""

@@ -36,3 +36,10 @@ def of_kinds(connection: Connection, kinds: Collection[str]) -> list[ActRow]:
     """Return the acts of these kinds, oldest first."""
     rows = connection.execute(_ACTS.where(act.c.kind.in_(sorted(kinds))).order_by(act.c.log_index))
     return [ActRow(*row) for row in rows]
+
+
+def newest_of_kind(connection: Connection, kind: str) -> ActRow | None:
+    """Return the newest act of one kind, if there is any."""
+    found = _ACTS.where(act.c.kind == kind).order_by(act.c.log_index.desc()).limit(1)
+    row = connection.execute(found).one_or_none()
+    return None if row is None else ActRow(*row)

@@ -1,17 +1,19 @@
 """Putting the hub together: its own keys and participants, its database, its handlers."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from hub import bootstrap
+from hub.checks import rulebook
 from hub.config import Settings
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
 from hub.services.administration.participants import add_key
 from hub.services.start_errors import StartError
-from hub.store import reference
+from hub.store import mailboxes, reference
 from hub.store.database import Database
 from keys.errors import KeysError
 from keys.local_signer import LocalSigner
@@ -126,6 +128,29 @@ async def test_a_hub_starts_serves_and_closes_in_one_process(
             assert public.status == 404
     await process.close()
     assert not process.leadership.leads
+
+
+async def test_the_hub_that_leads_announces_a_newer_rulebook_and_another_does_not(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process of two tells the participants, within a second of its start."""
+    monkeypatch.setenv("HUB_KEY", hub_key_variable())
+    monkeypatch.setattr(rulebook, "CURRENT", "2027-03-01")
+    settings = Settings(database_url=sqlite_url, signers=("env:HUB_KEY",), port=0)
+    leader, follower = bootstrap.build(settings), bootstrap.build(settings)
+    await leader.start()
+    await follower.start()
+    deadline = asyncio.get_running_loop().time() + 10
+    told: list[str] = []
+    while not told and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.05)
+        with leader.database.reading() as connection:
+            items = mailboxes.items_after(connection, "CHE01", 0, 10)
+        told = [one.item.notices or "" for one in items]
+    assert len(told) == 1
+    assert "rulebook.published" in told[0]
+    await leader.close()
+    await follower.close()
 
 
 def test_the_clock_is_aware_and_in_whole_milliseconds() -> None:
