@@ -217,7 +217,11 @@ _NOTICES: Final = (
         "Blocks of the recipient's Party were first transferred.",
     ),
     NoticeType("action.recorded", notices.ActionRecorded, "A use or cancellation is on record."),
-    NoticeType("account.credited", notices.AccountCredited, "A6.4ERs arrived in an account."),
+    NoticeType(
+        "account.credited",
+        notices.AccountCredited,
+        "Units arrived in an account of the international registry.",
+    ),
     NoticeType(
         "cooperative_approach.recorded",
         notices.CooperativeApproachRecorded,

@@ -68,7 +68,10 @@ class ActionRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountCredited:
-    """First-transferred A6.4ERs are in an account of the international registry."""
+    """Units arrived in an account of the international registry, by first transfer or transfer.
+
+    ``first_transfer_id`` is the id of either.
+    """
 
     first_transfer_id: str
     account: str
