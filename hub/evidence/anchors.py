@@ -29,6 +29,7 @@ from hub.evidence.archives import (
 )
 
 ANCHOR_FORMAT: Final = "itmo-anchor/1"
+SIZE_MAX: Final = 2**63 - 1
 ED25519_NOTE, ED25519_COSIGNATURE, ML_DSA_44_COSIGNATURE = 1, 4, 6
 _KEY_BYTES: Final = {ED25519_NOTE: 32, ED25519_COSIGNATURE: 32, ML_DSA_44_COSIGNATURE: 1312}
 
@@ -101,6 +102,7 @@ class Tree:
             origin, size, root, *_ = f"{body}\n".split("\n")
             tree = cls(f"{body}\n".encode(), origin, int(size), base64.b64decode(root))
             canonical = str(tree.size) == size and base64.b64encode(tree.root).decode() == root
+            canonical = canonical and 0 <= tree.size <= SIZE_MAX
             if not (origin and canonical and len(tree.root) == 32 and signatures[-1] == "\n"):
                 raise ValueError("origin, size, root and signatures are not of their form")
             for line in signatures[:-1].split("\n"):
@@ -123,6 +125,7 @@ class Tree:
     def signed_by(self, keys: Iterable[NoteKey]) -> dict[NoteKey, int | None]:
         """Return which of the keys signed, and when first.
 
+        The time 0 is no time: with it a cosigner says only that the tree is one of the log's.
         Raises RefutedError for a false signature under a key's name, also beside a true one.
         """
         found: dict[NoteKey, int | None] = {}
@@ -130,19 +133,23 @@ class Tree:
             lines = [line for *named, line in self.lines if named == [key.name, key.key_id]]
             times = [key.check(self, line) for line in lines]
             if times:
-                found[key] = min((one for one in times if one is not None), default=None)
+                found[key] = min((one for one in times if one), default=times[0])
         return found
 
 
 @dataclass(slots=True)
 class Anchor:
-    """What the reader trusts. `pinned` holds public keys (SubjectPublicKeyInfo) by key id."""
+    """What the reader trusts. `pinned` holds public keys (SubjectPublicKeyInfo) by key id.
+
+    `hubs` are the codes whose keys it gives as a hub's; none: whichever hub the log's entries name.
+    """
 
     logs: list[NoteKey] = field(default_factory=list)
     witnesses: dict[str, NoteKey] = field(default_factory=dict)
     groups: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
     quorum: str = ""
     pinned: dict[str, bytes] = field(default_factory=dict)
+    hubs: set[str] = field(default_factory=set)
 
     @classmethod
     def parse(cls, data: bytes) -> Anchor:
@@ -158,7 +165,9 @@ class Anchor:
                 if document["format"] != ANCHOR_FORMAT:
                     raise UnusableError(f"its format is not {ANCHOR_FORMAT}")
                 text = document["policy"]
-                pins = [*document.get("hub_keys", ()), *document.get("participant_keys", ())]
+                hub_pins = list(document.get("hub_keys", ()))
+                anchor.hubs = {str(one["key_id"])[:5] for one in hub_pins}
+                pins = [*hub_pins, *document.get("participant_keys", ())]
                 anchor.pinned = {one["key_id"]: decode_base64(one["public_key"]) for one in pins}
             for number, line in enumerate(text.split("\n"), start=1):
                 anchor._read_line(number, line.replace("\t", " ").split())

@@ -24,7 +24,15 @@ ARCHIVE_BYTES_MAX: Final = 256 * 1024 * 1024
 FILE_COUNT_MAX: Final = 4096
 _PATH: Final = re.compile(r"(?:[a-z]+/)?[a-z0-9][a-z0-9._-]{0,99}")
 # What reading a value of an unknown shape can raise.
-MALFORMED: Final = (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError)
+MALFORMED: Final = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class UnusableError(ValueError):

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hub.evidence.archives import Json, RefutedError, digest
-from hub.evidence.reports import NOT_PROVED, PROVED, Finding
+from hub.evidence.reports import NOT_PROVED, OPEN, PROVED, Finding
 from hub.evidence.signatures import open_signed
 
 ENVELOPE_TYP: Final = "itmo-envelope+jws"
 PROPOSALS: Final = ("transfer.proposal", "transfer.notification")
 ANSWERS: Final = ("transfer.acknowledgement", "transfer.recognition")
 STATES: Final = ("completed", "rejected", "cancelled", "expired")
-OPEN, UNKNOWN = "open", "unknown"
+UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,14 @@ from hub.evidence.archives import Json
 PROVED: Final = "PROVED"
 NOT_PROVED: Final = "NOT PROVED"
 FAILED: Final = "FAILED"
+OPEN: Final = "open"
 # A bundle's own words are shown without what could rewrite a terminal's lines.
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """Return a text without what could rewrite a terminal's lines, or that has no UTF-8."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +35,16 @@ class Finding:
     @classmethod
     def of(cls, status: str, about: str, text: str) -> Finding:
         """Return a line fit for a screen, whatever a bundle put into it."""
-        return cls(status, about, _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+        return cls(status, plain(about), plain(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What one bundle proves.
 
-    `outcome` is how the transfer ended: completed, rejected, cancelled, expired; open when it is
-    shown not to have ended; unknown when that is not shown. `complete` is False when contents are
-    missing, as after their time of retention.
+    `outcome` is how the transfer ended: completed, rejected, cancelled, expired; open when there is
+    a proposal and nothing that ends it, which more entries might; unknown when that is not shown.
+    `complete` is False when contents are missing, as after their time of retention.
     """
 
     transfer_id: str
@@ -68,4 +74,6 @@ class Report:
     def lines(self) -> list[str]:
         """Return the report as a person reads it, one finding a line and the verdict last."""
         shown = [f"{one.status:<10}  {one.about}: {one.text}" for one in self.findings]
-        return [*shown, f"{self.verdict.upper()}: transfer {self.transfer_id}, {self.outcome}"]
+        # That nothing ended it is what no file can show.
+        ended = "no end of it is here" if self.outcome == OPEN else self.outcome
+        return [*shown, f"{self.verdict.upper()}: transfer {self.transfer_id}, {ended}"]

@@ -3,6 +3,7 @@
 1. A signed object has one signature, or two of which one is ML-DSA-65 (hybrid); all must verify.
 2. A key signs for one participant, from a time on and perhaps until a time. Whose key it is stands
    in its source; a key is vouched for when the reader's anchor, or a key it pins, names it.
+3. The key of the log may be the hub's too. It is nobody else's, whatever a bundle calls it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Key:
     until: datetime | None = None
     source: str = ""
     vouched: bool = False
+    of_log: bool = False
 
     def end(self, at: datetime) -> None:
         """Let the key end at that time, unless it ends before."""

@@ -4,7 +4,8 @@
 2. Each tree head is signed by a log of the anchor and confirmed by the witnesses it asks for.
 3. Each entry is a leaf of such a tree; content and salt open what the entry commits to.
 4. Envelopes, receipts and deliveries are signed by every key they name, keys of that participant,
-   registered before and valid at the hub's time of the entry.
+   not registered later in the log, and valid at the hub's time of the entry. No envelope is signed
+   with the log's key, and none with less than its sender's suites ask for.
 5. Receipts answer these envelopes, deliveries carry them, and all of it is one story.
 
 What does not hold becomes a finding, and the checks go on: one flaw does not hide another.
@@ -31,7 +32,7 @@ from hub.evidence.archives import (
     read_manifest,
 )
 from hub.evidence.narratives import ENVELOPE_TYP, UNKNOWN, Narrative, Record, Said
-from hub.evidence.reports import FAILED, NOT_PROVED, PROVED, Finding, Report
+from hub.evidence.reports import FAILED, NOT_PROVED, PROVED, Finding, Report, plain
 from hub.evidence.signatures import (
     Key,
     check_signature,
@@ -77,6 +78,8 @@ class _Verification:
         self._trees: dict[bytes, Tree] = {}
         self._keys: dict[str, Key] = {}
         self._used: dict[str, str] = {}
+        self._spoke: dict[str, int] = {}
+        self._suites: dict[str, Sequence[str]] = {}
         self._counted: dict[str, tuple[int, int]] = {}
         self._record = Record()
         self._complete = True
@@ -100,7 +103,7 @@ class _Verification:
         self._try("keys", self._tell_keys)
         self._tell_limits()
         complete = self._complete and narrative.outcome != UNKNOWN
-        transfer_id = str(self._manifest["transfer_id"])
+        transfer_id = plain(str(self._manifest["transfer_id"]))
         return Report(transfer_id, narrative.outcome, complete, tuple(self._findings))
 
     def _try(self, about: str, step: Callable[[], None]) -> None:
@@ -135,7 +138,7 @@ class _Verification:
 
     def _check_witnesses(self, tree: Tree) -> None:
         names = {key: name for name, key in self._anchor.witnesses.items()}
-        times = {names[key]: seconds or 0 for key, seconds in tree.signed_by(names).items()}
+        times = {names[key]: at for key, at in tree.signed_by(names).items() if at}
         shown = ", ".join(f"{name} at {_instant(times[name])}" for name in sorted(times))
         count = f"{len(times)} of {len(names)} witnesses confirm the tree of {tree.size}"
         if not self._anchor.is_met_by(times):
@@ -166,8 +169,9 @@ class _Verification:
             key = self._keys.setdefault(key_id, Key(der))
             key.der, key.vouched, key.source = der, True, "the anchor pins it"
         logs = {key.public_key for key in self._anchor.logs}
-        for key in self._keys.values():
-            if not key.vouched and raw_ed25519(key.der) in logs:
+        for key_id, key in self._keys.items():
+            key.of_log = raw_ed25519(key.der) in logs
+            if key.of_log and not self._anchor.pins(key_id[:5]):
                 key.vouched, key.source = True, "it is the key of the log that the anchor names"
         if PARTICIPANTS in self._files:
             self._read_participants(self._files[PARTICIPANTS])
@@ -176,7 +180,8 @@ class _Verification:
         """Take the hub's signed list of participants: its statement, outside the log."""
         stated, _ = open_signed(raw, PARTICIPANTS_TYP)
         at = stated["created_at"]
-        payload, _ = self._authentic(raw, PARTICIPANTS_TYP, str(stated["sender"]), parse_time(at))
+        self._set_hub(str(stated["sender"]))
+        payload, _ = self._authentic(raw, PARTICIPANTS_TYP, self._hub, parse_time(at))
         for one in (key for row in payload["participants"] for key in row["keys"]):
             source = f"the hub's signed list of {at} gives it"
             self._register(one["key_id"], one["public_key"], one["valid_from"], source)
@@ -184,14 +189,28 @@ class _Verification:
                 if end is not None:
                     self._keys[one["key_id"]].end(parse_time(end))
 
-    def _register(self, key_id: str, public_key: str, since: str, source: str) -> None:
-        """Take one statement of whose key this is, from when on."""
+    def _set_hub(self, code: str) -> None:
+        """Take a code as that of the bundle's one hub. Raises RefutedError."""
+        self._hub = self._hub or code
+        if code != self._hub or (self._anchor.hubs and code not in self._anchor.hubs):
+            raise RefutedError(f"{code[:20]} speaks as the hub, and is not the one trusted here")
+
+    def _register(
+        self, key_id: str, public_key: str, since: str, source: str, index: int | None = None
+    ) -> None:
+        """Take one statement of whose key this is, from when on; ``index``: its place in the log.
+
+        Raises RefutedError, also for a key that had signed before anybody had said whose it is.
+        """
         der, start = decode_base64(public_key), parse_time(since)
         if not is_id_of(key_id, der):
             raise RefutedError(f"{key_id[:40]} is registered with a key that is not its own")
         key = self._keys.setdefault(key_id, Key(der))
         if key.der != der or (key.since is not None and key.since != start):
             raise RefutedError(f"{key_id} was registered with another key or start than claimed")
+        spoke = self._spoke.get(key_id)
+        if index is not None and spoke is not None and not key.source:
+            raise RefutedError(f"{key_id} signed entry {spoke} before it was registered at {index}")
         key.since, key.source = start, key.source or source
 
     def _authentic(self, raw: bytes, typ: str, signer: str, at: datetime) -> tuple[Json, list[str]]:
@@ -201,6 +220,8 @@ class _Verification:
             key = self._keys.get(key_id)
             if key is None or key_id[:5] != signer:
                 raise RefutedError(f"{key_id[:40]} is not known as a key of {signer}")
+            if key.of_log and typ == ENVELOPE_TYP:
+                raise RefutedError(f"it is signed for {signer} with the key of the log")
             key.check_window(key_id, at)
             if self._anchor.pins(signer) and not key.vouched:
                 raise RefutedError(f"{key_id} is none of the keys of {signer} in the anchor")
@@ -287,6 +308,8 @@ class _Verification:
         payload, key_ids = self._authentic(raw, ENVELOPE_TYP, sender, parse_time(entry["at"]))
         if (payload["sender"], payload["recipient"]) != (sender, entry["recipient"]):
             raise RefutedError("the envelope is of other participants than the entry says")
+        self._check_suite(entry, sender, key_ids)
+        self._note_speakers(entry, key_ids)
         said = self._record.add_envelope(entry, raw, payload)
         if receipt is not None:
             self._check_receipt(entry, payload, receipt, salt)
@@ -295,6 +318,25 @@ class _Verification:
         types = ", ".join(sorted({one.type for one in said}))
         answered = "" if receipt is None else "; the hub signed a receipt for it"
         return f"{sender} signed for {payload['recipient']}: {types}{answered}"
+
+    def _note_speakers(self, entry: Json, key_ids: Sequence[str]) -> None:
+        for key_id in key_ids:
+            self._spoke.setdefault(key_id, entry["index"])
+
+    def _check_suite(self, entry: Json, sender: str, key_ids: Sequence[str]) -> None:
+        """Check that a participant signed with no fewer keys than it must."""
+        keys = [self._keys[one] for one in key_ids]
+        suite = "+".join(sorted((self._used[one] for one in key_ids), key="ML-DSA-65".__eq__))
+        allowed = self._suites.get(sender)
+        if allowed and suite not in allowed:
+            raise RefutedError(f"{sender} signs with {' or '.join(allowed)}; this is {suite}")
+        hybrid = any(
+            one[:5] == sender and is_post_quantum(der) for one, der in self._anchor.pinned.items()
+        )
+        if hybrid and not any(is_post_quantum(key.der) for key in keys):
+            self._complete = False
+            text = f"that {sender} signed with its ML-DSA-65 key: the anchor pins one, and only "
+            self._say(NOT_PROVED, f"entry {entry['index']}", f"{text}{suite} is here")
 
     def _check_receipt(self, entry: Json, envelope: Json, raw: bytes, salt: str) -> None:
         receipt = self._by_hub(raw, RECEIPT_TYP, entry)
@@ -321,10 +363,11 @@ class _Verification:
     def _by_hub(self, raw: bytes, typ: str, entry: Json) -> Json:
         """Return what the one hub of this bundle signed as of an entry."""
         claimed, _ = open_signed(raw, typ)
-        self._hub = self._hub or str(claimed["sender"])
-        payload, _ = self._authentic(raw, typ, self._hub, parse_time(entry["at"]))
-        if payload["sender"] != self._hub or payload["log_index"] != entry["index"]:
-            raise RefutedError("what the hub signed is of another hub or another entry")
+        self._set_hub(str(claimed["sender"]))
+        payload, key_ids = self._authentic(raw, typ, self._hub, parse_time(entry["at"]))
+        if payload["log_index"] != entry["index"]:
+            raise RefutedError("what the hub signed is of another entry")
+        self._note_speakers(entry, key_ids)
         return payload
 
     def _check_act(self, entry: Json, raw: bytes) -> str:
@@ -334,10 +377,14 @@ class _Verification:
         self._record.acts[entry["index"]] = act
         for one in act["detail"].get("keys", ()) if act["kind"] in _REGISTERING else ():
             source = f"the hub registered it, entry {entry['index']} of {act['at']}"
-            self._register(one["key_id"], one["public_key"], one["valid_from"], source)
+            index = int(entry["index"])
+            self._register(one["key_id"], one["public_key"], one["valid_from"], source, index)
+        if act["kind"] == "participant.add":
+            self._suites[str(act["subject"])] = list(act["detail"].get("suites", ()))
         if act["kind"] == "key.revoke":
             self._end_key(str(act["subject"]), str(act["at"]))
-        return f"{act['actor']} did {act['kind']} {act['subject']} at the hub: {act['reason']}"
+        did = f"{act['actor']} did {act['kind']} {act['subject']}: {act['reason']}"
+        return f"the hub states that {did}"
 
     def _learn_keys(self, said: Said, signers: Sequence[str]) -> None:
         """Take a new key that an old one names, and what ends old ones."""
@@ -353,7 +400,8 @@ class _Verification:
             if key_id[:5] != said.sender:
                 raise RefutedError(f"{said.sender} names a key that is not its own: {key_id[:40]}")
             source = f"{said.sender} named it under its key before, entry {said.index}"
-            self._register(key_id, document["public_key"], said.body["starts_at"], source)
+            starts_at = said.body["starts_at"]
+            self._register(key_id, document["public_key"], starts_at, source, said.index)
             new = self._keys[key_id]
             new.vouched = new.vouched or any(self._keys[one].vouched for one in signers)
             overlap = timedelta(seconds=int(said.body["overlap_seconds"]))
