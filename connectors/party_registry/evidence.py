@@ -32,7 +32,8 @@ from hub.transparency_log.checkpoints import read_checkpoint
 from hub.transparency_log.entries import decode, decode_salt
 from hub.transparency_log.proof_files import ProofFile
 from keys.documents import to_document
-from keys.jws import open_signed
+from keys.errors import MalformedJwsError
+from keys.jws import UnverifiedJws, open_signed
 from message_schemas.json_codec import parse_strict
 
 __all__ = ["EvidenceUnavailableError", "Found", "assemble", "gather"]
@@ -169,7 +170,17 @@ def _take_item(connection: Connection, pieces: dict[int, Piece], item: Mapping[s
 
 
 def _payload(raw: bytes, typ: str) -> Any:
-    return parse_strict(open_signed(raw, typ).payload)
+    return parse_strict(_opened(raw, typ).payload)
+
+
+def _opened(raw: bytes, typ: str) -> UnverifiedJws:
+    """Return a signed object of the book. Raises EvidenceUnavailableError if it is damaged."""
+    try:
+        return open_signed(raw, typ)
+    except MalformedJwsError as error:
+        raise EvidenceUnavailableError(
+            f"what is held here does not prove the transfer: a kept object is damaged: {error}"
+        ) from error
 
 
 def assemble(found: Found, trust: Trust, *, made_by: str, made_at: str) -> bytes:
@@ -222,7 +233,7 @@ def _keys(found: Found, trust: Trust) -> list[BundleKey]:
     for piece in found.pieces.values():
         raw = piece.contents.get("envelope")
         if raw is not None:
-            codes |= {key_id[:5] for key_id in open_signed(raw, ENVELOPE_TYP).key_ids}
+            codes |= {key_id[:5] for key_id in _opened(raw, ENVELOPE_TYP).key_ids}
     keys: list[BundleKey] = []
     for record in sorted(trust.store.records(), key=lambda one: one.key_id):
         if record.participant in codes:
