@@ -25,6 +25,9 @@ from message_schemas.json_codec import UnknownTypeError
 
 ERROR_COUNT_MAX: Final = 50
 ERROR_TEXT_CHARACTERS_MAX: Final = 300
+ERROR_PATH_CHARACTERS_MAX: Final = 400
+# What no text of a message may hold (common.schema.json, ``text``), line feed and tab besides.
+_NOT_PRINTED: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class SchemaError:
     """One place where a document breaks its schema.
 
     ``path`` is a JSON pointer into the document, ``keyword`` the schema keyword that failed.
+    Characters that no message may hold stand as U+FFFD in both texts.
     """
 
     path: str
@@ -72,7 +76,11 @@ def _described(
     errors: Iterable[tuple[list[str | int], str, str]],
 ) -> tuple[SchemaError, ...]:
     return tuple(
-        SchemaError(_pointer(path), _shortened(text), keyword)
+        SchemaError(
+            _printed(_pointer(path))[:ERROR_PATH_CHARACTERS_MAX],
+            _printed(_shortened(text)),
+            keyword,
+        )
         for path, text, keyword in islice(errors, ERROR_COUNT_MAX)
     )
 
@@ -80,6 +88,11 @@ def _described(
 def _pointer(path: Iterable[str | int]) -> str:
     """Return the JSON pointer (RFC 6901) of a path."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _printed(text: str) -> str:
+    """Return the text as a finding may quote it: a receipt has to satisfy its own schema."""
+    return _NOT_PRINTED.sub("\ufffd", text)
 
 
 def _shortened(text: str) -> str:

@@ -171,3 +171,18 @@ def test_a_schema_that_is_not_there_is_named(validate: Any, type_: str, version:
     """Unknown type or version: a lookup error, never silence."""
     with pytest.raises(UnknownTypeError, match=type_):
         validate(type_, version, {})
+
+
+@pytest.mark.parametrize("validate", [schema_errors, reference_errors])
+def test_what_is_quoted_can_stand_in_a_receipt(validate: Any) -> None:
+    """A sender's control characters and endless keys do not break the hub's own receipt."""
+    hostile = "\x00\x85\ufffe\n" + "x" * 500
+    body = {"transfer_id": hostile, hostile: 1, "extensions": {"a.b/c": {hostile: [[[[1]]]]}}}
+    errors = validate("transfer.status", 1, body)
+    assert len(errors) == 3
+    receipt = examples.valid("receipt", "full")
+    finding = receipt["outcomes"][0]["findings"][0]
+    for error in errors:
+        quoted = {**finding, "text": error.text, "path": error.path}
+        outcome = {**receipt["outcomes"][0], "findings": [quoted]}
+        assert not schema_errors("receipt", 1, {**receipt, "outcomes": [outcome]})

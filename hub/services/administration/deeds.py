@@ -19,8 +19,8 @@ REASON_CHARACTERS_MAX: Final = 1000
 ACTOR_CHARACTERS_MAX: Final = 100
 # Neither text nor a line, as the schemas have it; a lone surrogate is what Python makes of a byte
 # on the command line that is no UTF-8.
-_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_NO_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_NO_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 class AdministrationError(Exception):
