@@ -135,6 +135,8 @@ class Delivery:
     """Items of one recipient's own sequence, gap-free, in order.
 
     ``log_index`` is the delivery's own place in the log, ``entry_salt`` opens the entry there.
+    ``replaces`` are the places of earlier deliveries of the same items, signed by a key since
+    revoked.
     """
 
     protocol: str
@@ -146,3 +148,4 @@ class Delivery:
     entry_salt: str
     created_at: str
     items: tuple[DeliveryItem, ...]
+    replaces: tuple[int, ...] = ()

@@ -6,6 +6,7 @@ without gaps, receipts for every log index, no log index twice. Memory is flat i
 """
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from sqlalchemy import Connection, func, select
 
@@ -19,7 +20,15 @@ from hub.store import head as heads
 from hub.store import ledger, reference
 from hub.store.database import Database
 from hub.store.interning import Interning
-from hub.store.tables import act, delivery, envelope, mailbox, mailbox_item, transfer
+from hub.store.tables import (
+    act,
+    delivery,
+    delivery_replaced,
+    envelope,
+    mailbox,
+    mailbox_item,
+    transfer,
+)
 
 
 def check_ledger(database: Database) -> list[Violation]:
@@ -55,17 +64,18 @@ def check_exchange(database: Database) -> list[str]:
 
 
 def _log_faults(connection: Connection) -> Iterator[str]:
-    """Every index from 1 to the head is exactly one envelope, one act or one delivery."""
+    """Every index from 1 to the head is exactly one envelope, act, delivery or replaced one."""
     head = heads.read(connection)
     counted = 0
-    for table in (envelope, act, delivery):
+    tables = (envelope, act, delivery, delivery_replaced)
+    for table in tables:
         count, highest = connection.execute(select(func.count(), func.max(table.c.log_index))).one()
         counted += count
         if highest is not None and highest > head.log_index:
             yield f"{table.name} {highest} lies beyond the head {head.log_index}"
     if counted != head.log_index:
         yield f"the head counts {head.log_index} entries, the tables hold {counted}"
-    for one, other in ((envelope, act), (envelope, delivery), (act, delivery)):
+    for one, other in combinations(tables, 2):
         both = connection.execute(
             select(func.count()).select_from(one.join(other, one.c.log_index == other.c.log_index))
         ).scalar_one()

@@ -6,8 +6,9 @@
 3. Every full tile is there once, with the hashes and the root of its entries; none is too many.
 4. The head's compact range is the tree's; every checkpoint has the root of its size, its text says
    so, and its signatures and cosignatures are of it (by the keys that are given).
-5. Every stored envelope, receipt, delivery and act opens the commitment of its entry, unless it
-   was erased together with its salt; nothing is stored that no entry speaks of.
+5. Every stored envelope, receipt, delivery and act opens the commitment of its entry, also a
+   delivery that was sealed again later, unless it was erased together with its salt; nothing is
+   stored that no entry speaks of.
 
 Each fault is one sentence that names the index and what differs.
 """
@@ -17,14 +18,22 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import CompoundSelect, Connection, Select, func, select, union_all
 
 from hub.store import head as heads
 from hub.store import log_checkpoints
 from hub.store.database import Database
 from hub.store.head import Head
 from hub.store.log_checkpoints import StoredCheckpoint
-from hub.store.tables import act, delivery, envelope, log_entry, log_party, log_tile
+from hub.store.tables import (
+    act,
+    delivery,
+    delivery_replaced,
+    envelope,
+    log_entry,
+    log_party,
+    log_tile,
+)
 from hub.transparency_log.checkpoints import CheckpointError, open_checkpoint, read_checkpoint
 from hub.transparency_log.compact_range import CompactRange
 from hub.transparency_log.cosignatures import CosignatureError, verify_cosignature
@@ -40,19 +49,22 @@ from hub.transparency_log.hashing import HASH_BYTES, leaf_hash
 from hub.transparency_log.notes import NoteError, NoteSignature, VerifierKey
 from hub.transparency_log.tiles import TILE_WIDTH, hash_tile
 
+_Rows = Select[Any] | CompoundSelect[Any]
+
 FAULTS_MAX: Final = 1_000
 _ROWS_AT_ONCE: Final = 64
 
 Progress = Callable[[int, int], None]
 """Told now and then how many entries of how many are proved."""
 
-_CONTENTS: Final[Mapping[str, Select[Any]]] = {
+_CONTENTS: Final[Mapping[str, _Rows]] = {
     "envelope": select(
         envelope.c.log_index, envelope.c.salt, envelope.c.body, envelope.c.receipt
     ).order_by(envelope.c.log_index),
-    "delivery": select(delivery.c.log_index, delivery.c.salt, delivery.c.body).order_by(
-        delivery.c.log_index
-    ),
+    "delivery": union_all(
+        select(delivery.c.log_index, delivery.c.salt, delivery.c.body),
+        select(delivery_replaced.c.log_index, delivery_replaced.c.salt, delivery_replaced.c.body),
+    ).order_by("log_index"),
     "act": select(act.c.log_index, act.c.salt, act.c.document).order_by(act.c.log_index),
 }
 _NAMES: Final = {
@@ -78,7 +90,7 @@ def check_log(
         return list(islice(walk.faults(progress), FAULTS_MAX))
 
 
-def _stream(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+def _stream(connection: Connection, statement: _Rows) -> Iterator[Any]:
     return iter(connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE}))
 
 

@@ -2,7 +2,10 @@
 
 1. Asked to resend: the stored delivery that holds the item asked for, unchanged.
 2. A stored delivery not yet acknowledged: the same bytes again.
-3. Otherwise the items after the last stored delivery, up to the limits, sealed and stored now, and
+3. Either, if a key that signed it was revoked since: no recipient takes it any more. The same items
+   are sealed again with the keys of today, as a new leaf that names the ones it replaces; the row
+   is replaced, the older sealing is kept beside it.
+4. Otherwise the items after the last stored delivery, up to the limits, sealed and stored now, and
    a leaf of the transparency log.
 
 One transaction serves all recipients that are ready. The mailbox rows are locked, so that two hub
@@ -12,7 +15,8 @@ processes never cut a recipient's items into different deliveries.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection
@@ -23,14 +27,17 @@ from hub.protocol.retry_schedule import RetrySchedule
 from hub.services import crash_points
 from hub.services.acts import new_salt
 from hub.store import head as heads
-from hub.store import log, mailboxes
+from hub.store import log, mailboxes, reference, replaced_deliveries
 from hub.store.database import Database
 from hub.store.log import PendingEntry
 from hub.store.mailboxes import Delivery, Mailbox, ReadyItem
 from hub.transparency_log.entries import encode_salt
-from keys.jws import sign
+from keys.jws import open_signed, sign
 from keys.signer import Signer
 from message_schemas import timestamps
+
+REPLACED_MAX: Final = 100
+"""How many earlier sealings a delivery names, the newest of them; the schema bounds it too."""
 
 
 class DeliveryErasedError(Exception):
@@ -105,6 +112,7 @@ class _Sealing:
         # Before the mailboxes, as every writer does: two processes cannot wait for each other.
         self._head = heads.lock(connection)
         self._sealed: list[Delivery] = []
+        self._replaced: list[tuple[Delivery, Delivery]] = []
 
     def next_of(self, mailbox: Mailbox) -> Delivery | None:
         """Return what is to be pushed next, honouring a request to send again."""
@@ -120,7 +128,7 @@ class _Sealing:
             return self.stored_or_new(mailbox, after)
         rest = (again.last_sequence + 1, mailbox.resend_to)
         mailboxes.request_resend(connection, recipient, rest)
-        return again
+        return self._fit_to_send(again)
 
     def stored_or_new(
         self, mailbox: Mailbox, after: int, items_max: int | None = None
@@ -129,7 +137,8 @@ class _Sealing:
         if mailbox.last_sequence <= after:
             return None
         if after < mailbox.stored_sequence:
-            return mailboxes.delivery_after(self._connection, mailbox.recipient, after)
+            found = mailboxes.delivery_after(self._connection, mailbox.recipient, after)
+            return None if found is None else self._fit_to_send(found)
         # The next delivery begins where the stored ones end.
         most = self._maker.limits.delivery_items_max
         limit = min(items_max or most, most)
@@ -142,24 +151,33 @@ class _Sealing:
     def _seal(self, recipient: str, items: Sequence[ReadyItem]) -> Delivery:
         """Return a signed delivery of the given items, at the next index of the log."""
         first, last = items[0].item.sequence, items[-1].item.sequence
+        return self._signed(
+            {
+                "protocol": PROTOCOL,
+                "sender": self._maker.hub,
+                "recipient": recipient,
+                "first_sequence": first,
+                "last_sequence": last,
+                "items": [_item(one) for one in items],
+            }
+        )
+
+    def _signed(self, content: dict[str, Any]) -> Delivery:
+        """Return a delivery of ``content``, signed now, at the next index of the log."""
         log_index = self._head.log_index + len(self._sealed) + 1
         salt = new_salt()
-        payload = {
-            "protocol": PROTOCOL,
-            "sender": self._maker.hub,
-            "recipient": recipient,
-            "first_sequence": first,
-            "last_sequence": last,
+        items = content.pop("items")
+        payload = content | {
             "log_index": log_index,
             "entry_salt": encode_salt(salt),
             "created_at": timestamps.render(self._now),
-            "items": [_item(one) for one in items],
+            "items": items,
         }
         body = sign(msgspec.json.encode(payload), DELIVERY_TYP, self._maker.signers)
         sealed = Delivery(
-            recipient=recipient,
-            first_sequence=first,
-            last_sequence=last,
+            recipient=content["recipient"],
+            first_sequence=content["first_sequence"],
+            last_sequence=content["last_sequence"],
             log_index=log_index,
             sha256=digest(body),
             created_at=self._now,
@@ -171,11 +189,51 @@ class _Sealing:
         self._sealed.append(sealed)
         return sealed
 
+    def _fit_to_send(self, stored: Delivery) -> Delivery:
+        """Return a stored delivery, or its items sealed again if a key of it was revoked."""
+        if stored.body is None or self._own_key_ids & self._revoked_key_ids:
+            return stored  # erased; or nothing better to sign it with
+        signed = open_signed(stored.body, DELIVERY_TYP)
+        if self._revoked_key_ids.isdisjoint(signed.key_ids):
+            return stored
+        said = msgspec.json.decode(signed.payload, type=dict[str, msgspec.Raw])
+        replaces = msgspec.json.decode(said.get("replaces", b"[]"), type=list[int])
+        content: dict[str, Any] = {
+            "protocol": PROTOCOL,
+            "sender": self._maker.hub,
+            "recipient": stored.recipient,
+            "first_sequence": stored.first_sequence,
+            "last_sequence": stored.last_sequence,
+            "replaces": [*replaces, stored.log_index][-REPLACED_MAX:],
+            "items": said["items"],
+        }
+        again = replace(self._signed(content), acknowledged_at=stored.acknowledged_at)
+        self._replaced.append((stored, again))
+        return again
+
+    @property
+    def _own_key_ids(self) -> set[str]:
+        return {signer.key_id for signer in self._maker.signers}
+
+    @cached_property
+    def _revoked_key_ids(self) -> set[str]:
+        """The keys of the hub that count for nothing any more; one that merely ended still does."""
+        return {
+            record.key_id
+            for record in reference.key_records(self._connection)
+            if record.participant == self._maker.hub
+            and record.revoked_at is not None
+            and record.revoked_at <= self._now
+        }
+
     def store(self) -> None:
         """Store the new deliveries, each a leaf of the log, and move the head."""
         if not self._sealed:
             return
-        mailboxes.add_deliveries(self._connection, self._sealed)
+        again = {one.log_index for _, one in self._replaced}
+        fresh = [one for one in self._sealed if one.log_index not in again]
+        mailboxes.add_deliveries(self._connection, fresh)
+        replaced_deliveries.replace_deliveries(self._connection, self._replaced)
         leaves = [_leaf(one, self._maker.hub) for one in self._sealed]
         after = replace(
             self._head,

@@ -2,7 +2,7 @@
 
 An envelope goes only when nobody waits for it: its addressee acknowledged it, and it is not the
 proposal of a transfer still open. A delivery goes some time after it was acknowledged, with what
-its items told. Ids, digests and entries stay.
+its items told and with older sealings of them. Ids, digests and entries stay.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, select, text, update
 
 from hub.store.database import Database
-from hub.store.tables import delivery, envelope, mailbox, mailbox_item, transfer
+from hub.store.tables import delivery, delivery_replaced, envelope, mailbox, mailbox_item, transfer
 
 _AWAITED: Final = exists(
     select(mailbox_item.c.sequence)
@@ -81,11 +81,12 @@ def erase_deliveries(connection: Connection, before: datetime, limit: int) -> in
         .limit(limit)
     ).all()
     for recipient, first, last in rows:
-        connection.execute(
-            update(delivery)
-            .where(delivery.c.recipient == recipient, delivery.c.first_sequence == first)
-            .values(salt=None, body=None)
-        )
+        for table in (delivery, delivery_replaced):
+            connection.execute(
+                update(table)
+                .where(table.c.recipient == recipient, table.c.first_sequence == first)
+                .values(salt=None, body=None)
+            )
         connection.execute(
             update(mailbox_item)
             .where(

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, func, select
 
 from hub.store import log as log_store
-from hub.store.tables import act, delivery, envelope, mailbox, mailbox_item
+from hub.store.tables import act, delivery, delivery_replaced, envelope, mailbox, mailbox_item
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,21 @@ _ITEM: Final = select(mailbox_item.c.log_index).where(
     mailbox_item.c.recipient == bindparam("b_recipient"),
     mailbox_item.c.sequence == bindparam("b_sequence"),
 )
-_DELIVERY_OF: Final = (
-    select(delivery.c.log_index, delivery.c.acknowledged_log_index)
+# The sealing that was acknowledged; otherwise the newest, which is what goes out.
+_DELIVERY_OF: Final = tuple(
+    select(table.c.log_index, table.c.acknowledged_log_index)
     .where(
-        delivery.c.recipient == bindparam("b_recipient"),
-        delivery.c.first_sequence <= bindparam("b_sequence"),
-        delivery.c.last_sequence >= bindparam("b_sequence"),
+        table.c.recipient == bindparam("b_recipient"),
+        table.c.first_sequence <= bindparam("b_sequence"),
+        table.c.last_sequence >= bindparam("b_sequence"),
+        *more,
     )
-    .order_by(delivery.c.first_sequence.desc())
+    .order_by(table.c.first_sequence.desc(), table.c.log_index.desc())
     .limit(1)
+    for table, more in (
+        (delivery_replaced, (delivery_replaced.c.acknowledged_log_index.is_not(None),)),
+        (delivery, ()),
+    )
 )
 
 
@@ -65,11 +71,12 @@ def content_at(connection: Connection, log_index: int) -> LoggedContent | None:
     if said is not None:
         contents = {"envelope": said[1], "receipt": said[2]}
         return _content(entry, "envelope", said[0], contents, tuple(said[3].split()))
-    sent = connection.execute(
-        select(delivery.c.salt, delivery.c.body).where(delivery.c.log_index == log_index)
-    ).one_or_none()
-    if sent is not None:
-        return _content(entry, "delivery", sent[0], {"delivery": sent[1]})
+    for table in (delivery, delivery_replaced):
+        sent = connection.execute(
+            select(table.c.salt, table.c.body).where(table.c.log_index == log_index)
+        ).one_or_none()
+        if sent is not None:
+            return _content(entry, "delivery", sent[0], {"delivery": sent[1]})
     done = connection.execute(
         select(act.c.salt, act.c.document).where(act.c.log_index == log_index)
     ).one_or_none()
@@ -103,10 +110,13 @@ def delivery_of(connection: Connection, recipient: str, log_index: int) -> MadeD
             _ITEM, {"b_recipient": recipient, "b_sequence": middle}
         ).scalar_one_or_none()
         if at == log_index:
-            row = connection.execute(
-                _DELIVERY_OF, {"b_recipient": recipient, "b_sequence": middle}
-            ).one_or_none()
-            return None if row is None else MadeDelivery(row[0], row[1])
+            for statement in _DELIVERY_OF:
+                row = connection.execute(
+                    statement, {"b_recipient": recipient, "b_sequence": middle}
+                ).one_or_none()
+                if row is not None:
+                    return MadeDelivery(row[0], row[1])
+            return None
         if at is not None and at > log_index:
             high = middle - 1
         else:

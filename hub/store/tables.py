@@ -383,6 +383,25 @@ delivery = Table(
     UniqueConstraint("recipient", "last_sequence"),
 )
 
+delivery_replaced = Table(
+    "delivery_replaced",
+    metadata,
+    # deliveries sealed again because a key that had signed them was revoked: their leaves stay
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("recipient", String(5), nullable=False),
+    Column("first_sequence", BigInteger, nullable=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("acknowledged_at", Instant, nullable=True),
+    Column("acknowledged_log_index", BigInteger, nullable=True),
+    Column("replaced_by", BigInteger, nullable=False),
+    # Erased together with the delivery that took their place.
+    Column("salt", LargeBinary, nullable=True),
+    Column("body", LargeBinary, nullable=True),
+    Index("ix_delivery_replaced_items", "recipient", "first_sequence"),
+)
+
 # --- transparency log ----------------------------------------------------------------------------
 
 log_entry = Table(

@@ -387,6 +387,7 @@ class FakeHub:
         *,
         signers: list[Signer] | None = None,
         created_at: datetime | None = None,
+        replaces: tuple[int, ...] = (),
     ) -> bytes:
         """Return a signed delivery of these items, whatever they are: a leaf of the log too."""
         salt, at = os.urandom(16), timestamps.render(created_at or self.clock())
@@ -400,6 +401,7 @@ class FakeHub:
             entry_salt=encode_salt(salt),
             created_at=at,
             items=items,
+            replaces=replaces,
         )
         raw = sign(encode(delivery), DELIVERY_TYP, signers or self.signers)
         if signers is None and created_at is None:

@@ -2,7 +2,8 @@
 
 1. A receipt promises an entry from us to the recipient, over our envelope and the receipt itself.
 2. A delivered item promises an entry that names us; with an envelope in it, over that envelope.
-3. A delivery promises an entry from the hub to us, over the delivery's bytes.
+3. A delivery promises an entry from the hub to us, over the delivery's bytes. It explains the
+   entries of earlier deliveries of the same items that it names, signed by a key since revoked.
 4. A claim is filed in the transaction that stores what it is about, so none is ever forgotten.
 """
 
@@ -41,7 +42,10 @@ _INDICES_A_QUERY: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One promise. `commitments` are digests by name, as the entry must show them."""
+    """One promise. `commitments` are digests by name, as the entry must show them.
+
+    `at` is the hub's time as it was told; empty if it was not.
+    """
 
     log_index: int
     role: str
@@ -96,7 +100,22 @@ def claims_of_delivery(checked: CheckedDelivery, items: Iterable[ArrivedItem]) -
             commitments={"delivery": commitment(salt, checked.raw)},
         )
     ]
+    promised += [_claim_of_replaced(checked, index) for index in delivery.replaces]
     return promised + [_claim_of_item(item) for item in items]
+
+
+def _claim_of_replaced(checked: CheckedDelivery, log_index: int) -> Claim:
+    """Nothing is known of an earlier sealing but its place: its items are those of the new one."""
+    return Claim(
+        log_index=log_index,
+        role="replaced",
+        reference=checked.sha256,
+        sender=checked.delivery.sender,
+        recipient=checked.delivery.recipient,
+        at="",
+        salt=None,
+        commitments={},
+    )
 
 
 def _claim_of_item(item: ArrivedItem) -> Claim:

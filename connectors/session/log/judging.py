@@ -22,6 +22,7 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = {
     # A notice of the hub may come of an envelope or of an act.
     "item": frozenset({"envelope", "act"}),
     "delivery": frozenset({"delivery"}),
+    "replaced": frozenset({"delivery"}),
 }
 
 
@@ -63,7 +64,7 @@ def _faults(entry: Entry, claim: Claim) -> Iterable[str]:
     for name, said, promised in (
         ("sender", entry.sender, claim.sender),
         ("recipient", entry.recipient, claim.recipient),
-        ("time", entry.at, claim.at),
+        ("time", entry.at, claim.at or None),
     ):
         if promised is not None and said != promised:
             yield f"{where} has the {name} {said}, promised was {promised}"

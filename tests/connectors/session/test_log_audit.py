@@ -75,6 +75,28 @@ async def test_an_entry_never_told_is_awaited_first_and_then_withheld(world: Wor
     await expect_pause(world, taker, AlarmKind.LOG_ENTRY_DIFFERS)
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_a_delivery_that_was_sealed_again_is_explained_by_the_one_that_came(
+    world: World, is_named: bool
+) -> None:
+    """Nobody could take the older one, its key was revoked; not named, it was withheld."""
+    sender, taker = await exchange(world)
+    hub = world.hub
+    await taker.stop()
+    await sender.submit("CHE01", [note(text="under way")])
+    await until(partial(_has_items, world, 3))
+    older = len(hub.log.entries)
+    hub.log.append("delivery", "XHB01", "CHE01", ["CHE01"], b"s" * 16, {"delivery": b"older"})
+    replaces = (older,) if is_named else ()
+    newer = hub.sign_delivery("CHE01", tuple(hub.mailboxes["CHE01"].items[2:3]), replaces=replaces)
+    hub.mailboxes["CHE01"].open_delivery = newer
+    await taker.start()
+    await until(lambda: hub.mailboxes["CHE01"].acknowledged == 3)
+    report = await taker.log_monitor.run_audit()
+    assert report.is_sound == is_named, report
+    assert any(f"entry {older}" in text for text in report.findings) != is_named
+
+
 async def test_an_envelope_in_our_name_that_we_did_not_send_is_found(world: World) -> None:
     """To another registry it stops us; to the hub it may be a key command, and only calls."""
     session, _ = await exchange(world)
