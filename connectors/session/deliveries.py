@@ -154,6 +154,9 @@ def open_item(item: DeliveryItem, *, trust: Trust, participant: str) -> ArrivedI
         envelope_sha256 = digest(raw)
         envelope = _open_envelope(raw, item, trust, participant)
         _check_verdicts(envelope, verdicts, item.sequence)
+        if item.entry_salt is None:
+            fault = f"item {item.sequence}: no entry_salt, so its entry could show anything"
+            raise DeliveryRefusedError(DeliveryFault.INVALID, fault)
     elif verdicts:
         raise DeliveryRefusedError(DeliveryFault.INVALID, f"item {item.sequence}: no envelope")
     accepted = {verdict.message_id for verdict in verdicts if verdict.outcome == "accepted"}

@@ -22,7 +22,7 @@ from message_schemas.envelopes import Receipt
 from message_schemas.json_codec import JsonRefusedError, decode_receipt, parse_strict
 from message_schemas.validation import schema_errors
 
-__all__ = ["ReceiptInvalidError", "open_receipt"]
+__all__ = ["ReceiptInvalidError", "open_receipt", "require_entry"]
 
 
 class ReceiptInvalidError(Exception):
@@ -66,7 +66,18 @@ def open_receipt(
     if not word.is_in_time(received_at) or received_at > now + skew:
         raise ReceiptInvalidError(f"received_at {receipt.received_at} is not a time of its key")
     _check_outcomes(receipt, list(message_ids))
+    if (receipt.log_index is None) != (receipt.entry_salt is None):
+        raise ReceiptInvalidError("log_index and entry_salt are given together, or neither")
     return receipt
+
+
+def require_entry(receipt: Receipt) -> None:
+    """Check that the receipt of what is no question promises an entry of the log.
+
+    Without one nobody could show later that the envelope was left out. Raises ReceiptInvalidError.
+    """
+    if receipt.log_index is None:
+        raise ReceiptInvalidError("it promises no entry of the log, and this envelope becomes one")
 
 
 def _check_names(

@@ -27,7 +27,7 @@ from connectors.session.handler import KnownOutcome
 from connectors.session.log.claims import claims_of_receipt
 from connectors.session.outbox import QueuedEnvelope, SentMessage, milliseconds
 from connectors.session.participants import Participants
-from connectors.session.receipts import ReceiptInvalidError, open_receipt
+from connectors.session.receipts import ReceiptInvalidError, open_receipt, require_entry
 from connectors.session.transport import Problem, Received, TryLater
 from keys.errors import SignerError
 from message_schemas import timestamps
@@ -184,7 +184,7 @@ class Sender:
         self, envelope: QueuedEnvelope, body: bytes, messages: list[SentMessage]
     ) -> Receipt:
         context = self._context
-        return open_receipt(
+        receipt = open_receipt(
             body,
             trust=context.trust,
             participant=context.settings.participant,
@@ -194,6 +194,8 @@ class Sender:
             now=context.clock(),
             skew=context.skew,
         )
+        require_entry(receipt)
+        return receipt
 
     async def _store_receipt(
         self,

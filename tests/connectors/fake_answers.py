@@ -68,5 +68,7 @@ SPOILERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "receipt-other-recipient": lambda d: d.update(recipient="ZZZ99"),
     "receipt-missing-outcome": lambda d: d["outcomes"].pop(),
     "receipt-double-outcome": lambda d: d["outcomes"].append(d["outcomes"][0]),
+    "receipt-no-entry": lambda d: d.update(log_index=None, entry_salt=None),
+    "receipt-no-salt": lambda d: d.update(entry_salt=None),
     "receipt-in-future": lambda d: d.update(received_at="2099-01-01T00:00:00.000Z"),
 }

@@ -3,7 +3,8 @@
 1. Learn origin and keys from the hub's signed list, once; afterwards a change is an alarm.
 2. Fetch the checkpoint; believe it only as one history with the last one (`believing`).
 3. Prove the newest claims, a bounded number a round (`proving`); the audit covers the others.
-4. A promised entry that no checkpoint covers after `log_stale_seconds` is an alarm.
+4. A promised entry that no checkpoint covers after `log_stale_seconds` is an alarm, and so is one
+   that neither a proof nor an audit has shown after two days.
 5. Hand our cosignature to the hub, if we are a witness.
 
 While the session is paused nothing is asked and nothing is proven.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Final
 
 from connectors.session.alarms import AlarmKind
 from connectors.session.context import SessionContext
@@ -32,6 +34,9 @@ from keys.errors import SignerError
 from message_schemas import timestamps
 
 __all__ = ["LogMonitor", "LogUnknownError"]
+
+_UNSHOWN_MAX: Final = timedelta(days=2)
+"""The audit of each day shows what no proof was got for; by then it failed twice."""
 
 
 class LogUnknownError(Exception):
@@ -120,6 +125,7 @@ class LogMonitor:
                 self._has_backlog = count == self._context.settings.log_proofs_per_round_max
             head = await self._load_head(pin)
             await self._watch_age(head)
+            await self._watch_unshown()
             if head is not None and _is_new(before, head) and self._context.pause is None:
                 await self._cosign(head, settlement=False)
             return believed
@@ -266,6 +272,21 @@ class LogMonitor:
                     detail=detail,
                     believed_note=None if head is None else head.note,
                 )
+            )
+
+    async def _watch_unshown(self) -> None:
+        """Call the operator if the hub publishes heads and shows neither proofs nor entries."""
+        oldest = await self._context.database.read(claims.oldest_pending, 0)
+        if oldest is None or self._context.pause is not None:
+            return
+        index, filed_at = oldest
+        if self._context.clock() - timestamps.parse(filed_at) > _UNSHOWN_MAX:
+            detail = (
+                f"entry {index} was promised at {filed_at}, and neither a proof nor an audit has "
+                "shown it since: `registry log audit` says what the hub does not serve"
+            )
+            await self._context.find(
+                Finding(kind=AlarmKind.LOG_CHECKPOINT_STALE, reference="proofs", detail=detail)
             )
 
     async def _cosign(self, head: Head, *, settlement: bool) -> None:

@@ -3,8 +3,8 @@
 1. `log_pin`: origin and verifier keys of the log as first learned; one row.
 2. `log_head`: the last tree believed, with the note that says so; one row. `log_checkpoint` keeps
    the last ones before it, so that an old note can be compared with what was believed then.
-3. `log_claim`: what the hub promised, by entry and role. `salt` and `commitments` are computed when
-   the bytes are at hand; an erased body changes nothing about them.
+3. `log_claim`: what the hub promised, by entry, role and object. `salt` and `commitments` are
+   computed when the bytes are at hand; an erased body changes nothing about them.
 4. `log_proof`: tlog-proof texts that verified, each with its entry as extra data.
 5. `log_own_entry`: every entry that names us, with our own count; from proofs and from audits.
 6. `log_audit`: how far the audit came; a confirmed place, and the working place after it.
@@ -81,8 +81,9 @@ log_claim: Final = Table(
     LOG_METADATA,
     Column("log_index", BigInteger, primary_key=True, autoincrement=False),
     Column("role", String(16), primary_key=True),  # receipt, item, delivery
-    # receipt: envelope id; item: sequence number; delivery: digest of its bytes
-    Column("reference", String(64), nullable=False),
+    # receipt: envelope id; item: sequence number; delivery: digest of its bytes. Part of the key:
+    # one entry promised for two things is two claims, of which one will differ.
+    Column("reference", String(64), primary_key=True),
     Column("sender", String(5)),  # what the entry must name; nothing: not known
     Column("recipient", String(5)),
     Column("at", String(24), nullable=False),  # the hub's time, as it was told

@@ -54,7 +54,7 @@ async def found(session: Session, kind: AlarmKind) -> None:
 async def expect_pause(world: World, session: Session, kind: AlarmKind) -> None:
     """The alarm is there with evidence, and nothing leaves any more, not even after a restart."""
     await found(session, kind)
-    assert session.context.pause is not None
+    await until(lambda: session.context.pause is not None)
     assert (await session.database.read(list_evidence, 10))[0]["kind"] == kind.value
     code = session.settings.participant
     before = heard(world, code)

@@ -224,7 +224,12 @@ def _with_a_malformed_notice(item: DeliveryItem) -> DeliveryItem:
     return replace(item, notices=(notice,))
 
 
+def _without_its_salt(item: DeliveryItem) -> DeliveryItem:
+    return replace(item, entry_salt=None)
+
+
 INVALID: dict[str, Callable[[Pushed], bytes]] = {
+    "an envelope without the salt of its entry": _with_item(_without_its_salt),
     "a verdict missing": _with_item(_without_a_verdict),
     "a malformed notice": _with_item(_with_a_malformed_notice),
     "a verdict twice": _with_item(_with_a_verdict_twice),

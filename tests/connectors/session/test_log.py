@@ -10,9 +10,11 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from aiohttp import web
 from sqlalchemy import select
 
 from connectors.session.alarms import AlarmKind
+from connectors.session.database import Work
 from connectors.session.log import claims, heads
 from connectors.session.log.audit import AuditReport
 from connectors.session.log.pins import load_pin
@@ -24,6 +26,7 @@ from connectors.session.session import Session
 from connectors.session.transport import Page, Transport, TryLater
 from hub.transparency_log.entries import decode
 from hub.transparency_log.proof_files import ProofFile, verify_proof
+from message_schemas import timestamps
 from tests.connectors.fake_log import ORIGIN, FakeLog
 from tests.connectors.session.conftest import World, alarms_of, until
 from tests.connectors.session.ledger_handler import note
@@ -192,6 +195,40 @@ async def test_a_log_that_stands_still_is_an_alarm_and_no_pause(world: World) ->
     assert session.context.pause is None
     world.hub.log.published_max = None
     await until(partial(all_proven, session))
+
+
+async def test_a_log_that_shows_nothing_is_an_alarm_and_no_pause(world: World) -> None:
+    """Heads are published, proofs and entries are not: after two days the operator is called."""
+    session, _ = await exchange(world)
+    world.hub.log.spoil_proof = _away
+    await session.submit("CHE01", [note(text="unproven")])
+    await until(lambda: len(world.hub.mailboxes["CHE01"].items) == 3)
+    await session.log_monitor.look()  # its head covers what was promised
+    world.hub.clock.turn(seconds=47 * 3600)
+    await session.log_monitor.look()
+    assert not await alarms_of(session)
+    world.hub.clock.turn(seconds=2 * 3600)
+    await found(session, AlarmKind.LOG_CHECKPOINT_STALE)
+    assert session.context.pause is None
+
+
+def _away(_proof: ProofFile) -> ProofFile:
+    raise web.HTTPServiceUnavailable
+
+
+async def test_one_entry_promised_for_two_envelopes_is_found(world: World) -> None:
+    """A hub that leaves an envelope out and names another's entry in its receipt is stopped."""
+    session, _ = await exchange(world)
+
+    def promise(work: Work) -> None:
+        at = max(claims.claims_between(work.connection, 0, 10**6))
+        (first,) = claims.claims_at(work.connection, [at])[at]
+        second = replace(first, reference="e-2", commitments={"envelope": "0" * 64})
+        claims.file_claims(work.connection, [second], timestamps.render(session.context.clock()))
+
+    await session.database.write("outbox.receipt", promise)
+    await session.log_monitor.look()
+    await expect_pause(world, session, AlarmKind.LOG_ENTRY_DIFFERS)
 
 
 async def test_another_key_is_an_alarm_until_it_is_pinned(world: World) -> None:

@@ -120,6 +120,8 @@ async def test_an_answer_that_is_not_final_is_tried_again(world: World, fault: s
         "receipt-other-recipient",
         "receipt-missing-outcome",
         "receipt-double-outcome",
+        "receipt-no-entry",
+        "receipt-no-salt",
         "receipt-in-future",
         "receipt-other-key",
         "receipt-of-a-party",
