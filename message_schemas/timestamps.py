@@ -35,5 +35,5 @@ def render(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise TimestampError(f"a naive datetime has no timestamp: {moment}")
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    utc = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return utc.removesuffix("+00:00") + "Z"

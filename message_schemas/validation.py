@@ -76,12 +76,15 @@ def _described(
     errors: Iterable[tuple[list[str | int], str, str]],
 ) -> tuple[SchemaError, ...]:
     return tuple(
-        SchemaError(
-            _printed(_pointer(path))[:ERROR_PATH_CHARACTERS_MAX],
-            _printed(_shortened(text)),
-            keyword,
-        )
+        bounded(_pointer(path), text, keyword)
         for path, text, keyword in islice(errors, ERROR_COUNT_MAX)
+    )
+
+
+def bounded(path: str, text: str, keyword: str) -> SchemaError:
+    """Return the error with texts that a finding can hold: printable, and not too long."""
+    return SchemaError(
+        _printed(path)[:ERROR_PATH_CHARACTERS_MAX], _printed(_shortened(text)), keyword
     )
 
 

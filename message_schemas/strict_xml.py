@@ -1,0 +1,129 @@
+"""Read XML as strictly as two ends that must not disagree have to.
+
+1. Refuse what is too long, what is not UTF-8, and every document type declaration, before any
+   parser sees it: no entities, no default attributes, nothing to fetch.
+2. Parse with libxml2: no network, no expansion, its own limits left in force.
+3. Refuse what two programs could read differently or a signature could be hidden behind:
+   another encoding or version named at the top, comments and processing instructions (a comment
+   inside a text cuts it in two for many programs), attributes of any name but our four, and
+   nesting beyond a limit.
+
+White space between elements is allowed, white space in texts is kept. CDATA sections are text.
+Attributes of XML Schema but ``xsi:nil`` are refused here, because a validator would act on them:
+``xsi:schemaLocation`` makes it load files, ``xsi:type`` lets a document choose its own rules.
+"""
+
+import re
+from functools import cache
+from typing import Final
+
+from lxml import etree
+
+from message_schemas.strict_json import DEPTH_MAX as JSON_DEPTH_MAX
+
+# A JSON text of the greatest depth fits: ``body`` adds one level, the leaves another.
+DEPTH_MAX: Final = JSON_DEPTH_MAX + 8
+BYTES_MAX: Final = 4 * 1024 * 1024
+
+_ENCODING: Final = re.compile(rb"""^(?:\xef\xbb\xbf)?<\?xml\s[^>]*?encoding\s*=\s*["']([^"'>]*)""")
+_SURPRISES: Final = etree.XPath(
+    "//comment() | //processing-instruction() | //@*[not("
+    "name() = 'key' or name() = 'escaped' or name() = 'escaped_key'"
+    " or (local-name() = 'nil' and namespace-uri() = 'http://www.w3.org/2001/XMLSchema-instance')"
+    ")]/.."
+)
+
+
+class XmlRefusedError(ValueError):
+    """The bytes are not XML as this protocol wants it.
+
+    ``reason`` is one phrase; ``line`` counts from 1, None where it is not known.
+    """
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        where = "" if line is None else f" in line {line}"
+        super().__init__(f"{reason}{where}")
+        self.reason = reason
+        self.line = line
+
+
+def parse_strict(
+    raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX
+) -> etree._Element:
+    """Return the root element of an XML document.
+
+    ``bytes_max`` limits the document, ``depth_max`` elements inside each other (a root alone has
+    depth 1). Raises XmlRefusedError and nothing else, whatever the bytes are.
+    """
+    if len(raw) > bytes_max:
+        raise XmlRefusedError(f"{len(raw)} bytes; at most {bytes_max} are read")
+    _refuse_bytes(raw)
+    try:
+        root = etree.fromstring(raw, _parser())
+    except etree.XMLSyntaxError as error:
+        raise XmlRefusedError(f"not XML: {str(error.msg)[:200]}", error.lineno) from None
+    except (ValueError, etree.LxmlError) as error:
+        raise XmlRefusedError(f"not XML: {str(error)[:200]}") from None
+    if root.getroottree().docinfo.xml_version != "1.0":
+        raise XmlRefusedError("a version of XML other than 1.0")
+    refuse_surprises(root, depth_max=depth_max)
+    return root
+
+
+def refuse_surprises(element: etree._Element, *, depth_max: int = DEPTH_MAX) -> None:
+    """Refuse comments, processing instructions, foreign attributes and nesting too deep.
+
+    Looks at the whole document that ``element`` stands in. Raises XmlRefusedError. For trees that
+    ``parse_strict`` did not make, such as what a signature's verifier hands on.
+    """
+    if _deeper_than(depth_max)(element):
+        raise XmlRefusedError(f"elements nested deeper than {depth_max}")
+    found = _SURPRISES(element)
+    if not isinstance(found, list) or not found:
+        return
+    first = found[0]
+    line = first.sourceline if isinstance(first, etree._Element) else None
+    if isinstance(first, etree._Comment):
+        raise XmlRefusedError("a comment", line)
+    if isinstance(first, etree._ProcessingInstruction):
+        raise XmlRefusedError("a processing instruction", line)
+    raise XmlRefusedError("an attribute that has no meaning here", line)
+
+
+def _refuse_bytes(raw: bytes) -> None:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise XmlRefusedError("bytes that are not UTF-8", line) from None
+    # Also inside a CDATA section, where it would be text: nobody needs it there.
+    if (found := raw.find(b"<!DOCTYPE")) >= 0:
+        raise XmlRefusedError("a document type declaration", raw.count(b"\n", 0, found) + 1)
+    named = _ENCODING.match(raw)
+    if named and named[1].upper() not in {b"UTF-8", b"US-ASCII"}:
+        raise XmlRefusedError(
+            f"encoding {named[1][:20].decode('utf-8', 'replace')!r}, not UTF-8", 1
+        )
+
+
+def _parser() -> etree.XMLParser:
+    # The encoding is given, so that no word in the document can have other bytes read for it.
+    return etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        no_network=True,
+        huge_tree=False,
+        recover=False,
+        remove_comments=False,
+        remove_pis=False,
+        strip_cdata=True,
+        collect_ids=False,
+    )
+
+
+@cache
+def _deeper_than(depth_max: int) -> etree.XPath:
+    return etree.XPath("boolean(" + "/*" * (depth_max + 1) + ")")
