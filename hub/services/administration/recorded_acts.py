@@ -4,7 +4,8 @@
 2. Who was an administrator then is read from the log's own acts of adding and removing, in their
    order, not from the table of today.
 3. Each statement must be signed by one of them, in their own name, for this log, and say what the
-   document says. Two statements are a proposal and an approval of exactly it, by two keys.
+   document says. Two statements are a proposal and an approval of exactly it, by two keys; where
+   there were two administrators, what takes two has them. No statement serves two acts.
 4. An act without a statement is in order before the first administrator, and if the hub did it by
    itself.
 """
@@ -142,10 +143,20 @@ class ActReader:
     def faults(self) -> Iterator[str]:
         """Read every act there is; return one sentence for each that does not hold."""
         last = 0
+        used: dict[tuple[str, bool], int] = {}
         while page := acts.after(self._connection, last, PAGE_COUNT):
             for one in map(self._read, page):
                 if one.is_wrong:
                     yield f"the act at log index {one.row.log_index}: {one.verdict}"
+                for statement_id in _statement_ids(one.document):
+                    # A proposal stands in the act that made it, and once more in what came of it.
+                    use = statement_id, one.row.kind == "act.propose"
+                    before = used.setdefault(use, one.row.log_index)
+                    if before != one.row.log_index:
+                        yield (
+                            f"the act at log index {one.row.log_index}: its statement "
+                            f"{statement_id} was used for the one at {before} already"
+                        )
             last = page[-1].log_index
 
     def _read(self, row: ActRow) -> RecordedAct:
@@ -157,13 +168,26 @@ class ActReader:
         fault = self._fault(row, document)
         if fault is None and not found and there and not self._is_own(document):
             fault = "nobody signed it, and there were administrators"
+        if fault is None and len(there) > 1 and len(found) == 1 and self._takes_two(document):
+            fault = "it takes two administrators, and one signed it"
         return RecordedAct(row, document, found, fault)
+
+    def _takes_two(self, document: ActDocument) -> bool:
+        kind = KINDS.get(document.kind)
+        return kind is not None and kind.takes_two(document.deed, self._place.hub)
 
     def _is_own(self, document: ActDocument) -> bool:
         """Tell whether the hub did this by itself: an expiry, or its participants at a start."""
         by_hub = document.actor == self._place.hub
         if document.kind == "participant.add":
-            return by_hub and document.detail.get("kind") in ("hub", "international_registry")
+            detail = document.detail
+            if document.subject == self._place.hub:
+                return by_hub and detail.get("kind") == "hub"
+            # The international registry signs nothing, so it is registered without a key.
+            return by_hub and (detail.get("kind"), detail.get("keys")) == (
+                "international_registry",
+                [],
+            )
         return by_hub and document.kind not in KINDS
 
     def _fault(self, row: ActRow, document: ActDocument) -> str | None:
@@ -187,6 +211,13 @@ class ActReader:
         if document.eyes != len(document.statements):
             return "the number of its statements is another"
         return None
+
+
+def _statement_ids(document: ActDocument | None) -> Iterator[str]:
+    """Yield the ids of the statements of a document that can be read."""
+    for text in () if document is None else document.statements:
+        with contextlib.suppress(AdministrationError):
+            yield read_statement(text.encode()).statement.statement_id
 
 
 def _stored(row: ActRow) -> tuple[object, ...]:

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import text
 
 from hub.services.administration.administrators import remove_administrator
-from hub.services.administration.deeds import AdministrationError
+from hub.services.administration.deeds import AdministrationError, canonical
 from hub.services.administration.participants import change_state
 from hub.services.administration.recorded_acts import ActReader, RecordedAct, tenures
 from hub.services.administration.statements import Says
-from hub.services.administration.suspensions import place_suspension
+from hub.services.administration.suspensions import lift_suspension, place_suspension
 from hub.transparency_log.entries import commitment
 from tests.hub.services.administration.hands import (
     act_by,
@@ -145,6 +145,45 @@ def test_one_administrator_cannot_be_written_down_as_two(world: World) -> None:
         assert fault in read(world, done).verdict
     rewrite(world, done, **genuine)
     assert read(world, done).verdict == "signed by 2"
+
+
+def test_what_takes_two_is_not_in_order_with_one(world: World) -> None:
+    """One administrator who writes the act himself, past the commands, is found by the reading."""
+    appoint(world, "alice", "bob")
+    done = approve(world, propose(world, CLOSE, "alice"), "bob").log_index
+    by_alice = act_by("alice", "alone")
+    raw = signed(world, Says.DO, CLOSE, by_alice)
+    rewrite(world, done, statements=[raw.decode()], eyes=1, reason="alone")
+    assert "takes two administrators, and one signed" in read(world, done).verdict
+
+
+def test_a_statement_serves_one_act(world: World) -> None:
+    """What an administrator signed once, and the hub shows again later, is found."""
+    appoint(world, "alice")
+    once = do(world, STOP, "alice").log_index
+    do(world, lift_suspension("participant", "CHE01"), "alice")
+    again = do(world, STOP, "alice").log_index
+    rewrite(world, again, statements=whole(read(world, once))["statements"])
+    with world.database.reading() as connection:
+        (fault,) = ActReader(connection, HUB).faults()
+    assert f"the act at log index {again}: its statement" in fault
+    assert f"was used for the one at {once} already" in fault
+
+
+@pytest.mark.parametrize("kind", ["hub", "international_registry"])
+def test_a_party_is_not_registered_as_the_hubs_own(world: World, kind: str) -> None:
+    """Unsigned, in the hub's name, with a key: only the hub itself begins like that."""
+    appoint(world, "alice")
+    done = do(world, STOP, "alice").log_index
+    detail = {"kind": kind, "keys": [{"key_id": "FRA01-0000000000000000"}]}
+    members = {"kind": "participant.add", "subject": "FRA01", "detail": detail, "actor": HUB}
+    rewrite(world, done, statements=[], eyes=0, **members)
+    with world.database.writing() as connection:
+        connection.execute(
+            text("UPDATE act SET kind = :k, detail = :d WHERE log_index = :i"),
+            {"k": "participant.add", "d": canonical(detail).decode(), "i": done},
+        )
+    assert "nobody signed it" in read(world, done).verdict
 
 
 def test_an_administrator_signs_nothing_before_their_time(world: World) -> None:
