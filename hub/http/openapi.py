@@ -24,7 +24,7 @@ _PROBLEM: Final = {
         },
     },
 }
-_JWS: Final = {
+JWS: Final = {
     "type": "object",
     "description": "JWS General JSON Serialization (RFC 7515 §7.2.1), one or two signatures",
     "required": ["payload", "signatures"],
@@ -68,7 +68,7 @@ def document(limits: Limits) -> dict[str, Any]:
         },
         "paths": _paths(limits),
         "components": {
-            "schemas": {"Problem": _PROBLEM, "Jws": _JWS},
+            "schemas": {"Problem": _PROBLEM, "Jws": JWS},
             "responses": {"Problem": _problem("A problem document (RFC 9457)")},
         },
     }
@@ -93,6 +93,7 @@ def _paths(limits: Limits) -> dict[str, Any]:
         "/v1/code-lists": {"get": _get("The names of the code lists, by date")},
         "/v1/code-lists/{date}/{name}": {"get": _get("One code list", False, "date", "name")},
         "/openapi.json": {"get": _get("This description")},
+        "/asyncapi.json": {"get": _get("Deliveries and messages, as AsyncAPI 3.0")},
         "/health/live": {"get": _get("Whether the process runs")},
         "/health/ready": {"get": _ready()},
         **openapi_log.paths(),

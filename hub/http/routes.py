@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from hub.http import log_routes, openapi, problems
+from hub.http import asyncapi, log_routes, openapi, problems
 from hub.protocol.envelopes import MEDIA_TYPE, signer_of
 from hub.protocol.errors import HubError, PeerError
 from hub.protocol.limits import Limits
@@ -52,6 +52,7 @@ def public_application(door: Door) -> web.Application:
     application.router.add_get("/v1/code-lists", get_code_lists)
     application.router.add_get("/v1/code-lists/{date}/{name}", get_code_list)
     application.router.add_get("/openapi.json", get_openapi)
+    application.router.add_get("/asyncapi.json", get_asyncapi)
     application.router.add_get("/health/live", get_live)
     application.router.add_get("/health/ready", get_ready)
     log_routes.add_routes(application, door.log)
@@ -191,6 +192,11 @@ def _or_not_found(request: web.Request, document: object | None) -> web.Response
 async def get_openapi(request: web.Request) -> web.Response:
     """Serve the OpenAPI description."""
     return _json(openapi.document(request.app[DOOR].limits))
+
+
+async def get_asyncapi(request: web.Request) -> web.Response:
+    """Serve the AsyncAPI description."""
+    return _json(asyncapi.document(request.app[DOOR].limits))
 
 
 async def get_live(_: web.Request) -> web.Response:

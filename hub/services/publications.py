@@ -16,6 +16,7 @@ from keys import base64url
 from keys.jws import sign
 from keys.signer import Signer
 from message_schemas import timestamps
+from message_schemas.catalogue import MESSAGE_TYPES, NOTICE_TYPES
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+){0,9}", re.ASCII)
 _NAME_CHARACTERS_MAX = 100
@@ -90,6 +91,18 @@ def schema_names() -> list[str]:
     return sorted(
         entry.name.removesuffix(ending) for entry in folder.iterdir() if entry.name.endswith(ending)
     )
+
+
+def message_summaries() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return for every message type one sentence and the kinds of participants that may say it."""
+    return {
+        name: (type_.summary, tuple(sorted(type_.senders))) for name, type_ in MESSAGE_TYPES.items()
+    }
+
+
+def notice_summaries() -> dict[str, str]:
+    """Return one sentence for every notice type."""
+    return {name: type_.summary for name, type_ in NOTICE_TYPES.items()}
 
 
 def code_list_document(date: str, name: str) -> dict[str, Any] | None:
