@@ -116,9 +116,8 @@ def _record_transfers(connection: Connection, work: BatchWork) -> None:
         transfers.close(connection, work.closed_transfers.values())
     if work.acted:
         transfers.add_acted(connection, list(work.acted.values()))
-    for key in sorted(work.dirty_usages):
-        known = key in work.known_usages
-        reference.write_usage(connection, key, work.facts.usage[key], known=known)
+    dirty = {key: work.facts.usage[key] for key in work.dirty_usages}
+    reference.write_usages(connection, dirty, work.known_usages)
 
 
 def _record_reference(connection: Connection, work: BatchWork) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
+from hub.store.many_rows import Insert
 from hub.store.parts import in_parts
 from hub.store.tables import act, envelope
 
@@ -59,7 +60,21 @@ _FIND_ANSWERS = select(
 _BODIES = select(envelope.c.log_index, envelope.c.body, envelope.c.receipt).where(
     envelope.c.log_index.in_(bindparam("log_indices", expanding=True))
 )
-_ADD = insert(envelope)
+_ADD = Insert(
+    envelope,
+    (
+        "log_index",
+        "sender",
+        "envelope_id",
+        "sha256",
+        "recipient",
+        "received_at",
+        "key_ids",
+        "salt",
+        "body",
+        "receipt",
+    ),
+)
 
 
 def find_answers(
@@ -75,8 +90,8 @@ def find_answers(
 
 def add(connection: Connection, rows: Sequence[EnvelopeRow]) -> None:
     """Record envelopes with their receipts."""
-    connection.execute(
-        _ADD,
+    _ADD.run(
+        connection,
         [
             {
                 "log_index": row.log_index,

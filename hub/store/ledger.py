@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, select, text, update
 
 from hub.international_registry.ledger import LedgerChanges
 from hub.international_registry.postings import Posting, PostingKind
@@ -20,6 +20,7 @@ from hub.international_registry.units import (
     Range,
 )
 from hub.store.interning import Interning
+from hub.store.many_rows import Insert
 from hub.store.parts import in_parts
 from hub.store.tables import posting, unit_block
 
@@ -44,8 +45,8 @@ _SELECT = select(*(unit_block.c[name] for name in _COLUMNS))
 _RESERVED = _SELECT.where(unit_block.c.reserved_by.in_(bindparam("ids", expanding=True)))
 _UNDERLYING = _SELECT.where(unit_block.c.underlying_first.in_(bindparam("ids", expanding=True)))
 _DELETE = delete(unit_block).where(unit_block.c.block_id.in_(bindparam("ids", expanding=True)))
-_ADD_BLOCKS = insert(unit_block)
-_ADD_POSTINGS = insert(posting)
+_ADD_BLOCKS = Insert(unit_block, _COLUMNS)
+_ADD_POSTINGS = Insert(posting, [column.name for column in posting.c])
 
 _REQUESTS_SQLITE = """
 WITH request AS (
@@ -235,13 +236,12 @@ def record(
             ],
         )
     if changes.inserted:
-        connection.execute(
-            _ADD_BLOCKS,
-            [_values(block, interning, connection) for block in changes.inserted],
+        _ADD_BLOCKS.run(
+            connection, [_values(block, interning, connection) for block in changes.inserted]
         )
     if changes.postings:
-        connection.execute(
-            _ADD_POSTINGS,
+        _ADD_POSTINGS.run(
+            connection,
             list(_posting_values(connection, interning, changes.postings, log_indices)),
         )
 

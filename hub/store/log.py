@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text
 
 from hub.store.head import Head
+from hub.store.many_rows import Insert, Update
 from hub.store.tables import log_entry, log_party, log_tile
 from hub.transparency_log.compact_range import CompactRange
 from hub.transparency_log.entries import commitment, encode_fields
@@ -51,12 +52,8 @@ _ADD_TILE = insert(log_tile)
 _PARTIES = select(log_party.c.code, log_party.c.entry_count, log_party.c.last_index).where(
     log_party.c.code.in_(bindparam("codes", expanding=True))
 )
-_ADD_PARTIES = insert(log_party)
-_SET_PARTY = (
-    update(log_party)
-    .where(log_party.c.code == bindparam("b_code"))
-    .values(entry_count=bindparam("b_count"), last_index=bindparam("b_last"))
-)
+_ADD_PARTIES = Insert(log_party, ["code", "entry_count", "last_index"])
+_SET_PARTIES = Update(log_party, key=["code"], values=["entry_count", "last_index"])
 _ENTRIES = (
     select(log_entry.c.entry)
     .where(
@@ -143,20 +140,16 @@ def _write_counts(
     known: Mapping[str, tuple[int, int | None]],
     counts: Mapping[str, tuple[int, int | None]],
 ) -> None:
-    changed = [
-        {"b_code": code, "b_count": count, "b_last": last}
-        for code, (count, last) in counts.items()
-        if code in known
-    ]
-    added = [
+    rows = [
         {"code": code, "entry_count": count, "last_index": last}
         for code, (count, last) in counts.items()
-        if code not in known
     ]
+    changed = [row for row in rows if row["code"] in known]
+    added = [row for row in rows if row["code"] not in known]
     if changed:
-        connection.execute(_SET_PARTY, changed)
+        _SET_PARTIES.run(connection, changed)
     if added:
-        connection.execute(_ADD_PARTIES, added)
+        _ADD_PARTIES.run(connection, added)
 
 
 def _store_full_tiles(connection: Connection, first: int, hashes: Sequence[bytes]) -> None:

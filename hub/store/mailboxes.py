@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, insert, or_, select, tuple_, update
 
+from hub.store.many_rows import Insert, Update
 from hub.store.parts import in_parts
 from hub.store.tables import delivery, envelope, mailbox, mailbox_item
 
@@ -131,20 +132,27 @@ def waiting(connection: Connection) -> list[Mailbox]:
     return [Mailbox(*row) for row in connection.execute(_WAITING)]
 
 
-_ADD_ITEMS = insert(mailbox_item)
-_SET_LAST = (
-    update(mailbox)
-    .where(mailbox.c.recipient == bindparam("b_recipient"))
-    .values(last_sequence=bindparam("b_last"))
+_ADD_ITEMS = Insert(
+    mailbox_item,
+    (
+        "recipient",
+        "sequence",
+        "log_index",
+        "recorded_at",
+        "carries_envelope",
+        "verdicts",
+        "notices",
+    ),
 )
+_SET_LAST = Update(mailbox, key=["recipient"], values=["last_sequence"])
 
 
 def add_items(
     connection: Connection, items: Sequence[MailboxItem], last_sequences: Mapping[str, int]
 ) -> None:
     """Append numbered items and move the sequence counters (``last_sequences`` by recipient)."""
-    connection.execute(
-        _ADD_ITEMS,
+    _ADD_ITEMS.run(
+        connection,
         [
             {
                 "recipient": item.recipient,
@@ -158,9 +166,12 @@ def add_items(
             for item in items
         ],
     )
-    connection.execute(
-        _SET_LAST,
-        [{"b_recipient": code, "b_last": last} for code, last in sorted(last_sequences.items())],
+    _SET_LAST.run(
+        connection,
+        [
+            {"recipient": code, "last_sequence": last}
+            for code, last in sorted(last_sequences.items())
+        ],
     )
 
 
@@ -200,20 +211,28 @@ def items_after(
     return [ReadyItem(MailboxItem(*row[:7]), row[7], row[8]) for row in rows]
 
 
-_ADD_DELIVERY = insert(delivery)
-_SET_STORED = (
-    update(mailbox)
-    .where(mailbox.c.recipient == bindparam("b_recipient"))
-    .values(stored_sequence=bindparam("b_last"))
+_ADD_DELIVERY = Insert(
+    delivery,
+    (
+        "recipient",
+        "first_sequence",
+        "last_sequence",
+        "log_index",
+        "sha256",
+        "created_at",
+        "salt",
+        "body",
+    ),
 )
+_SET_STORED = Update(mailbox, key=["recipient"], values=["stored_sequence"])
 
 
 def add_deliveries(connection: Connection, rows: Sequence[Delivery]) -> None:
     """Store signed deliveries before they are first sent."""
     if not rows:
         return
-    connection.execute(
-        _ADD_DELIVERY,
+    _ADD_DELIVERY.run(
+        connection,
         [
             {
                 "recipient": row.recipient,
@@ -228,8 +247,9 @@ def add_deliveries(connection: Connection, rows: Sequence[Delivery]) -> None:
             for row in rows
         ],
     )
-    connection.execute(
-        _SET_STORED, [{"b_recipient": row.recipient, "b_last": row.last_sequence} for row in rows]
+    _SET_STORED.run(
+        connection,
+        [{"recipient": row.recipient, "stored_sequence": row.last_sequence} for row in rows],
     )
 
 
@@ -287,15 +307,10 @@ _ACKNOWLEDGE_DELIVERIES = (
     )
     .values(acknowledged_at=bindparam("b_at"), acknowledged_log_index=bindparam("b_log_index"))
 )
-_ACKNOWLEDGE = (
-    update(mailbox)
-    .where(mailbox.c.recipient == bindparam("b_recipient"))
-    .values(
-        acknowledged_sequence=bindparam("b_up_to"),
-        failure_count=0,
-        next_attempt_at=None,
-        last_error=None,
-    )
+_ACKNOWLEDGE = Update(
+    mailbox,
+    key=["recipient"],
+    values=["acknowledged_sequence", "failure_count", "next_attempt_at", "last_error"],
 )
 
 
@@ -318,9 +333,18 @@ def acknowledge(
     ]
     if rows:
         connection.execute(_ACKNOWLEDGE_DELIVERIES, rows)
-        connection.execute(
-            _ACKNOWLEDGE,
-            [{"b_recipient": row["b_recipient"], "b_up_to": row["b_up_to"]} for row in rows],
+        _ACKNOWLEDGE.run(
+            connection,
+            [
+                {
+                    "recipient": row["b_recipient"],
+                    "acknowledged_sequence": row["b_up_to"],
+                    "failure_count": 0,
+                    "next_attempt_at": None,
+                    "last_error": None,
+                }
+                for row in rows
+            ],
         )
 
 

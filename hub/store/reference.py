@@ -3,7 +3,7 @@
 All of it is small. The services keep it in memory and load it again when the head's version moved.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from hub.international_registry.accounts import Account
 from hub.international_registry.authorizations import AuthorizationUsage
+from hub.store.many_rows import Insert, Update
 from hub.store.parts import in_parts
 from hub.store.tables import (
     account,
@@ -372,14 +373,9 @@ _USAGES = select(
         bindparam("keys", expanding=True)
     )
 )
-_SET_USAGE = (
-    update(authorization_usage)
-    .where(
-        authorization_usage.c.party == bindparam("b_party"),
-        authorization_usage.c.authorization_id == bindparam("b_id"),
-    )
-    .values(first_transferred=bindparam("b_first"), reserved=bindparam("b_reserved"))
-)
+_USAGE_KEY = ("party", "authorization_id")
+_ADD_USAGES = Insert(authorization_usage, (*_USAGE_KEY, "first_transferred", "reserved"))
+_SET_USAGES = Update(authorization_usage, _USAGE_KEY, ("first_transferred", "reserved"))
 
 
 def usages(
@@ -393,27 +389,24 @@ def usages(
     }
 
 
-def write_usage(
-    connection: Connection, key: tuple[str, str], usage: AuthorizationUsage, *, known: bool
+def write_usages(
+    connection: Connection,
+    usages: Mapping[tuple[str, str], AuthorizationUsage],
+    known: Collection[tuple[str, str]],
 ) -> None:
-    """Write one authorization's usage; ``known`` tells whether it has a row already."""
-    party, authorization_id = key
-    if known:
-        connection.execute(
-            _SET_USAGE,
-            {
-                "b_party": party,
-                "b_id": authorization_id,
-                "b_first": usage.first_transferred,
-                "b_reserved": usage.reserved,
-            },
-        )
-    else:
-        connection.execute(
-            insert(authorization_usage).values(
-                party=party,
-                authorization_id=authorization_id,
-                first_transferred=usage.first_transferred,
-                reserved=usage.reserved,
-            )
-        )
+    """Write the usage of authorizations; those in ``known`` have a row already."""
+    rows = {
+        key: {
+            "party": key[0],
+            "authorization_id": key[1],
+            "first_transferred": usage.first_transferred,
+            "reserved": usage.reserved,
+        }
+        for key, usage in sorted(usages.items())
+    }
+    changed = [row for key, row in rows.items() if key in known]
+    added = [row for key, row in rows.items() if key not in known]
+    if changed:
+        _SET_USAGES.run(connection, changed)
+    if added:
+        _ADD_USAGES.run(connection, added)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from hub.checks.facts import TransferRecord
 from hub.protocol.transfer_states import TransferState
+from hub.store.many_rows import Insert
 from hub.store.parts import in_parts
 from hub.store.tables import acted, transfer
 
@@ -18,7 +19,7 @@ _STATE = _NAMES.index("state")
 
 
 _LOAD = _SELECT.where(transfer.c.transfer_id.in_(bindparam("ids", expanding=True)))
-_ADD = insert(transfer)
+_ADD = Insert(transfer, _NAMES)
 
 
 def _record(row: Sequence[Any]) -> TransferRecord:
@@ -39,7 +40,7 @@ def load(connection: Connection, ids: Collection[str]) -> dict[str, TransferReco
 
 def add(connection: Connection, rows: Collection[TransferRecord]) -> None:
     """Insert new transfers."""
-    connection.execute(_ADD, [{name: getattr(row, name) for name in _NAMES} for row in rows])
+    _ADD.run(connection, [{name: getattr(row, name) for name in _NAMES} for row in rows])
 
 
 _CLOSE = (

@@ -128,8 +128,8 @@ def test_usage_is_written_and_written_again(shared_database: Database) -> None:
     key, largest = ("THA", "TH-1"), 2**63 - 2
     with rolled_back(shared_database) as connection:
         usage = AuthorizationUsage(first_transferred=1, reserved=2)
-        reference.write_usage(connection, key, usage, known=False)
+        reference.write_usages(connection, {key: usage}, known=())
         usage = AuthorizationUsage(first_transferred=largest, reserved=0)
-        reference.write_usage(connection, key, usage, known=True)
+        reference.write_usages(connection, {key: usage}, known={key})
         assert reference.usages(connection, [key, ("CHE", "TH-1")]) == {key: usage}
         assert reference.usages(connection, []) == {}
