@@ -25,6 +25,7 @@ from hub.store.database import Database
 from hub.store.log_checkpoints import StoredCheckpoint, StoredCosignature
 from hub.transparency_log.checkpoints import Checkpoint, read_checkpoint
 from hub.transparency_log.cosignatures import CosignatureError, verify_cosignature
+from hub.transparency_log.cosigned_messages import TIMESTAMP_BYTES
 from hub.transparency_log.notes import NoteError, NoteSignature, VerifierKey, parse_signatures
 from hub.transparency_log.policies import Policy
 from hub.transparency_log.text_forms import parse_number
@@ -151,15 +152,26 @@ class CosignatureCollector:
             await run_blocking(lambda: self._write(lines, causes, now))
         return await asyncio.to_thread(self._summary, targets[-1], len(due), len(lines))
 
-    def volunteer(self, body: bytes, now: datetime) -> int:
-        """Store cosignatures that a witness brings; return how many.
+    async def volunteer(self, body: bytes, now: datetime, run_blocking: "RunBlocking") -> int:
+        """Store cosignatures that a witness brings; return how many are good.
 
-        ``body``: the size of a published checkpoint on a line, then signature lines. Raises
+        ``body``: the size of a published checkpoint on a line, then signature lines. Anybody may
+        send one: the writer's turn is taken only for what is good and new. Raises
         LogRequestError, NotInLogError if no checkpoint of the size is kept.
         """
+        found, news = await asyncio.to_thread(self._judge_volunteered, body, now)
+        if news:
+            await run_blocking(lambda: self._write(news, [], now))
+        return len(found)
+
+    def _judge_volunteered(
+        self, body: bytes, now: datetime
+    ) -> tuple[list[StoredCosignature], list[StoredCosignature]]:
+        """Return the good cosignatures of a body, and those of them that are newer than known."""
         size, signatures = _read_volunteered(body)
         with self._database.reading() as connection:
             checkpoint = log_checkpoints.at_size(connection, size)
+            known = log_checkpoints.cosignatures(connection, size)
         if checkpoint is None:
             raise NotInLogError(
                 f"no checkpoint of {size} entries is kept",
@@ -171,8 +183,10 @@ class CosignatureCollector:
                 "no line is a cosignature of this checkpoint by a witness of the policy",
                 "GET /v1/log/policy names the witnesses; have your key entered there first.",
             )
-        self._write(found, [], now)
-        return len(found)
+        times = {(one.witness, one.key_id): _time_of(one) for one in known}
+        return found, [
+            one for one in found if _time_of(one) > times.get((one.witness, one.key_id), 0)
+        ]
 
     def _targets(self) -> tuple[list[StoredCheckpoint], int]:
         """Return what to have cosigned, the smallest first, and the size of an accepted loss."""
@@ -287,13 +301,16 @@ class CosignatureCollector:
         keys: Sequence[VerifierKey],
         now: datetime,
     ) -> list[StoredCosignature]:
-        """Return the lines that are cosignatures by one of the keys, and not of the future."""
+        """Return the lines that are cosignatures by one of the keys, and not of the future.
+
+        One line of each key is looked at: nobody makes the hub verify more.
+        """
         text = Checkpoint.parse(read_checkpoint(checkpoint.note)[1].text)
         found: list[StoredCosignature] = []
+        unheard = {(key.name, key.key_id): key for key in keys}
         for line in lines:
-            for key in keys:
-                if not line.is_by(key):
-                    continue
+            key = unheard.pop((line.name, line.key_id), None)
+            if key is not None:
                 try:
                     at = verify_cosignature(text, key, line)
                 except CosignatureError:
@@ -334,6 +351,11 @@ class CosignatureCollector:
 
 RunBlocking = Callable[[Callable[[], None]], Awaitable[None]]
 """Runs a function that writes, between two batches of the intake."""
+
+
+def _time_of(one: StoredCosignature) -> int:
+    """Return the time in a stored cosignature, POSIX seconds."""
+    return int.from_bytes(NoteSignature.parse(one.line).signature[:TIMESTAMP_BYTES], "big")
 
 
 def _size_of(answer: WitnessAnswer) -> int | None:

@@ -212,12 +212,11 @@ class LogDuties:
 
     async def volunteer(self, body: bytes) -> int:
         """Store cosignatures that were brought. Raises LogRequestError, NotInLogError."""
-        now = self._around.clock()
+        around = self._around
         try:
-            stored: int = await self._around.run_blocking(self._collector.volunteer, body, now)
+            return await self._collector.volunteer(body, around.clock(), around.run_blocking)
         except DatabaseUnavailableError as error:
             raise _unavailable(error) from error
-        return stored
 
     def policy(self, *, settlement: bool = False) -> bytes:
         """Return the policy to verify with, as a C2SP tlog-policy file."""

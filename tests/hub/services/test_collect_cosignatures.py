@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import text
 
-from hub.services import log_standing
+from hub.services import collect_cosignatures, log_standing
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
 from hub.services.administration.log_losses import accept_loss
@@ -19,8 +20,9 @@ from hub.services.collect_cosignatures import (
 from hub.services.serve_log import LogRequestError, LogServer, NotInLogError, with_cosignatures
 from hub.store import log_checkpoints
 from hub.store.database import Database
-from hub.transparency_log.cosignatures import cosigners
-from hub.transparency_log.notes import Note
+from hub.transparency_log.checkpoints import Checkpoint
+from hub.transparency_log.cosignatures import cosigners, verify_cosignature
+from hub.transparency_log.notes import Note, NoteSignature, VerifierKey
 from hub.transparency_log.policies import Policy
 from hub.transparency_log.witnessing import WitnessState
 from tests.hub.log_world import (
@@ -287,11 +289,17 @@ async def test_a_witness_may_bring_its_word_itself(database: Database) -> None:
     size = checkpoint.size
     world = Collecting(database, che)
     line = che.cosign(checkpoint.note)
-    bring = world.collector.volunteer
-    assert bring(f"{size}\n{stranger.cosign(checkpoint.note)}{line}".encode(), now()) == 1
+    turns: list[Callable[[], None]] = []
+
+    async def in_turn(write: Callable[[], None]) -> None:
+        turns.append(write)
+        write()
+
+    bring = partial(world.collector.volunteer, run_blocking=in_turn)
+    assert await bring(f"{size}\n{stranger.cosign(checkpoint.note)}{line}".encode(), now()) == 1
     assert world.cosigners(size) == {CHE}
     with pytest.raises(NotInLogError):
-        bring(f"{size + 1}\n{line}".encode(), now())
+        await bring(f"{size + 1}\n{line}".encode(), now())
     strange = stranger.cosign(checkpoint.note)
     for body in (
         b"",
@@ -303,8 +311,42 @@ async def test_a_witness_may_bring_its_word_itself(database: Database) -> None:
         f"{size}\n{checkpoint.note}".encode(),
     ):
         with pytest.raises(LogRequestError) as refused:
-            bring(body, now())
+            await bring(body, now())
         assert refused.value.remedy
+    assert len(turns) == 1
+
+
+async def test_who_brings_an_old_word_or_a_pile_of_false_ones_takes_no_turn(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may send cosignatures: the writer works for good and newer ones alone."""
+    che = Witness(CHE)
+    checkpoint = published(database, 5)
+    world = Collecting(database, che)
+    turns: list[Callable[[], None]] = []
+
+    async def in_turn(write: Callable[[], None]) -> None:
+        turns.append(write)
+        write()
+
+    checked: list[NoteSignature] = []
+
+    def verify(text: Checkpoint, key: VerifierKey, line: NoteSignature) -> int:
+        checked.append(line)
+        return verify_cosignature(text, key, line)
+
+    monkeypatch.setattr(collect_cosignatures, "verify_cosignature", verify)
+    size = checkpoint.size
+    line = che.cosign(checkpoint.note)
+    bring = partial(world.collector.volunteer, run_blocking=in_turn)
+    assert [await bring(f"{size}\n{line}".encode(), now()) for _ in range(3)] == [1, 1, 1]
+    assert len(turns) == 1
+    true = NoteSignature.parse(line)
+    lie = NoteSignature(true.name, true.key_id, bytes(len(true.signature))).line
+    before = len(checked)
+    with pytest.raises(LogRequestError):
+        await bring(f"{size}\n{lie * 400}".encode(), now())
+    assert (len(checked) - before, len(turns)) == (1, 1)
 
 
 async def test_a_word_about_a_checkpoint_that_is_gone_is_let_go(database: Database) -> None:
