@@ -2,7 +2,8 @@
 
 1. Find the place: a feed seen before goes on where it stopped, if its beginning is unchanged.
 2. Survey the whole file and report shares and refusals. A strict run ends here if there are any.
-3. Push through a session and wait for every answer.
+3. Push through a session and wait for every answer. A session that also takes deliveries first
+   says hello, once: what software this is, and that it fetches.
 4. Report the feed as a whole and write its refusals as JSON lines.
 """
 
@@ -36,6 +37,7 @@ from connectors.mechanism_registry.store import FeedState, Refusal
 from connectors.mechanism_registry.survey import Survey
 from connectors.mechanism_registry.tables import METADATA
 from connectors.session.database import Database
+from connectors.session.hello import say_hello
 from connectors.session.session import Session, open_database
 from keys.documents import parse_document
 from keys.signer import Signer
@@ -114,6 +116,8 @@ async def push(order: Order, signers: Sequence[Signer] | None = None) -> Report:
         session = Session(settings.session_settings(), database, signers, anchor, handler)
         state, place, surveyed, rules = prepare(order, database)
         async with session:
+            if settings.delivery_mode != "none":
+                await say_hello(session)
             await session.wake()
             with ProgressView(order.console, "pushed", good_lines(surveyed), "lines") as view:
                 pusher = Pusher(

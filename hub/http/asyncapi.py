@@ -131,7 +131,7 @@ def _inside(name: str, summary: str, senders: tuple[str, ...] = ("hub",)) -> dic
 
 @cache
 def _schemas() -> dict[str, Any]:
-    """Return, read once, every schema that is served, each reference turned into one within this document."""
+    """Return every schema that is served, its references turned into ones within the document."""
     schemas = {"jws": _formatted(JWS)}
     for name in publications.schema_names():
         found = publications.schema_document(name)

@@ -22,6 +22,7 @@ from connectors.mechanism_registry.run import Order, StrictError, push
 from connectors.mechanism_registry.settings import load_settings
 from connectors.mechanism_registry.store import count_waiting, list_feeds
 from connectors.session.session import open_database
+from message_schemas.messages.participants import ParticipantHello
 from tests.connectors.mechanism_registry.hub import MechanismHub, signers, write_settings
 from tests.connectors.mechanism_registry.rows import block, whole_issuance, write_lines
 
@@ -74,6 +75,30 @@ async def test_a_second_run_sends_nothing(hub: MechanismHub, tmp_path: Path) -> 
     post_count = len(hub.posts)
     assert await push_feed(hub, feed) == first
     assert len(hub.posts) == post_count
+
+
+async def test_a_run_that_takes_deliveries_says_hello_first_and_once(
+    hub: MechanismHub, tmp_path: Path
+) -> None:
+    """The hub learns that deliveries are fetched, and by what; a run without them is silent."""
+    feed = write_lines(tmp_path / "feed.jsonl", whole_issuance())
+    await push_feed(hub, feed, database="silent.sqlite")
+    assert hellos(hub) == []
+    hub.seen.clear()
+    for _ in range(2):
+        report = await push_feed(hub, feed, delivery_mode="pull")
+        assert report.complete
+    (hello,) = hellos(hub)
+    assert hello.delivery_mode == "pull"
+    assert hello.software.startswith("itmo-hub connector")
+    said = [opened.message.type for one in hub.seen for opened in one.messages]
+    assert next(type_ for type_ in said if type_ != "mailbox.fetch") == "participant.hello"
+
+
+def hellos(hub: MechanismHub) -> list[ParticipantHello]:
+    """Return every hello the hub was told."""
+    bodies = [opened.body for one in hub.seen for opened in one.messages]
+    return [body for body in bodies if isinstance(body, ParticipantHello)]
 
 
 async def test_a_lost_database_gets_duplicates_from_the_hub(
