@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from hub import bootstrap
 from hub.checks import rulebook
@@ -15,10 +16,12 @@ from hub.services.administration.participants import add_key
 from hub.services.start_errors import StartError
 from hub.store import mailboxes, reference
 from hub.store.database import Database
+from hub.store.tables import envelope
 from keys.errors import KeysError
 from keys.local_signer import LocalSigner
 from keys.public_keys import KeyRecord, PublicKey
 from keys.signer import Signer
+from tests.hub.commands.test_retention import old_world
 from tests.integration.hub_process import hub_key_variable
 from tests.integration.peers import now, seeded_signer
 
@@ -151,6 +154,30 @@ async def test_the_hub_that_leads_announces_a_newer_rulebook_and_another_does_no
     assert "rulebook.published" in told[0]
     await leader.close()
     await follower.close()
+
+
+async def test_the_hub_that_leads_erases_what_is_older_than_the_time_of_retention(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a timed job, beside its other work; without the setting the job does nothing."""
+    old_world(sqlite_url)
+    monkeypatch.setenv("HUB_KEY", hub_key_variable())
+    monkeypatch.setattr(bootstrap, "ERASURE_SECONDS", 0.2)
+    settings = Settings(database_url=sqlite_url, signers=("env:HUB_KEY",), port=0)
+
+    async def kept_after(seconds: float, settings: Settings) -> int:
+        process = bootstrap.build(settings)
+        await process.start()
+        await asyncio.sleep(seconds)
+        with process.database.reading() as connection:
+            found = connection.execute(
+                select(func.count()).where(envelope.c.body.is_not(None))
+            ).scalar_one()
+        await process.close()
+        return int(found)
+
+    assert await kept_after(0.6, settings) > 3
+    assert await kept_after(1.5, settings.model_copy(update={"retention_days": 30})) == 0
 
 
 def test_the_clock_is_aware_and_in_whole_milliseconds() -> None:
