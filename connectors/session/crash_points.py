@@ -1,9 +1,7 @@
 """Where a process may die, by name: before and after every commit, and on either side of a send.
 
-1. Every place is in `CRASH_POINTS`; a kill test walks the whole tuple.
-2. `reach(name)` does nothing, unless the environment variable ITMO_CRASH_AT names that place:
-   then the process ends at once, as by `kill -9` (no clean-up, no flush), with status 137.
-3. `ITMO_CRASH_AT=name:3` dies at the third time the place is reached.
+Every place is in `CRASH_POINTS`; a kill test walks the whole tuple. How a process is asked to die
+is told in `hub.protocol.crash_points`.
 """
 
 from __future__ import annotations
@@ -11,10 +9,9 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["CRASH_POINTS", "ENVIRONMENT_NAME", "EXIT_STATUS", "TRANSACTIONS", "reach"]
+from hub.protocol.crash_points import ENVIRONMENT_NAME, EXIT_STATUS, CrashPoints
 
-ENVIRONMENT_NAME: Final = "ITMO_CRASH_AT"
-EXIT_STATUS: Final = 137
+__all__ = ["CRASH_POINTS", "ENVIRONMENT_NAME", "EXIT_STATUS", "TRANSACTIONS", "reach"]
 
 TRANSACTIONS: Final = (
     "outbox.submit",
@@ -52,19 +49,5 @@ CRASH_POINTS: Final = (
 )
 """Every named place, in no particular order."""
 
-_KNOWN: Final = frozenset(CRASH_POINTS)
-_reached: dict[str, int] = {}
-
-
-def reach(name: str) -> None:
-    """Die here if the environment asks for it; otherwise do nothing."""
-    assert name in _KNOWN, f"the crash point {name} is not in the list"
-    wanted = os.environ.get(ENVIRONMENT_NAME)
-    if wanted is None:
-        return
-    place, _, count = wanted.partition(":")
-    if place != name:
-        return
-    _reached[name] = _reached.get(name, 0) + 1
-    if _reached[name] >= int(count or "1"):
-        os._exit(EXIT_STATUS)
+reach: Final = CrashPoints(CRASH_POINTS, os.environ.get(ENVIRONMENT_NAME, ""), os._exit).reach
+"""Die at a place if the environment asked for it when the process started; or do nothing."""

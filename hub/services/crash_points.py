@@ -1,17 +1,13 @@
 """Where a hub process may die, by name: on either side of every commit and of every send.
 
-1. Every place is in `CRASH_POINTS`; the kill tests walk the whole tuple.
-2. `reach(name)` does nothing, unless the environment variable ITMO_CRASH_AT names that place when
-   the process starts: then it ends at once, as by `kill -9` (no clean-up, no flush), with status
-   137.
-3. `ITMO_CRASH_AT=name:3` dies at the third time the place is reached.
+Every place is in `CRASH_POINTS`; the kill tests walk the whole tuple. How a process is asked to die
+is told in ``hub.protocol.crash_points``.
 """
 
 import os
 from typing import Final
 
-ENVIRONMENT_NAME: Final = "ITMO_CRASH_AT"
-EXIT_STATUS: Final = 137
+from hub.protocol.crash_points import ENVIRONMENT_NAME, CrashPoints
 
 CRASH_POINTS: Final = (
     "intake.before_commit",
@@ -28,15 +24,5 @@ CRASH_POINTS: Final = (
 )
 """Every named place, in the order in which an envelope meets them."""
 
-_PLACE, _, _COUNT = os.environ.get(ENVIRONMENT_NAME, "").partition(":")
-_reached: dict[str, int] = {}
-
-
-def reach(name: str) -> None:
-    """Die here if the environment asked for it; otherwise do nothing."""
-    assert name in CRASH_POINTS, f"the crash point {name} is not in the list"
-    if name != _PLACE:
-        return
-    _reached[name] = _reached.get(name, 0) + 1
-    if _reached[name] >= int(_COUNT or "1"):
-        os._exit(EXIT_STATUS)
+reach: Final = CrashPoints(CRASH_POINTS, os.environ.get(ENVIRONMENT_NAME, ""), os._exit).reach
+"""Die at a place if the environment asked for it when the process started; or do nothing."""
