@@ -6,19 +6,20 @@
 3. Every full tile is there once, with the hashes and the root of its entries; none is too many.
 4. The head's compact range is the tree's; every checkpoint has the root of its size, its text says
    so, and its signatures and cosignatures are of it (by the keys that are given).
-5. Every stored envelope, receipt, delivery and act opens the commitment of its entry, also a
-   delivery that was sealed again later, unless it was erased together with its salt; nothing is
-   stored that no entry speaks of.
+5. Every stored envelope, receipt, delivery (also one that another replaced) and act opens the
+   commitment of its entry, unless it was erased together with its salt; sender, recipient and
+   digest beside it are the entry's and its own. Nothing is stored that no entry speaks of.
 
 Each fault is one sentence that names the index and what differs.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import CompoundSelect, Connection, Select, func, select, union_all
+from sqlalchemy import CompoundSelect, Connection, Select, func, literal, select, union_all
 
 from hub.store import head as heads
 from hub.store import log_checkpoints
@@ -57,15 +58,40 @@ _ROWS_AT_ONCE: Final = 64
 Progress = Callable[[int, int], None]
 """Told now and then how many entries of how many are proved."""
 
+_NOT_REPEATED: Final = literal(None)
+
+# Index and salt; sender, recipient and digest as the row repeats them; then the contents.
 _CONTENTS: Final[Mapping[str, _Rows]] = {
     "envelope": select(
-        envelope.c.log_index, envelope.c.salt, envelope.c.body, envelope.c.receipt
+        envelope.c.log_index,
+        envelope.c.salt,
+        envelope.c.sender,
+        envelope.c.recipient,
+        envelope.c.sha256,
+        envelope.c.body,
+        envelope.c.receipt,
     ).order_by(envelope.c.log_index),
     "delivery": union_all(
-        select(delivery.c.log_index, delivery.c.salt, delivery.c.body),
-        select(delivery_replaced.c.log_index, delivery_replaced.c.salt, delivery_replaced.c.body),
+        *(
+            select(
+                one.c.log_index,
+                one.c.salt,
+                _NOT_REPEATED.label("sender"),
+                one.c.recipient,
+                one.c.sha256,
+                one.c.body,
+            )
+            for one in (delivery, delivery_replaced)
+        )
     ).order_by("log_index"),
-    "act": select(act.c.log_index, act.c.salt, act.c.document).order_by(act.c.log_index),
+    "act": select(
+        act.c.log_index,
+        act.c.salt,
+        _NOT_REPEATED.label("sender"),
+        _NOT_REPEATED.label("recipient"),
+        _NOT_REPEATED.label("sha256"),
+        act.c.document,
+    ).order_by(act.c.log_index),
 }
 _NAMES: Final = {
     "envelope": ("envelope", "receipt"),
@@ -118,8 +144,14 @@ class _Stored:
         if self.ahead is None or self.ahead[0] != entry.index:
             yield f"entry {entry.index}: no {self.kind} is stored for it"
             return
-        _, salt, *contents = self.ahead
+        _, salt, sender, recipient, digest, *contents = self.ahead
         self.ahead = None
+        for what, stored, said in (
+            ("sender", sender, entry.sender),
+            ("recipient", recipient, entry.recipient),
+        ):
+            if stored is not None and stored != said:
+                yield f"entry {entry.index}: the {self.kind}'s {what} is stored as {stored!r:.40}"
         if all(one is None for one in (salt, *contents)):
             return  # erased, as the time of retention asks
         for name, content in zip(_NAMES[self.kind], contents, strict=True):
@@ -130,6 +162,8 @@ class _Stored:
                 )
             elif not _opens(entry.commitments[name], salt, content):
                 yield f"entry {entry.index}: the stored {name} is not the one it commits to"
+            elif name == self.kind and digest not in (None, sha256(content).hexdigest()):
+                yield f"entry {entry.index}: the digest stored with its {name} is another's"
 
 
 @dataclass(slots=True)
