@@ -19,6 +19,10 @@ from message_schemas.validation import ERROR_COUNT_MAX, SchemaError, bounded
 from message_schemas.xml_forms import NAMESPACE
 from message_schemas.xml_values import pointer_of
 
+# A name with the document's own prefix, which means nothing in our XPath.
+_PREFIXED: Final = re.compile(r"/([^/\[\]*:']+:[^/\[\]*:']+)")
+# What libxml2 adds when it cannot compare a key that it has just refused.
+_ECHO: Final = "Warning: No precomputed value available"
 _ADDRESS: Final = "itmo-hub:"
 _QUALIFIED: Final = re.compile(re.escape(f"{{{NAMESPACE}}}"))
 
@@ -37,10 +41,10 @@ def xml_schema_errors(type_: str, element: etree._Element) -> tuple[SchemaError,
     schema = _schema(type_)
     if schema.validate(element):
         return ()
-    found = list(schema.error_log)[:ERROR_COUNT_MAX]
+    found = [error for error in schema.error_log if _ECHO not in error.message]
     return tuple(
         bounded(_pointer(error.path, element), _QUALIFIED.sub("", error.message), error.type_name)
-        for error in found
+        for error in found[:ERROR_COUNT_MAX]
     )
 
 
@@ -49,7 +53,7 @@ def _pointer(path: str | None, element: etree._Element) -> str:
     if path is None:
         return ""
     # A part of a document is validated as if it stood alone, so the path begins with it.
-    inside = "." + re.sub(r"^/[^/]*", "", path)
+    inside = "." + _PREFIXED.sub(r"/*[name()='\1']", re.sub(r"^/[^/]*", "", path))
     found = element.xpath(inside)
     if isinstance(found, list) and found and isinstance(found[0], etree._Element):
         return pointer_of(found[0], element)

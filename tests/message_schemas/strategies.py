@@ -44,7 +44,7 @@ years = st.integers(1990, 2100)
 serials = st.one_of(st.integers(1, 5000), st.integers(1, SERIAL_MAX))
 line_characters = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff")
 # What JSON can say and XML 1.0 cannot may stand where the schemas leave the text free.
-free_characters = st.characters(exclude_categories=("Cs",))
+free_characters = st.characters(exclude_categories=["Cs"])
 
 
 @st.composite

@@ -61,7 +61,7 @@ def _add(element: etree._Element, name: str, holder: dict[str, Any], form: Form 
     value = holder[name]
     if isinstance(form, TypedBody):
         body = etree.SubElement(element, _named(name))
-        inner = str(holder["type"]) if isinstance(value, dict) else "array"
+        inner = str(holder.get("type")) if isinstance(value, dict) else "array"
         _fill(etree.SubElement(body, _named(inner)), value, FORMS.get(inner))
     elif isinstance(form, OpenMap) and isinstance(value, dict):
         parts: list[str] = []
