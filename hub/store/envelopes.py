@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, insert, select
 
 from hub.store.many_rows import Insert
+from hub.store.pairs import PairLookup
 from hub.store.parts import in_parts
 from hub.store.tables import act, envelope
 
@@ -54,9 +55,11 @@ class ActRow:
 
 
 # Statements of the hot path are made once: SQLAlchemy then compiles and keys them once too.
-_FIND_ANSWERS = select(
-    envelope.c.sender, envelope.c.envelope_id, envelope.c.sha256, envelope.c.receipt
-).where(tuple_(envelope.c.sender, envelope.c.envelope_id).in_(bindparam("ids", expanding=True)))
+_FIND_ANSWERS = PairLookup(
+    (envelope.c.sender, envelope.c.envelope_id, envelope.c.sha256, envelope.c.receipt),
+    envelope.c.sender,
+    envelope.c.envelope_id,
+)
 _BODIES = select(envelope.c.log_index, envelope.c.body, envelope.c.receipt).where(
     envelope.c.log_index.in_(bindparam("log_indices", expanding=True))
 )
@@ -83,8 +86,7 @@ def find_answers(
     """Return the stored answers of those (sender, envelope id) pairs that were seen before."""
     return {
         (row[0], row[1]): StoredAnswer(row[2], None if row[3] is None else bytes(row[3]))
-        for part in in_parts(ids)
-        for row in connection.execute(_FIND_ANSWERS, {"ids": part})
+        for row in _FIND_ANSWERS.rows(connection, ids)
     }
 
 

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from hub.store.many_rows import Insert, Update
-from hub.store.parts import in_parts
+from hub.store.pairs import PairLookup
 from hub.store.tables import delivery, envelope, mailbox, mailbox_item
 
 
@@ -282,8 +282,10 @@ def delivery_after(connection: Connection, recipient: str, sequence: int) -> Del
     return None if row is None else Delivery(*row)
 
 
-_DIGESTS = select(delivery.c.recipient, delivery.c.last_sequence, delivery.c.sha256).where(
-    tuple_(delivery.c.recipient, delivery.c.last_sequence).in_(bindparam("ends", expanding=True))
+_DIGESTS = PairLookup(
+    (delivery.c.recipient, delivery.c.last_sequence, delivery.c.sha256),
+    delivery.c.recipient,
+    delivery.c.last_sequence,
 )
 
 
@@ -291,11 +293,7 @@ def delivery_digests(
     connection: Connection, ends: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
     """Return the digests of the deliveries that end at (recipient, last sequence) pairs."""
-    return {
-        (row[0], row[1]): row[2]
-        for part in in_parts(ends)
-        for row in connection.execute(_DIGESTS, {"ends": part})
-    }
+    return {(row[0], row[1]): row[2] for row in _DIGESTS.rows(connection, ends)}
 
 
 _ACKNOWLEDGE_DELIVERIES = (

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from hub.international_registry.accounts import Account
 from hub.international_registry.authorizations import AuthorizationUsage
 from hub.store.many_rows import Insert, Update
+from hub.store.pairs import PairLookup
 from hub.store.parts import in_parts
 from hub.store.tables import (
     account,
@@ -363,15 +364,15 @@ def update_issuance(
     )
 
 
-_USAGES = select(
+_USAGES = PairLookup(
+    (
+        authorization_usage.c.party,
+        authorization_usage.c.authorization_id,
+        authorization_usage.c.first_transferred,
+        authorization_usage.c.reserved,
+    ),
     authorization_usage.c.party,
     authorization_usage.c.authorization_id,
-    authorization_usage.c.first_transferred,
-    authorization_usage.c.reserved,
-).where(
-    tuple_(authorization_usage.c.party, authorization_usage.c.authorization_id).in_(
-        bindparam("keys", expanding=True)
-    )
 )
 _USAGE_KEY = ("party", "authorization_id")
 _ADD_USAGES = Insert(authorization_usage, (*_USAGE_KEY, "first_transferred", "reserved"))
@@ -384,8 +385,7 @@ def usages(
     """Return the units first transferred and reserved under (Party, authorization id) pairs."""
     return {
         (row[0], row[1]): AuthorizationUsage(first_transferred=row[2], reserved=row[3])
-        for part in in_parts(keys)
-        for row in connection.execute(_USAGES, {"keys": part})
+        for row in _USAGES.rows(connection, keys)
     }
 
 
