@@ -6,6 +6,7 @@ Pure, values in and values out:
 - `base64url`, `algorithms`, `key_ids`, `public_keys`: the words, read strictly.
 - `trust`: which key may speak for whom, and when; with which suites.
 - `jws`: signed objects, opened, verified over the exact bytes, and made.
+- `xml_reading`, `xml_signatures`: XML without surprises; signed XML documents, likewise.
 - `documents`, `possession`: public key documents, and the proof that one holds the key.
 - `rotation`: changing keys with an overlap; countdowns and gaps.
 - `signer`: the shape every private key shows.
@@ -16,8 +17,8 @@ Shell, where secrets, files and tokens are:
 - `signing`: opens a signer by URI.
 - `cli`: the commands `generate`, `show` and `possession`.
 
-The names below are what other packages should need; `hsm` and `cli` are imported by those who
-use them.
+The names below are what other packages should need; `xml_reading`, `xml_signatures`, `hsm` and
+`cli` are imported by those who use them.
 """
 
 from keys.algorithms import SUITES, Algorithm
@@ -34,11 +35,13 @@ from keys.errors import (
     MalformedDocumentError,
     MalformedJwsError,
     MalformedKeyError,
+    MalformedXmlError,
     PossessionInvalidError,
     SignatureInvalidError,
     SignerError,
     SuiteNotAcceptedError,
     TrustStoreError,
+    XmlFault,
 )
 from keys.jws import UnverifiedJws, VerifiedJws, open_signed, sign, verify
 from keys.key_ids import make_key_id, participant_of
@@ -63,6 +66,7 @@ __all__ = [
     "MalformedDocumentError",
     "MalformedJwsError",
     "MalformedKeyError",
+    "MalformedXmlError",
     "PossessionInvalidError",
     "PublicKey",
     "RotationError",
@@ -75,6 +79,7 @@ __all__ = [
     "TrustStoreError",
     "UnverifiedJws",
     "VerifiedJws",
+    "XmlFault",
     "coverage_gaps",
     "expiring",
     "from_document",

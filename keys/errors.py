@@ -2,8 +2,9 @@
 
 1. The `reason` of an error is for machines: a caller maps it to its own response code.
 2. The detail is for the operator at the other end: one sentence, never key material.
-3. A fault of the bytes (`MalformedJwsError`), of the key (`KeyNotTrustedError` and its kinds) and
-   of the mathematics (`SignatureInvalidError`) are different types: whose fault it is differs.
+3. A fault of the bytes (`MalformedJwsError`, `MalformedXmlError`), of the key
+   (`KeyNotTrustedError` and its kinds) and of the mathematics (`SignatureInvalidError`) are
+   different types: whose fault it is differs.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ __all__ = [
     "MalformedDocumentError",
     "MalformedJwsError",
     "MalformedKeyError",
+    "MalformedXmlError",
     "PossessionInvalidError",
     "SignatureInvalidError",
     "SignerError",
     "SuiteNotAcceptedError",
     "TrustStoreError",
+    "XmlFault",
 ]
 
 
@@ -47,6 +50,26 @@ class JwsFault(StrEnum):
     KEY_REPEATED = "jws-key-repeated"
 
 
+class XmlFault(StrEnum):
+    """The closed list of ways in which bytes fail to be one of our signed XML documents."""
+
+    TOO_LARGE = "xml-too-large"
+    NOT_UTF8 = "xml-not-utf8"
+    MARKUP_NOT_ALLOWED = "xml-markup-not-allowed"
+    NAMESPACE_COUNT = "xml-namespace-count"
+    NOT_WELL_FORMED = "xml-not-well-formed"
+    TOO_DEEP = "xml-too-deep"
+    ATTRIBUTE_COUNT = "xml-attribute-count"
+    ROOT_UNEXPECTED = "xml-root-unexpected"
+    SIGNATURE_MISSING = "xml-signature-missing"
+    SIGNATURE_COUNT = "xml-signature-count"
+    SIGNATURE_FORM = "xml-signature-form"
+    REFERENCE_NOT_WHOLE = "xml-reference-not-whole"
+    ALGORITHM_NOT_ALLOWED = "xml-algorithm-not-allowed"
+    NOT_BASE64 = "xml-not-base64"
+    KEY_ID_INVALID = "xml-key-id-invalid"
+
+
 class KeysError(Exception):
     """Anything this package refuses. Carries a stable `reason` and a sentence of detail."""
 
@@ -61,6 +84,14 @@ class MalformedJwsError(KeysError):
     """The bytes are not a signed object of the form of `docs/adr/0002`; nothing was verified."""
 
     def __init__(self, fault: JwsFault, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = fault.value
+
+
+class MalformedXmlError(KeysError):
+    """The bytes are not a signed document of the form of `docs/adr/0015`; nothing was verified."""
+
+    def __init__(self, fault: XmlFault, detail: str) -> None:
         super().__init__(detail)
         self.reason = fault.value
 
