@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from docs.xml_elements import Node, node, rendered
-from docs.xml_generic_types import generic_types
+from docs.xml_generic_types import generic_types, keys_once
 from docs.xml_patterns import xsd_pattern
 from message_schemas.schema_files import DOCUMENTS, PAYLOADS
 from message_schemas.xml_forms import NAMESPACE, is_worded, resolved, singular
@@ -38,9 +38,15 @@ def documents() -> dict[str, str]:
     made["common.xsd"] = _common_document()
     made[f"{ALL}.xsd"] = _schema_document(
         "Every payload, message and notice of version 1.",
-        [node("include", schemaLocation=f"{name}.xsd") for name in types],
+        [*(node("include", schemaLocation=f"{name}.xsd") for name in types), _generic_body()],
     )
     return made
+
+
+def _generic_body() -> Node:
+    # Here alone: a schema that does not know the types leaves all bodies to whoever does.
+    about = _documentation("The body of a message whose type has no schema here.")
+    return node("element", about, keys_once("map"), name="map", type="json_object")
 
 
 def _schema_document(about: str, content: Iterable[Node]) -> str:
@@ -167,7 +173,8 @@ def _element(name: str, schema: Schema, place: str, *, required: bool) -> Node:
     occurs = {} if required else {"minOccurs": "0"}
     meant = resolved(schema)
     if meant.get("type") == "object" and "properties" not in meant and name != "body":
-        return node("element", ref=name, **occurs)  # declared once, with the rule about its keys
+        open_type = "extensions" if name == "extensions" else "json_object"
+        return node("element", keys_once(f"{place}{name}"), name=name, type=open_type, **occurs)
     attributes = {"name": name, **occurs}
     if isinstance(meant.get("type"), list):
         attributes["nillable"] = "true"

@@ -22,7 +22,7 @@ _DEPTH_MAX: Final = int(
 
 
 def generic_types() -> list[Node]:
-    """Return all types of generic values, and the elements ``extensions``, ``result``, ``map``."""
+    """Return all types of generic values."""
     return [
         *_key_types(),
         *(made for key in ("item", "member", "extension") for made in _scalar_types(key)),
@@ -33,7 +33,7 @@ def generic_types() -> list[Node]:
             for key in ("item", "member")
             for made in _values(depth, key)
         ),
-        *_elements(),
+        *_open_types(),
     ]
 
 
@@ -107,7 +107,7 @@ def _values(depth: Depth, key: Key) -> list[Node]:
     map_name, array_name = (f"json_{kind}_{_depth_name(depth)}_{key}" for kind in ("map", "array"))
     holders = [
         node("element", name="array", type=array_name),
-        node("element", _keys_once(map_name), name="map", type=map_name),
+        node("element", keys_once(map_name), name="map", type=map_name),
     ]
     inner = None if depth is None else depth - 1
     return [
@@ -130,32 +130,28 @@ def _holder_type(name: str, inner: Depth, inner_key: Key, key: Key, limit: str) 
     return node("complexType", node("sequence", values), *_key_attributes(key), name=name)
 
 
-def _keys_once(name: str) -> Node:
+def keys_once(place: str) -> Node:
+    """Return the rule that no key stands twice, for the element at a place."""
     return node(
-        "unique", node("selector", xpath="*"), node("field", xpath="@key"), name=f"{name}.keys_once"
+        "unique",
+        node("selector", xpath="*"),
+        node("field", xpath="@key"),
+        name=f"{place}.keys_once",
     )
 
 
-def _elements() -> list[Node]:
+def _open_types() -> list[Node]:
+    """Return the types of ``extensions``, and of ``result`` and a generic body."""
     extensions = _DEFINITIONS["extensions"]
-    values = node(
+    namespaced = node(
         "group",
         ref=f"json_values_{_DEPTH_MAX}_extension",
         minOccurs=str(extensions["minProperties"]),
         maxOccurs=str(extensions["maxProperties"]),
     )
+    anything = node("group", ref="json_values_any_member", minOccurs="0", maxOccurs="unbounded")
     about = node("annotation", node("documentation", text=extensions["description"]))
-    made = [
-        node(
-            "element",
-            about,
-            node("complexType", node("sequence", values)),
-            _keys_once("extensions"),
-            name="extensions",
-        )
+    return [
+        node("complexType", about, node("sequence", namespaced), name="extensions"),
+        node("complexType", node("sequence", anything), name="json_object"),
     ]
-    for name in ("result", "map"):
-        anything = node("group", ref="json_values_any_member", minOccurs="0", maxOccurs="unbounded")
-        inside = node("complexType", node("sequence", anything))
-        made.append(node("element", inside, _keys_once(name), name=name))
-    return made

@@ -238,6 +238,29 @@ def test_a_body_is_judged_where_it_stands() -> None:
     assert xml_schema_errors(xml_schema_files.ALL, root)
 
 
+def test_an_envelopes_own_schema_leaves_the_bodies_alone() -> None:
+    """One bad message does not refuse its neighbours; the schema of all sees it."""
+    (message, *_) = examples.valid("envelope")["messages"]
+    for written in (
+        "<extensions/>",
+        "<map><what/></map>",
+        "<transfer.status><x/></transfer.status>",
+    ):
+        envelope = {**examples.valid("envelope"), "messages": [{**message, "body": {}}]}
+        raw = xml_codec.encode_document("envelope", envelope)
+        element = parse_strict(
+            raw.replace(
+                b"<map></map>", f"<transfer.proposal>{written}</transfer.proposal>".encode()
+            )
+        )
+        assert element.find(f".//{{{NAMESPACE}}}transfer.proposal") is not None
+        assert xml_schema_errors("envelope", element) == ()
+        assert xml_schema_errors(xml_schema_files.ALL, element)
+    generic = parse_strict(raw.replace(b"<map></map>", b"<map><what/></map>"))
+    assert xml_schema_errors("envelope", generic) == ()
+    assert xml_schema_errors(xml_schema_files.ALL, generic)
+
+
 def test_signed_payloads_have_a_place_for_their_signature() -> None:
     """At the end of an envelope, a receipt and a delivery, and in no message."""
     signature = etree.Element("{http://www.w3.org/2000/09/xmldsig#}Signature")
