@@ -1,52 +1,94 @@
-"""``itmo-hub``: one command for the hub, its operators, and what a registry runs on its side."""
+"""``itmo-hub``: one command for the hub, its operators, and what a registry runs on its side.
+
+What each part needs is imported when it is called.
+"""
+
+from typing import Final
 
 import typer
 
-from connectors.mechanism_registry.cli import app as mechanism
-from connectors.party_registry.cli import app as registry
-from hub.commands import (
-    accounts,
-    acts,
-    administrators,
-    database,
-    evidence,
-    log,
-    participants,
-    retention,
-    rules,
-    suspensions,
-    transfers,
+from hub.commands.late import LatePart, late_group
+
+PARTS: Final = (
+    LatePart(
+        "serve",
+        "hub.commands.serving",
+        "serve",
+        "Run the hub. Its address is printed once it takes envelopes.",
+    ),
+    LatePart(
+        "demo",
+        "hub.demo.command",
+        "demo",
+        "Play a transfer of ITMOs from the keys to the books, with real processes on loopback.",
+    ),
+    LatePart(
+        "rulebook",
+        "hub.commands.rules",
+        "show_rulebook",
+        "Show the check catalogue, or one rule with its remedy.",
+    ),
+    LatePart(
+        "alerts",
+        "hub.commands.rules",
+        "show_alerts",
+        "Show what asks for attention, newest first.",
+    ),
+    LatePart(
+        "participant", "hub.commands.participants", "app", "Connected systems and their keys."
+    ),
+    LatePart(
+        "administrator",
+        "hub.commands.administrators",
+        "app",
+        "Who signs acts, and acts that wait for a second administrator.",
+    ),
+    LatePart("act", "hub.commands.acts", "app", "Acts in the log: who, what, why."),
+    LatePart("account", "hub.commands.accounts", "app", "Accounts of the international registry."),
+    LatePart("transfer", "hub.commands.transfers", "app", "Transfers and their history."),
+    LatePart(
+        "suspension", "hub.commands.suspensions", "app", "Suspend block, account, type, pair, hub."
+    ),
+    LatePart("db", "hub.commands.database", "app", "The hub's database."),
+    LatePart("log", "hub.commands.log", "app", "The transparency log."),
+    LatePart("evidence", "hub.commands.evidence", "app", "Evidence of a transfer."),
+    LatePart(
+        "retention",
+        "hub.commands.retention",
+        "app",
+        "How long bodies are kept; the log itself is kept for ever.",
+    ),
+    LatePart(
+        "keys",
+        "hub.commands.key_messages",
+        "app",
+        "Make and inspect the keys a participant signs with.",
+    ),
+    LatePart(
+        "registry",
+        "connectors.party_registry.cli",
+        "app",
+        "Run a Party registry's connector to the ITMO hub, and do its everyday work.",
+    ),
+    LatePart(
+        "mechanism",
+        "connectors.mechanism_registry.cli",
+        "app",
+        "Push first-transferred A6.4ERs of the mechanism registry to the hub.",
+    ),
 )
-from hub.commands.key_messages import app as keys
-from hub.commands.serving import serve
-from hub.demo.command import demo
 
 app = typer.Typer(
     name="itmo-hub",
-    help="Signed messages between the registries of Article 6, on one central ledger.",
+    cls=late_group(PARTS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(serve)
-app.command()(demo)
-app.command("rulebook")(rules.show_rulebook)
-app.command("alerts")(rules.show_alerts)
-for part in (
-    participants,
-    administrators,
-    acts,
-    accounts,
-    transfers,
-    suspensions,
-    database,
-    log,
-    evidence,
-    retention,
-):
-    app.add_typer(part.app)
-app.add_typer(keys, name="keys")
-app.add_typer(registry, name="registry")
-app.add_typer(mechanism, name="mechanism")
+
+
+@app.callback()
+def itmo_hub() -> None:
+    """Signed messages between the registries of Article 6, on one central ledger."""
 
 
 def main() -> None:

@@ -2,13 +2,8 @@
 
 import typer
 
-from hub.commands import log
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, database_of, settings_of
 from hub.commands.output import refusals, show_json
-from hub.services import check_database
-from hub.store import head as heads
-from hub.store import schema
-from hub.store.database import Database
 
 app = typer.Typer(name="db", help="The hub's database.", no_args_is_help=True)
 
@@ -16,6 +11,9 @@ app = typer.Typer(name="db", help="The hub's database.", no_args_is_help=True)
 @app.command()
 def upgrade(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
     """Create the schema, or bring an older one up to this version."""
+    from hub.store import schema
+    from hub.store.database import Database
+
     with refusals():
         opened = Database(settings_of(config, database).database_url)
         before, after = schema.upgrade(opened)
@@ -25,6 +23,10 @@ def upgrade(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
 @app.command()
 def check(as_json: AsJson = False, config: ConfigFile = None, database: DatabaseUrl = None) -> None:
     """Prove every invariant of ledger, exchange and log again; exit 1 if one does not hold."""
+    from hub.commands import log
+    from hub.services import check_database
+    from hub.store import head as heads
+
     with refusals():
         opened = database_of(config, database)
         with opened.reading() as connection:

@@ -2,16 +2,12 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import aiohttp
 import typer
-from uuid_utils import uuid7
 
-from hub import bootstrap
 from hub.commands.output import refusals, refuse, show_json
-from hub.protocol.envelopes import ENVELOPE_TYP, MEDIA_TYPE, PROTOCOL, RECEIPT_TYP
 from keys.cli import app
 from keys.jws import open_signed, sign
 from keys.possession import sign_possession
@@ -36,7 +32,7 @@ def rotate(
 ) -> None:
     """Announce a new key to the hub, signed with a current one; both work during the overlap."""
     with refusals():
-        starts_at = bootstrap.clock() + timedelta(seconds=starts_in_seconds)
+        starts_at = _now() + timedelta(seconds=starts_in_seconds)
         new_signer = open_signer(new, participant=participant)
         document = sign_possession(new_signer, participant, valid_from=starts_at)
         body = {
@@ -62,17 +58,27 @@ def revoke(
         _say(hub, participant, signer, hub_code, ("key.revoke", body))
 
 
+def _now() -> datetime:
+    """Return the instant now, in whole milliseconds."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
 def _say(
     hub: str, participant: str, uris: list[str], hub_code: str, message: tuple[str, dict[str, Any]]
 ) -> None:
     """Post one message and print its outcome; exit 1 when it was refused."""
+    from uuid_utils import uuid7
+
+    from hub.protocol.envelopes import ENVELOPE_TYP, PROTOCOL, RECEIPT_TYP
+
     signers = [open_signer(uri, participant=participant) for uri in uris]
     envelope = {
         "protocol": PROTOCOL,
         "envelope_id": str(uuid7()),
         "sender": participant,
         "recipient": hub_code,
-        "sent_at": timestamps.render(bootstrap.clock()),
+        "sent_at": timestamps.render(_now()),
         "messages": [
             {"message_id": str(uuid7()), "type": message[0], "version": 1, "body": message[1]}
         ],
@@ -88,6 +94,10 @@ def _say(
 
 
 async def _post(hub: str, raw: bytes) -> tuple[int, bytes]:
+    import aiohttp
+
+    from hub.protocol.envelopes import MEDIA_TYPE
+
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,

@@ -1,15 +1,17 @@
-"""Options that many commands share, and what they open."""
+"""Options that many commands share, and what they open (its modules are imported then)."""
+
+from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub import bootstrap, config
-from hub.config import Settings
-from hub.services.administration.administration import Administration
-from hub.store.database import Database
+if TYPE_CHECKING:
+    from hub.config import Settings
+    from hub.services.administration.administration import Administration
+    from hub.store.database import Database
 
 ConfigFile = Annotated[
     Path | None,
@@ -44,16 +46,23 @@ Propose = Annotated[
 
 def settings_of(config_file: Path | None, database_url: str | None) -> Settings:
     """Return the settings a command works with."""
+    from hub import config
+
     return config.load(config_file, database_url=database_url)
 
 
 def database_of(config_file: Path | None, database_url: str | None) -> Database:
     """Open the database a command works on, at the schema this code needs."""
+    from hub import bootstrap
+
     return bootstrap.open_database(settings_of(config_file, database_url))
 
 
 def administration_of(settings: Settings) -> Administration:
     """Return the administrators' use cases on the database of the settings."""
+    from hub import bootstrap
+    from hub.services.administration.administration import Administration
+
     return Administration(
         bootstrap.open_database(settings),
         bootstrap.identity_of(settings),

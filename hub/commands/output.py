@@ -7,17 +7,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NoReturn
 
-import pydantic
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from hub.config import SettingsFileError
-from hub.services.administration.deeds import AdministrationError
-from hub.services.start_errors import StartError
-from hub.store.database import DatabaseUnavailableError, DatabaseUrlError
-from hub.store.schema import SchemaError
-from keys.errors import KeysError
 from message_schemas import timestamps
 
 _CONSOLE = Console()
@@ -64,20 +57,39 @@ def refusals() -> Iterator[None]:
     """Turn what an operator can mend into one clear line and exit status 1."""
     try:
         yield
-    except pydantic.ValidationError as error:
-        lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        refuse("a setting is wrong. " + "; ".join(lines))
-    except (
-        AdministrationError,
-        DatabaseUrlError,
-        SchemaError,
-        SettingsFileError,
-        StartError,
-    ) as error:
-        refuse(str(error))
-    except OSError as error:  # a file that is not there, a port that is taken
-        refuse(str(error))
-    except KeysError as error:
-        refuse(error.detail)
-    except DatabaseUnavailableError as error:
-        refuse(f"the database cannot be reached: {error}")
+    except Exception as error:
+        text = _refusal_of(error)
+        if text is None:
+            raise
+        refuse(text)
+
+
+def _refusal_of(error: Exception) -> str | None:
+    """Return what to say of an error that an operator can mend, None of any other."""
+    import pydantic
+
+    from hub.config import SettingsFileError
+    from hub.services.administration.deeds import AdministrationError
+    from hub.services.start_errors import StartError
+    from hub.store.database import DatabaseUnavailableError, DatabaseUrlError
+    from hub.store.schema import SchemaError
+    from keys.errors import KeysError
+
+    match error:
+        case pydantic.ValidationError():
+            lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            return "a setting is wrong. " + "; ".join(lines)
+        case KeysError():
+            return error.detail
+        case DatabaseUnavailableError():
+            return f"the database cannot be reached: {error}"
+        case (
+            AdministrationError()
+            | DatabaseUrlError()
+            | SchemaError()
+            | SettingsFileError()
+            | StartError()
+            | OSError()  # a file that is not there, a port that is taken
+        ):
+            return str(error)
+    return None

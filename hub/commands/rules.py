@@ -7,7 +7,6 @@ import typer
 from hub.checks import rulebook
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, database_of
 from hub.commands.output import refusals, refuse, show, show_json
-from hub.store import alerts
 
 
 def show_rulebook(
@@ -55,6 +54,8 @@ def show_alerts(
     database: DatabaseUrl = None,
 ) -> None:
     """Show what asks for attention, newest first."""
+    from hub.store import alerts
+
     with refusals():
         with database_of(config, database).reading() as connection:
             found = alerts.newest(connection, limit)
