@@ -5,10 +5,14 @@ import json
 import sys
 from pathlib import Path
 
-from bench import exchange, transparency_log
+from bench import exchange, transparency_log, xml_codec
 from bench.report import Report
 
-BENCHMARKS = {"exchange": exchange.run, "transparency-log": transparency_log.run}
+BENCHMARKS = {
+    "exchange": exchange.run,
+    "transparency-log": transparency_log.run,
+    "xml-codec": xml_codec.run,
+}
 RESULTS = Path("build/bench")
 
 
