@@ -249,6 +249,23 @@ class LedgerWindow:
             (PostingKind.FIRST_TRANSFERRED, reference),
         )
 
+    # --- corrections ---------------------------------------------------------------------------
+
+    def correct(
+        self, range_: Range, reference: str, holder: str, to_registry: str, to_account: str | None
+    ) -> list[LedgerBlock]:
+        """Give ITMOs that ``holder`` has to another registry, to put a mistake right.
+
+        They stay first transferred as they were. Raises LedgerInvariantError unless all are known,
+        free, first transferred and held by ``holder``.
+        """
+        return self._editor.alter(
+            [range_],
+            lambda block: _why_not_to_correct(block, holder),
+            lambda block: replace(block, registry=to_registry, account=to_account),
+            (PostingKind.CORRECTED, reference),
+        )
+
     # --- holds ---------------------------------------------------------------------------------
 
     def hold(self, ranges: Sequence[Range], reference: str) -> list[LedgerBlock]:
@@ -356,4 +373,12 @@ def _why_not_free(block: LedgerBlock) -> str | None:
 def _why_not_to_settle(block: LedgerBlock) -> str | None:
     if block.first_transfer is not None:
         return f"first transferred by {block.first_transfer}"
+    return _why_not_free(block)
+
+
+def _why_not_to_correct(block: LedgerBlock, holder: str) -> str | None:
+    if block.registry != holder:
+        return f"in {block.registry}"
+    if block.first_transfer is None or block.status is BlockStatus.AUTHORIZED:
+        return "not first transferred yet"
     return _why_not_free(block)

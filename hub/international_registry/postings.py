@@ -30,6 +30,7 @@ class PostingKind(StrEnum):
     HELD = "held"
     UNHELD = "unheld"
     FIRST_TRANSFERRED = "first_transferred"
+    CORRECTED = "corrected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,10 @@ class Posting:
     """One change of serials ``first`` to ``last``.
 
     ``from_*`` is the holder before (None: the units were not in the ledger), ``to_*`` the holder
-    after (None: they left it). ``reference`` is the transfer, action, issuance or freeze behind it.
-    ``first_transfer`` is set exactly when this posting made the units first transferred (or brought
-    them in as such). ``status`` and ``underlying_*`` are set on INTRODUCED only: nothing else in
-    the journal could tell them.
+    after (None: they left it). ``reference`` is the transfer, action, issuance, freeze or
+    correction behind it. ``first_transfer`` is set exactly when this posting made the units first
+    transferred (or brought them in as such). ``status`` and ``underlying_*`` are set on INTRODUCED
+    only: nothing else in the journal could tell them.
     """
 
     kind: PostingKind

@@ -201,6 +201,15 @@ def _may_be_withdrawn(standing: Standing, reference: str) -> bool:
     return standing.status is BlockStatus.AUTHORIZED and _is_free(standing, reference)
 
 
+def _may_be_corrected(standing: Standing, reference: str) -> bool:
+    """Whose units may change hands without a transfer: no cap is touched, nobody waits for them."""
+    return (
+        standing.status is BlockStatus.ITMO
+        and standing.first_transfer is not None
+        and _is_free(standing, reference)
+    )
+
+
 RULES: Final[Mapping[PostingKind, Rule]] = MappingProxyType(
     {
         PostingKind.WITHDRAWN: Rule(
@@ -241,6 +250,11 @@ RULES: Final[Mapping[PostingKind, Rule]] = MappingProxyType(
             "units free and not first transferred",
             lambda standing, ref: _is_free(standing, ref) and standing.first_transfer is None,
             lambda standing, _: replace(standing, introduced_by=None, status=BlockStatus.ITMO),
+        ),
+        PostingKind.CORRECTED: Rule(
+            "units free and first transferred",
+            _may_be_corrected,
+            lambda standing, _: standing,
         ),
         PostingKind.HELD: Rule(
             "units not held",

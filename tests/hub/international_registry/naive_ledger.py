@@ -111,6 +111,19 @@ class NaiveLedger:
             ),
         )
 
+    def correct(self, range_: Range, holder: str, registry: str) -> None:
+        """Give free ITMOs of a holder, first transferred, to another registry."""
+        self._change(
+            [range_],
+            lambda unit: (
+                _is_free(unit)
+                and unit.first_transfer is not None
+                and unit.status is BlockStatus.ITMO
+                and unit.registry == holder
+            ),
+            lambda unit: replace(unit, registry=registry, account=None),
+        )
+
     def hold(self, ranges: list[Range], reference: str) -> None:
         """Freeze units that are not frozen."""
         self._change(

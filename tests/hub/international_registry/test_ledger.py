@@ -1,5 +1,7 @@
 """Tests of the ledger window: the stories its operations are for."""
 
+from dataclasses import replace
+
 import pytest
 
 from hub.international_registry.ledger import LedgerInvariantError, LedgerWindow, PostingKind
@@ -287,3 +289,42 @@ def test_a_window_refuses_rows_that_cannot_be() -> None:
         LedgerWindow([itmos(1, 1, 10), itmos(1, 11, 20)], 3)
     with pytest.raises(LedgerInvariantError, match="from 2 on"):
         LedgerWindow([itmos(2, 1, 10)], 2)
+
+
+def test_a_correction_moves_a_part_and_its_flag_stays() -> None:
+    """The piece goes to its owner, first transferred as it was; the rest stays where it lay."""
+    window = LedgerWindow([itmos(1, 1, 10)], 2)
+    (moved,) = window.correct(units(4, 6), "C:7", "CHE01", "GHA01", None)
+    assert (moved.registry, moved.first_transfer) == ("GHA01", INTERNATIONAL)
+    assert [(block.first, block.registry) for block in window] == [
+        (1, "CHE01"),
+        (4, "GHA01"),
+        (7, "CHE01"),
+    ]
+    (posting,) = window.changes().postings
+    assert (posting.kind, posting.reference) == (PostingKind.CORRECTED, "C:7")
+    assert (posting.first_transfer, posting.balance) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("block", "reason"),
+    [
+        (replace(itmos(1, 1, 10), reserved_by="CHE01-1"), "reserved by CHE01-1"),
+        (replace(itmos(1, 1, 10), hold="S:1"), "held by S:1"),
+        (replace(itmos(1, 1, 10), status=BlockStatus.USED), "already used"),
+        (replace(itmos(1, 1, 10), status=BlockStatus.CANCELLED), "already cancelled"),
+        (replace(itmos(1, 1, 10), first_transfer=None), "not first transferred yet"),
+        (replace(itmos(1, 1, 10), status=BlockStatus.AUTHORIZED), "not first transferred yet"),
+        (itmos(1, 1, 10, "GHA01"), "in GHA01"),
+        (itmos(1, 1, 9), "10 is not in the ledger"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_not_free_and_the_holder_s_is_not_corrected(
+    block: LedgerBlock, reason: str
+) -> None:
+    """Nothing changes, and the reason is said."""
+    window = LedgerWindow([block], 2)
+    with pytest.raises(LedgerInvariantError, match=reason):
+        window.correct(units(1, 10), "C:7", "CHE01", "THA01", None)
+    assert (list(window), window.changes().postings) == ([block], ())

@@ -188,6 +188,14 @@ class LedgerMachine(RuleBasedStateMachine):
             lambda: self.window.settle(wanted, reference, event),
         )
 
+    @rule(range_=ranges, holder=registries, registry=registries)
+    def correct(self, range_: Range, holder: str, registry: str) -> None:
+        """A correction."""
+        self.both(
+            lambda: self.naive.correct(range_, holder, registry),
+            lambda: self.window.correct(range_, "C:1", holder, registry, None),
+        )
+
     @rule(wanted=range_lists, reference=st.sampled_from(["case-1", "case-2"]))
     def hold(self, wanted: list[Range], reference: str) -> None:
         """A freeze."""

@@ -134,3 +134,40 @@ def test_a_posting_that_cannot_follow_is_refused(
     with pytest.raises(JournalError, match=reason):
         replay.apply(posting)
     assert list(replay) == before
+
+
+CORRECTED = replace(
+    AT_CHE, kind=PostingKind.CORRECTED, to_registry="THA01", reference="C:7", first=3, last=5
+)
+
+
+def test_a_correction_is_played_with_its_flag_kept() -> None:
+    """The units change hands and nothing else."""
+    spans = list(played(INTRODUCED, RESERVED, MOVED, CORRECTED))
+    assert [(span.first, span.standing.registry) for span in spans] == [
+        (1, "CHE01"),
+        (3, "THA01"),
+        (6, "CHE01"),
+    ]
+    assert {span.standing.first_transfer for span in spans} == {INTERNATIONAL}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (INTRODUCED,),
+        (INTRODUCED, RESERVED),
+        (INTRODUCED, RESERVED, MOVED, HELD),
+        (INTRODUCED, RESERVED, MOVED, USED),
+        (INTRODUCED, RESERVED, MOVED, replace(AT_CHE, kind=PostingKind.RESERVED)),
+    ],
+    ids=["introduced", "proposed", "held", "used", "reserved"],
+)
+def test_a_correction_of_what_is_not_free_and_first_transferred_does_not_follow(
+    before: tuple[Posting, ...],
+) -> None:
+    """The second opinion refuses what the window refuses."""
+    holder = before[-1].to_registry
+    replay = played(*before)
+    with pytest.raises(JournalError, match="units free and first transferred"):
+        replay.apply(replace(CORRECTED, from_registry=holder))
