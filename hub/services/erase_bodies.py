@@ -2,7 +2,7 @@
 
 1. In parts, each a transaction of its own under the head's lock like any writer: the intake waits
    for a part, never for the whole.
-2. What is erased are contents and salts. Entries, digests, ids and the ledger stay, so every proof
+2. Contents and salts are erased. Entries, digests, ids, keys and the ledger stay, so every proof
    of the log holds afterwards: that something was said, when and between whom. What it said, only
    the two ends can still show, with the bytes and salt they keep themselves.
 3. A run that erased anything is an act in the log, with its counts.

@@ -228,6 +228,7 @@ class EnvelopeReceiver:
             salt=salt,
             body=item.raw,
             receipt=receipt,
+            changes_keys=_changes_keys(item),
         )
 
     def _decide_message(

@@ -25,7 +25,10 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeRow:
-    """One envelope to record. ``body`` and ``receipt`` are exact bytes; ``salt`` has 16."""
+    """One envelope to record. ``body`` and ``receipt`` are exact bytes; ``salt`` has 16.
+
+    One that ``changes_keys`` is kept for ever: evidence rests on who registered which key.
+    """
 
     log_index: int
     sender: str
@@ -37,6 +40,7 @@ class EnvelopeRow:
     salt: bytes
     body: bytes
     receipt: bytes
+    changes_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ _ADD = Insert(
         "recipient",
         "received_at",
         "key_ids",
+        "changes_keys",
         "salt",
         "body",
         "receipt",
@@ -103,6 +108,7 @@ def add(connection: Connection, rows: Sequence[EnvelopeRow]) -> None:
                 "recipient": row.recipient,
                 "received_at": row.received_at,
                 "key_ids": row.key_ids,
+                "changes_keys": row.changes_keys,
                 "salt": row.salt,
                 "body": row.body,
                 "receipt": row.receipt,

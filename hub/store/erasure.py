@@ -2,13 +2,26 @@
 
 An envelope goes only when nobody waits for it: its addressee acknowledged it, and it is not the
 proposal of a transfer still open. A delivery goes some time after it was acknowledged, with what
-its items told and with older sealings of them. Ids, digests and entries stay.
+its items told and with older sealings of them. Ids, digests and entries stay; and so does all that
+says whose a key is (``key.rotate``, ``key.revoke`` and the notices of them): evidence of any age
+rests on it, and it is public anyway.
 """
 
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from hub.store.database import Database
 from hub.store.tables import delivery, delivery_replaced, envelope, mailbox, mailbox_item, transfer
@@ -33,6 +46,7 @@ def _old_envelopes(before: datetime) -> ColumnElement[bool]:
     return and_(
         envelope.c.body.is_not(None),
         envelope.c.received_at < before,
+        not_(envelope.c.changes_keys),
         not_(_AWAITED),
         not_(_OPEN),
     )
@@ -93,6 +107,10 @@ def erase_deliveries(connection: Connection, before: datetime, limit: int) -> in
                 mailbox_item.c.recipient == recipient,
                 mailbox_item.c.sequence >= first,
                 mailbox_item.c.sequence <= last,
+                or_(
+                    mailbox_item.c.notices.is_(None),
+                    mailbox_item.c.notices.not_like('%"key.changed"%'),
+                ),
             )
             .values(verdicts=None, notices=None)
         )

@@ -220,15 +220,26 @@ unit_block = Table(
     Column("hold", String(60), nullable=True),
     Column("underlying_first", String(200), nullable=True),
     Column("underlying_last", String(200), nullable=True),
+    # What the underlying units are found by (see ``underlying``): made from the row itself.
+    Column("underlying_registry", String(100), nullable=True),
+    Column("underlying_beginning", String(200), nullable=True),
+    Column("underlying_low", String(30), nullable=True),
+    Column("underlying_high", String(30), nullable=True),
     CheckConstraint("first_serial >= 1 AND first_serial <= last_serial", name="serials"),
     Index("ix_unit_block_serials", "series_id", "first_serial"),
     Index("ix_unit_block_registry", "registry", "block_id"),
 )
 # Only the few blocks in flight, on hold or with an underlying unit carry these: partial indexes.
-for _column in ("reserved_by", "hold", "underlying_first"):
+for _before, _column in (
+    ((), "reserved_by"),
+    ((), "hold"),
+    (("underlying_registry",), "underlying_first"),
+    (("underlying_registry",), "underlying_last"),
+    (("underlying_registry", "underlying_beginning"), "underlying_low"),
+):
     Index(
         f"ix_unit_block_{_column}",
-        unit_block.c[_column],
+        *(unit_block.c[name] for name in (*_before, _column)),
         sqlite_where=unit_block.c[_column].is_not(None),
         postgresql_where=unit_block.c[_column].is_not(None),
     )
@@ -286,6 +297,8 @@ envelope = Table(
     Column("recipient", String(5), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("key_ids", String(100), nullable=False),
+    # Says that a key is whose: never erased, later evidence rests on it.
+    Column("changes_keys", Boolean, nullable=False),
     # Erased after the time of retention; the entry of the log stays.
     Column("salt", LargeBinary, nullable=True),
     Column("body", LargeBinary, nullable=True),

@@ -14,10 +14,13 @@ from hub.services.deliver import DeliveryErasedError
 from hub.services.erase_bodies import Erased
 from hub.store import envelopes, log, mailboxes
 from hub.store import head as heads
+from hub.store.evidence import key_entries
 from hub.transparency_log.entries import decode
+from keys.possession import sign_possession
+from message_schemas import timestamps
 from tests.hub.services.handlers.test_actions import use
 from tests.hub.world import HUB, World, accepted, codes_of, receipt_of
-from tests.integration.peers import acceptance, block, now, payload_of, proposal
+from tests.integration.peers import acceptance, block, now, payload_of, proposal, seeded_signer
 
 LATER = timedelta(days=400)
 
@@ -161,6 +164,29 @@ def test_an_id_stays_taken_when_what_it_stood_for_was_erased(settled: World) -> 
     assert "erased" in again["outcomes"][0]["findings"][0]["text"]
     other = settled.say("THA01", "CHE01", proposal("THA01-1", block(500, 600)))
     assert codes_of(other) == [int(ResponseCode.TRANSFER_EXISTS_WITH_DIFFERENT_FIELD)]
+
+
+def test_what_says_whose_a_key_is_is_never_erased(either_world: World) -> None:
+    """Evidence under a rotated key needs the envelope that announced it, however old it is."""
+    world = either_world
+    starts_at = now() + timedelta(days=1)
+    key = seeded_signer("CHE01", "next")
+    said = {
+        "key_document": sign_possession(key, "CHE01", valid_from=starts_at).decode(),
+        "starts_at": timestamps.render(starts_at),
+        "overlap_seconds": 86_400,
+    }
+    index = accepted(world.say("CHE01", HUB, ("key.rotate", said)))["log_index"]
+    for code in ("CHE01", "THA01"):
+        deliver_everything(world, code)
+    erase_all(world, now() + LATER)
+    with world.database.reading() as connection:
+        kept = envelopes.at(connection, index)
+        assert key_entries(connection, key.key_id) == {index}
+    assert kept is not None
+    assert kept.body is not None
+    assert kept.salt is not None
+    assert list(check_log(world.database)) == []
 
 
 def test_an_erased_delivery_cannot_be_fetched_and_does_not_stop_the_others(

@@ -317,6 +317,7 @@ def _create_envelope() -> None:
         sa.Column("recipient", sa.String(length=5), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("key_ids", sa.String(length=100), nullable=False),
+        sa.Column("changes_keys", sa.Boolean(), nullable=False),
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("receipt", sa.LargeBinary(), nullable=True),
