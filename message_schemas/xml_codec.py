@@ -45,9 +45,9 @@ from message_schemas.xml_values import (
     integer_of,
     leaf_text,
     local_name,
+    parts_of,
     read_map,
     refuse_attributes,
-    refuse_text,
     text_written,
     write_map,
 )
@@ -286,10 +286,9 @@ def _members_reader(form: Record) -> Reader:
 
     def read(element: etree._Element, root: etree._Element) -> Json:
         refuse_attributes(element, root)
-        refuse_text(element, root)
         members: Json = {}
         last = 0
-        for child in element:
+        for child in parts_of(element, root):
             place = places.get(child.tag)
             if place is None:
                 raise _unknown(child, root)
@@ -331,9 +330,8 @@ def _list_reader(form: ListOf) -> Reader:
 
     def read(element: etree._Element, root: etree._Element) -> list[Any]:
         refuse_attributes(element, root)
-        refuse_text(element, root)
         items = []
-        for child in element:
+        for child in parts_of(element, root):
             if child.tag != tag:
                 raise _unknown(child, root)
             items.append(read_item(child, root))
@@ -377,10 +375,10 @@ def _scalar_reader(form: Scalar) -> Reader:
 def _read_body(element: etree._Element, root: etree._Element) -> Json:
     """Return a body; one that cannot be read is empty and keeps its fault to itself."""
     refuse_attributes(element, root)
-    refuse_text(element, root)
-    if len(element) != 1:
+    parts = list(parts_of(element, root))
+    if len(parts) != 1:
         raise form_error(element, root, "a body holds one element")
-    inner = element[0]
+    inner = parts[0]
     name = local_name(inner)
     try:
         if inner.tag == _PREFIX + "map":

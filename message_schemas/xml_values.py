@@ -11,7 +11,7 @@ one writing: escaping where none is needed is refused.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from lxml import etree
@@ -133,20 +133,26 @@ def boolean_of(text: str) -> bool | None:
     return _BOOLEANS.get(text)
 
 
-def refuse_text(element: etree._Element, root: etree._Element) -> None:
-    """Refuse words beside the children of an element; white space is laid out, not said."""
-    if element.text and element.text.strip(_WHITE_SPACE):
+def parts_of(element: etree._Element, root: etree._Element) -> Iterator[etree._Element]:
+    """Yield the children of an element that holds nothing else.
+
+    White space between them is laid out, not said; words there raise XmlFormError.
+    """
+    text = element.text
+    if text is not None and text.strip(_WHITE_SPACE):
         raise form_error(element, root, f"text between the elements of {local_name(element)}")
     for child in element:
-        if child.tail and child.tail.strip(_WHITE_SPACE):
+        tail = child.tail
+        if tail is not None and tail.strip(_WHITE_SPACE):
             raise form_error(element, root, f"text between the elements of {local_name(element)}")
+        yield child
 
 
 def refuse_attributes(
     element: etree._Element, root: etree._Element, allowed: frozenset[str] = frozenset()
 ) -> None:
     """Refuse attributes beyond those that have a meaning on this element."""
-    for name in element.attrib:
+    for name in element.keys():  # noqa: SIM118 - without it, the children would be walked
         if name not in allowed:
             said = str(name).rpartition("}")[2]
             raise form_error(element, root, f"an attribute {said} on {local_name(element)}")
@@ -215,9 +221,8 @@ def read_map(element: etree._Element, root: etree._Element) -> dict[str, Any]:
 
     Raises XmlFormError for anything but values with a key each, or for a key twice.
     """
-    refuse_text(element, root)
     members: dict[str, Any] = {}
-    for child in element:
+    for child in parts_of(element, root):
         raw = child.get("key")
         if raw is None:
             raise form_error(child, root, "a value without its key")
@@ -239,8 +244,7 @@ def _read_value(element: etree._Element, root: etree._Element, *, keyed: bool) -
     if kind == _PREFIX + "map":
         return read_map(element, root)
     if kind == _PREFIX + "array":
-        refuse_text(element, root)
-        return [_read_value(child, root, keyed=False) for child in element]
+        return [_read_value(child, root, keyed=False) for child in parts_of(element, root)]
     text = leaf_text(element, root)
     if kind == _PREFIX + "integer":
         value: Any = integer_of(text)
