@@ -161,7 +161,7 @@ class Facts:
     ``authorizations`` holds the latest versions by (authorizing Party, id), and
     ``authorization_versions`` every version by (Party, id, version) that the batch names.
     ``crowded`` are ranges that overlap more ledger blocks than were loaded. ``underlying_taken``
-    gives the range that already carries an underlying unit, by (underlying registry, first unit);
+    gives the ranges that already stand for underlying units that the batch names;
     ``underlying_new`` and ``arrivals_new`` hold what earlier messages of the batch brought about.
     ``brought_by`` gives, by block id, the completed transfer that brought a block to its present
     holder, as far as loaded. ``earlier`` holds bodies accepted before (or ErasedBody), by
@@ -190,7 +190,7 @@ class Facts:
     earlier: MutableMapping[str, object] = field(default_factory=dict)
     crowded: frozenset[Range] = frozenset()
     brought_by: MutableMapping[int, TransferRecord] = field(default_factory=dict)
-    underlying_taken: MutableMapping[tuple[str, str], Range] = field(default_factory=dict)
+    underlying_taken: UnderlyingUnits = field(default_factory=UnderlyingUnits)
     underlying_new: UnderlyingUnits = field(default_factory=UnderlyingUnits)
     arrivals: tuple[Arrival, ...] = ()
     arrivals_new: list[Arrival] = field(default_factory=list)

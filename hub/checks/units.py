@@ -192,12 +192,11 @@ def check_underlying_new(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
         underlying = lot.block.underlying_unit
         if underlying is None or not lot.gaps:
             continue
-        key = (underlying.registry, underlying.first_unit_id)
-        recorded = [facts.underlying_taken[key]] if key in facts.underlying_taken else []
-        recent = (
-            taken for taken in facts.underlying_new.clashing(underlying) if _known(case, taken)
+        before = chain(
+            facts.underlying_taken.clashing(underlying), facts.underlying_new.clashing(underlying)
         )
-        clashing = chain(recorded, recent, here.clashing(underlying))
+        known = (taken for taken in before if _known(case, taken))
+        clashing = chain(known, here.clashing(underlying))
         taken = next((taken for taken in clashing if taken != lot.range), None)
         here.add(underlying, lot.range)
         if taken is not None:
@@ -209,7 +208,7 @@ def check_underlying_new(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
 
 
 def _known(case: Case[Any], range_: Range) -> bool:
-    """Tell whether units that a message of this batch brought in did not leave with it again."""
+    """Tell whether units are still there: what brought them in may have come to nothing since."""
     window = case.facts.window
     return bool(window.overlapping(range_.series, range_.first, range_.last))
 

@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from hub.checks.facts import ErasedBody, Facts, Policy
 from hub.checks.sequence import natural_id
+from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.ledger import LedgerWindow
-from hub.international_registry.units import Range
+from hub.international_registry.units import LedgerBlock, Range
 from hub.protocol.envelopes import (
     ENVELOPE_TYP,
     RECEIPT_TYP,
@@ -35,8 +36,10 @@ from hub.store import envelopes, ledger, mailboxes, reference, transfers
 from hub.store.head import Head
 from hub.store.interning import Interning
 from hub.store.transfers import ActedRow
+from hub.store.underlying import unit_of
 from keys.jws import open_signed
 from message_schemas import json_codec
+from message_schemas.blocks import UnderlyingUnit
 from message_schemas.messages.article64 import A64IssuanceNotice
 from message_schemas.messages.records import AuthorizationRecord
 
@@ -61,7 +64,7 @@ class Needs:
     usages: set[tuple[str, str]] = field(default_factory=set)
     action_ids: set[str] = field(default_factory=set)
     issuance_ids: set[str] = field(default_factory=set)
-    underlying: set[tuple[str, str]] = field(default_factory=set)
+    underlying: set[UnderlyingUnit] = field(default_factory=set)
     records: set[tuple[str, str, str, int]] = field(default_factory=set)
     acknowledgements: set[tuple[str, int]] = field(default_factory=set)
     mailboxes: set[str] = field(default_factory=set)
@@ -117,8 +120,7 @@ def _add_block(needs: Needs, block: Any) -> None:
         needs.ranges.add(range_)
     needs.usages.add((block.first_transferring_party, block.authorization_id))
     if block.underlying_unit is not None:
-        unit = block.underlying_unit
-        needs.underlying.add((unit.registry, unit.first_unit_id))
+        needs.underlying.add(block.underlying_unit)
 
 
 def load_work(
@@ -163,7 +165,9 @@ def load_needs(
     )
     in_flight = [row.transfer_id for row in known.values() if row.state == "proposed"]
     reserved = ledger.load_reserved(connection, interning, in_flight)
-    merged = {block.block_id: block for block in (*blocks, *reserved)}
+    # In the window too: what an earlier message of the batch gives back is not taken any more.
+    made_of = ledger.load_underlying(connection, interning, needs.underlying)
+    merged = {block.block_id: block for block in (*blocks, *reserved, *made_of)}
     acted = transfers.load_acted(connection, needs.action_ids)
     usages = reference.usages(connection, needs.usages | _usages_of(reserved))
     own = dict if needs.records else _shared
@@ -184,7 +188,7 @@ def load_needs(
         transfers=dict(known),
         usage=usages,
         crowded=crowded,
-        underlying_taken=_underlying_taken(connection, interning, needs.underlying),
+        underlying_taken=_underlying_taken(made_of),
         arrivals=load_provenance.arrivals(
             connection, interning, needs.initiators, identity.policy, now
         ),
@@ -218,16 +222,13 @@ def _usages_of(blocks: Iterable[Any]) -> set[tuple[str, str]]:
     }
 
 
-def _underlying_taken(
-    connection: Connection, interning: Interning, wanted: set[tuple[str, str]]
-) -> dict[tuple[str, str], Range]:
-    """Return the ranges that already carry one of the underlying units named."""
-    found = ledger.load_underlying(connection, interning, {first for _, first in wanted})
-    return {
-        (block.attributes.underlying_registry, block.underlying_first): block.range
-        for block in found
-        if block.attributes.underlying_registry is not None and block.underlying_first is not None
-    }
+def _underlying_taken(made_of: Iterable[LedgerBlock]) -> UnderlyingUnits:
+    """Return the underlying units that blocks of the ledger stand for."""
+    taken = UnderlyingUnits()
+    for block in made_of:
+        if (unit := unit_of(block)) is not None:
+            taken.add(unit, block.range)
+    return taken
 
 
 def _quantity_today(

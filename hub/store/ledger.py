@@ -9,8 +9,9 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, text, update
+from sqlalchemy import Connection, bindparam, delete, select, text, tuple_, update
 
+from hub.checks.underlying import numbers_of
 from hub.international_registry.ledger import LedgerChanges
 from hub.international_registry.postings import Posting, PostingKind
 from hub.international_registry.units import (
@@ -19,10 +20,12 @@ from hub.international_registry.units import (
     LedgerBlock,
     Range,
 )
+from hub.store import underlying
 from hub.store.interning import Interning
 from hub.store.many_rows import Insert
 from hub.store.parts import in_parts
 from hub.store.tables import posting, unit_block
+from message_schemas.blocks import UnderlyingUnit
 
 _COLUMNS = (
     "block_id",
@@ -43,9 +46,17 @@ _COLUMNS = (
 _SELECT = select(*(unit_block.c[name] for name in _COLUMNS))
 
 _RESERVED = _SELECT.where(unit_block.c.reserved_by.in_(bindparam("ids", expanding=True)))
-_UNDERLYING = _SELECT.where(unit_block.c.underlying_first.in_(bindparam("ids", expanding=True)))
+_BY_ID = _SELECT.where(unit_block.c.block_id.in_(bindparam("ids", expanding=True)))
+_NAMING_UNDERLYING = tuple(
+    _SELECT.where(
+        tuple_(unit_block.c.underlying_registry, unit_block.c[name]).in_(
+            bindparam("ids", expanding=True)
+        )
+    )
+    for name in ("underlying_first", "underlying_last")
+)
 _DELETE = delete(unit_block).where(unit_block.c.block_id.in_(bindparam("ids", expanding=True)))
-_ADD_BLOCKS = Insert(unit_block, _COLUMNS)
+_ADD_BLOCKS = Insert(unit_block, (*_COLUMNS, *underlying.NAMES))
 _ADD_POSTINGS = Insert(posting, [column.name for column in posting.c])
 
 _REQUESTS_SQLITE = """
@@ -155,14 +166,60 @@ def load_held(connection: Connection, interning: Interning, reference: str) -> l
 
 
 def load_underlying(
-    connection: Connection, interning: Interning, first_units: Collection[str]
+    connection: Connection, interning: Interning, wanted: Collection[UnderlyingUnit]
 ) -> list[LedgerBlock]:
-    """Return the blocks whose underlying unit range starts with one of ``first_units``."""
-    return [
-        _block(row, interning, connection)
-        for part in in_parts(first_units)
-        for row in connection.execute(_UNDERLYING, {"ids": part})
+    """Return blocks whose underlying units may be among ``wanted``: all that name a bound of one.
+
+    And of the numbered ones, for each wanted, that which begins last before its end: what was
+    accepted does not overlap, so if any reaches into the wanted numbers, that one does.
+    """
+    if not wanted:
+        return []
+    named = {(u.registry, name) for u in wanted for name in (u.first_unit_id, u.last_unit_id)}
+    rows = [
+        row
+        for statement in _NAMING_UNDERLYING
+        for part in in_parts(named)
+        for row in connection.execute(statement, {"ids": part})
     ]
+    for part in in_parts(_numbered_before(connection, wanted)):
+        rows.extend(connection.execute(_BY_ID, {"ids": part}))
+    return list({row[0]: _block(row, interning, connection) for row in rows}.values())
+
+
+_NUMBERED_SQLITE = """
+WITH request AS (
+    SELECT json_extract(value, '$[0]') AS registry, json_extract(value, '$[1]') AS beginning,
+           json_extract(value, '$[2]') AS high
+    FROM json_each(:requests)
+)"""
+_NUMBERED_POSTGRES = """
+WITH request AS (
+    SELECT value->>0 AS registry, value->>1 AS beginning, value->>2 AS high
+    FROM json_array_elements(CAST(:requests AS json))
+)"""
+_NUMBERED_BEFORE = """
+SELECT (SELECT b.block_id FROM unit_block b WHERE b.underlying_registry = request.registry
+    AND b.underlying_beginning = request.beginning AND b.underlying_low <= request.high
+    ORDER BY b.underlying_low DESC LIMIT 1) AS block_id
+FROM request"""
+
+
+def _numbered_before(connection: Connection, wanted: Iterable[UnderlyingUnit]) -> set[int]:
+    """Return of each wanted the block whose numbers begin last before its end, if there is one."""
+    keys = sorted(
+        {
+            (unit.registry, numbers[0], underlying.padded(numbers[2]))
+            for unit in wanted
+            if (numbers := numbers_of(unit)) is not None
+        }
+    )
+    if not keys:
+        return set()
+    is_sqlite = connection.dialect.name == "sqlite"
+    statement = (_NUMBERED_SQLITE if is_sqlite else _NUMBERED_POSTGRES) + _NUMBERED_BEFORE
+    found = connection.execute(text(statement), {"requests": json.dumps(keys)}).scalars()
+    return {block_id for block_id in found if block_id is not None}
 
 
 def _block(row: Sequence[Any], interning: Interning, connection: Connection) -> LedgerBlock:
@@ -237,7 +294,11 @@ def record(
         )
     if changes.inserted:
         _ADD_BLOCKS.run(
-            connection, [_values(block, interning, connection) for block in changes.inserted]
+            connection,
+            [
+                {**_values(block, interning, connection), **underlying.columns_of(block)}
+                for block in changes.inserted
+            ],
         )
     if changes.postings:
         _ADD_POSTINGS.run(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hub.checks.facts import Arrival, Facts, MessageContext, Policy
 from hub.checks.sequence import natural_id
+from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.authorizations import (
     ApproachStatus,
     AuthorizationStatus,
@@ -169,10 +170,17 @@ def facts(draw: st.DrawFn) -> Facts:
         "usage": {("THA", "TH-2022-001"): AuthorizationUsage(draw(st.integers(0, 60)))},
         "crowded": frozenset(draw(st.sampled_from(((), (Range(worlds.SERIES, 1, 9),))))),
         "arrivals": (Arrival(Range(worlds.SERIES, 1, 9), "CHE01", worlds.NOW - timedelta(0)),),
-        "underlying_taken": {("T-VER", "500"): Range(worlds.SERIES, 1, 9)},
+        "underlying_taken": _recorded(),
         "brought_by": {block.block_id: transfer for block in blocks},
     }
     return worlds.world(**changes)
+
+
+def _recorded() -> UnderlyingUnits:
+    """Return the underlying units that the blocks drawn state, under other serials."""
+    recorded = UnderlyingUnits()
+    recorded.add(UnderlyingUnit("T-VER", "500", "599"), Range(worlds.SERIES, 1, 9))
+    return recorded
 
 
 @st.composite

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hub.checks.facts import Facts
+from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.authorizations import FirstTransferDefinition
 from hub.international_registry.units import BlockStatus, LedgerBlock, Range
 from hub.protocol.response_codes import ResponseCode as Code
@@ -76,7 +77,10 @@ def crowded(last: int) -> Callable[[], Sent]:
 
 def underlying(taken: Range) -> Callable[[], Sent]:
     """Return a first transfer of units whose underlying unit carries a range already."""
-    facts = world(underlying_taken={("T-VER", "500"): taken})
+    recorded = UnderlyingUnits()
+    recorded.add(T_VER, taken)
+    others = () if taken.first == 1 else (held(taken.first, taken.last),)
+    facts = world(*others, underlying_taken=recorded)
     return lambda: sent(proposal(block(underlying_unit=T_VER)), facts)
 
 

@@ -51,7 +51,7 @@ def test_loading_gives_exactly_the_blocks_that_overlap(
 
 @on_one_database
 @given(blocks=ledgers())
-def test_blocks_are_found_by_transfer_by_hold_and_by_underlying_unit(
+def test_blocks_are_found_by_transfer_and_by_hold(
     shared_database: Database, blocks: list[LedgerBlock]
 ) -> None:
     """The partial indexes answer what a scan of the whole ledger would."""
@@ -60,12 +60,9 @@ def test_blocks_are_found_by_transfer_by_hold_and_by_underlying_unit(
         interning = Interning()
         reserved = ledger.load_reserved(connection, interning, ["THA01-1", "THA01-9"])
         held = ledger.load_held(connection, interning, "S:1")
-        underlying = ledger.load_underlying(connection, interning, ["VCS-2"])
         assert ledger.load_reserved(connection, interning, []) == []
-        assert ledger.load_underlying(connection, interning, []) == []
     assert by_id(reserved) == [one for one in blocks if one.reserved_by == "THA01-1"]
     assert by_id(held) == [one for one in blocks if one.hold == "S:1"]
-    assert by_id(underlying) == [one for one in blocks if one.underlying_first == "VCS-2"]
 
 
 @on_one_database

@@ -50,3 +50,24 @@ def test_underlying_units_that_left_with_a_rejection_are_free_again(world: World
     assert [one[:2] for one in world.blocks()] == [(11, 19)]
     accepted(world.say("THA01", "CHE01", proposal("THA01-3", block(21, 29))))
     world.prove()
+
+
+def test_underlying_units_of_an_earlier_batch_clash_by_their_numbers(either_world: World) -> None:
+    """Whatever ids a part of them is named by; also when the block was split since."""
+    either_world.begin()
+    unit = {"registry": "T-VER", "first_unit_id": "TV-5", "last_unit_id": "TV-120"}
+    first = proposal("THA01-1", block(1, 100, underlying_unit=unit))
+    digest = accepted(either_world.say("THA01", "CHE01", first))["envelope_sha256"]
+    accepted(either_world.say("CHE01", "THA01", acceptance("THA01-1", digest)))
+    onward = proposal("CHE01-1", block(41, 50, underlying_unit=unit), action="transfer")
+    accepted(either_world.say("CHE01", "GHA01", onward))
+    for number, (low, high) in enumerate(((9, 12), (120, 200), (1, 5), (1, 999))):
+        part = {"registry": "T-VER", "first_unit_id": f"TV-{low}", "last_unit_id": f"TV-{high}"}
+        again = proposal(f"THA01-{10 + number}", block(201, 209, underlying_unit=part))
+        receipt = either_world.say("THA01", "CHE01", again)
+        assert codes_of(receipt) == [ResponseCode.UNDERLYING_UNIT_ALREADY_REGISTERED], part
+    for number, (low, high) in enumerate(((1, 4), (121, 200))):
+        rest = {"registry": "T-VER", "first_unit_id": f"TV-{low}", "last_unit_id": f"TV-{high}"}
+        blocks = block(301 + 10 * number, 309 + 10 * number, underlying_unit=rest)
+        accepted(either_world.say("THA01", "CHE01", proposal(f"THA01-{20 + number}", blocks)))
+    either_world.prove()
