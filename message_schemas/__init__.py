@@ -1,4 +1,4 @@
-"""The words both ends share: catalogue, frozen messages, JSON codec, schemas, code lists.
+"""The words both ends share: catalogue, frozen messages, two codecs, schemas, code lists.
 
 The map:
 
@@ -9,6 +9,11 @@ The map:
 ``json_codec``    values to dataclasses and back.
 ``validation``    JSON Schema, by a fast and by a reference validator.
 ``schema_files``  the JSON Schema documents themselves, ``json/v1``.
+``strict_xml``    bytes to an element tree, refusing what could deceive.
+``xml_codec``     elements to the same values and back; ``xml_forms`` are its rules, read off the
+                  JSON Schemas, ``xml_values`` what no schema names.
+``xml_validation``  XML Schema, for partners' tools; ``xml_schema_files`` are ``xml/v1``,
+                  ``xml_limits`` lists what they cannot say.
 ``code_lists``    the common nomenclatures as dated data.
 ``examples``      valid and invalid documents, to build and to test a client with.
 

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs"
-NAMES = ("protocol.md", "operating.md", "joining.md", "security.md", "evidence.md")
+NAMES = (
+    "protocol.md",
+    "operating.md",
+    "joining.md",
+    "security.md",
+    "evidence.md",
+    "xml-binding.md",
+)
 _BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
