@@ -49,6 +49,7 @@ PARTS: Final = (
     LatePart(
         "suspension", "hub.commands.suspensions", "app", "Suspend block, account, type, pair, hub."
     ),
+    LatePart("ledger", "hub.commands.ledger", "app", "Correct the central ledger."),
     LatePart("db", "hub.commands.database", "app", "The hub's database."),
     LatePart("log", "hub.commands.log", "app", "The transparency log."),
     LatePart("evidence", "hub.commands.evidence", "app", "Evidence of a transfer."),

@@ -35,24 +35,37 @@ class By:
     propose: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a deed: the act's log index, or the id of the proposal that waits."""
+
+    log_index: int | None
+    proposal_id: str | None
+
+
 def carry_out(settings: Settings, deed: Deed, reason: str, by: By) -> bool:
     """Do a deed and return True, or propose it, say so, and return False.
 
     Raises AdministrationError, keys.errors.KeysError.
     """
+    outcome = do_or_propose(settings, deed, reason, by)
+    if outcome.proposal_id is not None:
+        typer.echo(f"proposed\t{outcome.proposal_id}\t{deed.kind}\t{deed.subject}")
+    return outcome.proposal_id is None
+
+
+def do_or_propose(settings: Settings, deed: Deed, reason: str, by: By) -> Outcome:
+    """Do a deed, or propose it. Raises AdministrationError, keys.errors.KeysError."""
     administration = administration_of(settings)
     signatories = administration.signatories()
     act = act_of(by.actor, reason)
     if by.propose:
         raw = signed(settings, signatories, Says.PROPOSE, deed, act, by)
-        proposal_id = administration.propose(deed, act, raw)
-        typer.echo(f"proposed\t{proposal_id}\t{deed.kind}\t{deed.subject}")
-        return False
+        return Outcome(None, administration.propose(deed, act, raw))
     raw_or_none = None
     if signatories.administrators:
         raw_or_none = signed(settings, signatories, Says.DO, deed, act, by)
-    administration.do(deed, act, raw_or_none)
-    return True
+    return Outcome(administration.do(deed, act, raw_or_none).log_index, None)
 
 
 def act_of(actor: str | None, reason: str) -> Act:

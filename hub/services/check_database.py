@@ -2,7 +2,8 @@
 
 The ledger's proof is ``international_registry.invariants``: no overlap, the journal replayed gives
 the blocks, units conserved, reservations only of transfers in flight, caps. Around it: mailboxes
-without gaps, receipts for every log index, no log index twice. Memory is flat in the ledger's size.
+without gaps, receipts for every log index, no log index twice, corrections as their acts say.
+Memory is flat in the ledger's size.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from hub.international_registry.invariants import (
     prove,
 )
 from hub.services import reference_data
+from hub.services.check_corrections import correction_faults
 from hub.store import head as heads
 from hub.store import ledger, reference
 from hub.store.database import Database
@@ -58,9 +60,13 @@ def _expectations(connection: Connection) -> Expectations:
 
 
 def check_exchange(database: Database) -> list[str]:
-    """Return what is wrong with the log and the mailboxes, one sentence each."""
+    """Return what is wrong with the log, the mailboxes and corrections, one sentence each."""
     with database.reading() as connection:
-        return [*_log_faults(connection), *_mailbox_faults(connection)]
+        return [
+            *_log_faults(connection),
+            *_mailbox_faults(connection),
+            *correction_faults(connection),
+        ]
 
 
 def _log_faults(connection: Connection) -> Iterator[str]:

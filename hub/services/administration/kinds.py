@@ -13,6 +13,7 @@ import msgspec
 from hub.services.administration import (
     accounts,
     administrators,
+    corrections,
     log_losses,
     participants,
     suspensions,
@@ -83,6 +84,12 @@ class _Units(TypedDict):
     units: str
 
 
+class _Correction(TypedDict):
+    from_registry: str
+    to_registry: str
+    account: str | None
+
+
 class _Loss(TypedDict):
     up_to: int
 
@@ -134,6 +141,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "suspension.lift": Kind(_Suspension, suspensions.do_lift_suspension, _is_whole_hub),
     "block.hold": Kind(_Units, suspensions.do_hold_block),
     "block.release": Kind(_Units, suspensions.do_release_block, _always),
+    corrections.CORRECTED: Kind(_Correction, corrections.do_correct_ledger, _always),
     LOSS_ACCEPTED: Kind(_Loss, log_losses.do_accept_loss, _always),
     "administrator.add": Kind(_KeyAdded, administrators.do_add_administrator, _always),
     "administrator.remove": Kind(_Name, administrators.do_remove_administrator, _always),

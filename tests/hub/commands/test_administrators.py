@@ -160,6 +160,7 @@ def test_each_command_signs(hands: tuple[Hand, Hand, Hand], tmp_path: Path) -> N
         ("participant", "key-add", key, *why),
         ("participant", "close", "GHA01", *why),
         ("suspension", "lift", "block", units, *why),
+        ("ledger", "correct", units, "--from", "CHE01", "--to", "THA01", *why),
         ("suspension", "lift", "hub", "*", *why),
     ):
         assert "takes two administrators" in alice.refused(*words)
