@@ -117,7 +117,11 @@ def log_policies(settings: Settings) -> Policies:
         except (OSError, PolicyError) as error:
             raise StartError(f"the policy {path} cannot be used: {error}") from error
 
-    return Policies(read(settings.witness_policy), read(settings.settlement_policy))
+    return Policies(
+        read(settings.witness_policy),
+        read(settings.settlement_policy),
+        settings.witness_halt_count,
+    )
 
 
 def ensure_own_participants(

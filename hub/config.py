@@ -82,6 +82,10 @@ class Settings(BaseSettings):
         None, description="C2SP tlog-policy file: the quorum of settlements"
     )
     witness_seconds: PositiveFloat = Field(10.0, description="time between questions to witnesses")
+    witness_halt_count: PositiveInt | None = Field(
+        None,
+        description="witnesses that must contradict the log to halt it; none: 2, or the only one",
+    )
     proposal_seconds_max: PositiveInt = Field(604_800, description="time to approve an act")
     retention_days: Annotated[int, Field(ge=7)] | None = Field(
         None, description="days after which bodies are erased (at least 7); none: kept for ever"

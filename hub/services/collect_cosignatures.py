@@ -6,21 +6,25 @@
    there. Lines are verified before they are stored; lines of keys nobody named are ignored.
 3. A settlement comes first: a witness cannot cosign a tree smaller than the last it cosigned.
 4. A witness that holds a larger tree than any we published, or one ours does not continue, is the
-   sign that this database lost its tail or that the log was forked: the log is halted.
+   sign that this database lost its tail or that the log was forked, or that the witness is wrong.
+   It is marked until it agrees. Enough of them at a time halt the log (`witness_claims`); fewer
+   are an alert.
 5. A witness that cannot be reached brings its cosignature itself; it is verified the same way.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 import structlog
 
-from hub.services import log_standing
+from hub.services import log_standing, witness_claims
 from hub.services.serve_log import LogRequestError, LogServer, NotInLogError, keys_of
-from hub.store import log_checkpoints
+from hub.services.witness_claims import Claim, ClaimError
+from hub.store import alerts, log_checkpoints
 from hub.store.database import Database
 from hub.store.log_checkpoints import StoredCheckpoint, StoredCosignature
 from hub.transparency_log.checkpoints import Checkpoint, read_checkpoint
@@ -59,10 +63,15 @@ PostToWitness = Callable[[str, bytes], Awaitable[WitnessAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Whose cosignatures count: at once, and for settlements. None: no witness is needed."""
+    """Whose cosignatures count: at once, and for settlements. None: no witness is needed.
+
+    ``halt_count``: how many witnesses must contradict the log to halt it; None: see
+    ``witness_claims``.
+    """
 
     prompt: Policy | None = None
     settlement: Policy | None = None
+    halt_count: int | None = None
 
     @property
     def keys(self) -> tuple[VerifierKey, ...]:
@@ -89,24 +98,26 @@ class _Witness:
     failures: int = 0
     not_before: datetime | None = None
     asked_at: dict[int, datetime] = field(default_factory=dict)
+    claim: Claim | None = None
 
     @property
     def name(self) -> str:
-        return self.keys[0].name
+        return self.keys[0].name[: log_standing.SUBJECT_CHARACTERS_MAX]
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round brought: ``behind`` witnesses did not answer, or hold a tree that was lost."""
+    """What one round brought: ``behind`` witnesses did not cosign.
+
+    They did not answer, hold a tree that was lost, or are among the ``disagreeing``, who contradict
+    the log.
+    """
 
     asked: int
     cosigned: int
     behind: int
     quorum_met: bool
-
-
-class _HaltedError(Exception):
-    """A witness knows more of the log than this database, or another log."""
+    disagreeing: int = 0
 
 
 class CosignatureCollector:
@@ -123,6 +134,8 @@ class CosignatureCollector:
         for key, url in policies.urls().items():
             by_url.setdefault(url.rstrip("/"), []).append(key)
         self._witnesses = [_Witness(url, tuple(keys)) for url, keys in by_url.items()]
+        names = {one.name for one in self._witnesses}
+        self._halt_count = witness_claims.halt_count(policies.halt_count, len(names))
 
     async def collect(
         self, now: datetime, wait_seconds: float, run_blocking: "RunBlocking"
@@ -131,25 +144,28 @@ class CosignatureCollector:
 
         ``wait_seconds`` is the first pause after a failure. Raises DatabaseUnavailableError.
         """
-        targets, accepted_size = await asyncio.to_thread(self._targets)
+        targets, accepted = await asyncio.to_thread(self._targets)
         if not targets:
             return None
         due = [one for one in self._witnesses if one.not_before is None or one.not_before <= now]
+        before = {one.name: one.claim for one in self._witnesses}
         results = await asyncio.gather(
-            *(self._ask_all(one, targets, accepted_size, now) for one in due)
+            *(self._ask_all(one, targets, accepted.get(one.name, 0), now) for one in due)
         )
-        lines: list[StoredCosignature] = []
-        causes: list[tuple[str, str]] = []
-        for witness, (got, cause) in zip(due, results, strict=True):
-            lines += got
-            if cause is not None:
-                causes.append((witness.name, cause))
-                continue
+        lines = [line for got in results for line in got]
+        for witness in due:
             if witness.failures:
                 pause = min(wait_seconds * 2.0**witness.failures, BACK_OFF_SECONDS_MAX)
                 witness.not_before = now + timedelta(seconds=pause)
-        if lines or causes:
-            await run_blocking(lambda: self._write(lines, causes, now))
+        claims = {one.name: one.claim for one in self._witnesses if one.claim is not None}
+        halting = witness_claims.halting(claims, self._halt_count, now)
+        news = {
+            name: claim
+            for name, claim in claims.items()
+            if name not in halting and not claim.repeats(before[name])
+        }
+        if lines or halting or news:
+            await run_blocking(lambda: self._write(lines, now, halting, news))
         return await asyncio.to_thread(self._summary, targets[-1], len(due), len(lines))
 
     async def volunteer(self, body: bytes, now: datetime, run_blocking: "RunBlocking") -> int:
@@ -161,7 +177,7 @@ class CosignatureCollector:
         """
         found, news = await asyncio.to_thread(self._judge_volunteered, body, now)
         if news:
-            await run_blocking(lambda: self._write(news, [], now))
+            await run_blocking(lambda: self._write(news, now))
         return len(found)
 
     def _judge_volunteered(
@@ -188,18 +204,18 @@ class CosignatureCollector:
             one for one in found if _time_of(one) > times.get((one.witness, one.key_id), 0)
         ]
 
-    def _targets(self) -> tuple[list[StoredCheckpoint], int]:
-        """Return what to have cosigned, the smallest first, and the size of an accepted loss."""
+    def _targets(self) -> tuple[list[StoredCheckpoint], Mapping[str, int]]:
+        """Return what to have cosigned, the smallest first, and the accepted loss by witness."""
         with self._database.reading() as connection:
             standing = log_standing.read(connection)
             newest = log_checkpoints.newest(connection)
             settlement = log_checkpoints.newest_settlement(connection)
         if standing.halted is not None or newest is None:
-            return [], 0
+            return [], {}
         targets = [newest]
         if settlement is not None and settlement.size < newest.size:
             targets.insert(0, settlement)
-        return targets, standing.accepted_size
+        return targets, standing.accepted
 
     async def _ask_all(
         self,
@@ -207,31 +223,43 @@ class CosignatureCollector:
         targets: Sequence[StoredCheckpoint],
         accepted_size: int,
         now: datetime,
-    ) -> tuple[list[StoredCosignature], str | None]:
-        """Ask one witness about each checkpoint it can still cosign; return lines, or the cause."""
+    ) -> list[StoredCosignature]:
+        """Ask one witness about each checkpoint it can still cosign; return its lines.
+
+        A contradiction marks it; it is then asked as if it had never answered, in every round.
+        """
         got: list[StoredCosignature] = []
+        if witness.claim is not None and witness.claim.size <= accepted_size:
+            witness.claim = None
         for target in targets:
             asked_at = witness.asked_at.get(target.size)
             if target.size < witness.size or (asked_at is not None and now - asked_at < FRESH):
                 continue
             try:
-                got += await self._ask(witness, target, accepted_size, now)
+                lines = await self._ask(witness, target, accepted_size, now)
+                got += lines
                 witness.failures = 0
                 witness.asked_at = {target.size: now}
-            except _HaltedError as error:
-                return got, str(error)
+                if lines and witness.claim is not None:
+                    log.info("a witness agrees again", witness=witness.name)
+                    witness.claim = None
+            except ClaimError as error:
+                witness.claim = Claim(error.size, str(error), now, error.is_plausible)
+                witness.size = witness.failures = 0
+                witness.asked_at = {}
+                break
             except WitnessUnreachableError as error:
                 witness.failures += 1
                 log.warning("a witness did not cosign", witness=witness.name, detail=str(error))
                 break
-        return got, None
+        return got
 
     async def _ask(
         self, witness: _Witness, target: StoredCheckpoint, accepted_size: int, now: datetime
     ) -> list[StoredCosignature]:
         """Ask once, and once more from the size the witness names.
 
-        Raises WitnessUnreachableError, _HaltedError.
+        Raises WitnessUnreachableError, ClaimError.
         """
         for _ in range(2):
             old = min(witness.size, target.size)
@@ -242,13 +270,13 @@ class CosignatureCollector:
                 return self._cosigned(witness, target, answer, now)
             said = _size_of(answer)
             if answer.status == 409 and said is not None and said != old:
-                witness.size = said
                 await self._require_ours(witness, said, accepted_size)
+                witness.size = said
                 if said > target.size:  # it passed this checkpoint meanwhile
                     return []
                 continue
             if answer.status == 422 or (answer.status == 409 and old == target.size):
-                await self._require_continued(witness, old, target.size, accepted_size)
+                self._require_continued(witness, old, target.size, accepted_size)
             break
         raise WitnessUnreachableError(f"{witness.url} answered {answer.status}")
 
@@ -268,25 +296,25 @@ class CosignatureCollector:
         return found
 
     async def _require_ours(self, witness: _Witness, said: int, accepted_size: int) -> None:
-        """Raise _HaltedError if the witness cosigned a tree larger than any we published."""
-        newest = await asyncio.to_thread(self._newest)
-        if said <= max(newest.size, accepted_size):  # another process may have published it
-            return
-        raise _HaltedError(
-            f"witness {witness.name} cosigned {said} entries, and the log has {newest.size}: "
-            f"restore the lost tail, or accept the loss (--up-to {said})"
-        )
+        """Require a tree that we published, if only by another process meanwhile.
 
-    async def _require_continued(
+        Raises ClaimError for a larger one, WitnessUnreachableError if its loss was accepted: such a
+        witness is asked anew later, as its operator may have reset it.
+        """
+        newest = await asyncio.to_thread(self._newest)
+        if said <= newest.size:
+            return
+        if said > accepted_size:
+            raise witness_claims.of_larger_tree(witness.name, said, newest.size)
+        witness.size = 0
+        raise WitnessUnreachableError(f"{witness.name} holds the lost tail, of {said} entries")
+
+    def _require_continued(
         self, witness: _Witness, old: int, size: int, accepted_size: int
     ) -> None:
-        """Raise _HaltedError for a tree that ours does not continue, unless it was accepted."""
-        if old == 0 or old <= accepted_size:
-            return
-        raise _HaltedError(
-            f"witness {witness.name} cosigned another tree of {old} entries than the one that "
-            f"begins our {size}: restore the lost tail, or accept the loss (--up-to {old})"
-        )
+        """Raise ClaimError for a tree that ours does not continue, unless it was accepted."""
+        if old > accepted_size:
+            raise witness_claims.of_other_tree(witness.name, old, size)
 
     def _newest(self) -> StoredCheckpoint:
         with self._database.reading() as connection:
@@ -325,28 +353,42 @@ class CosignatureCollector:
     def _write(
         self,
         lines: Sequence[StoredCosignature],
-        causes: Sequence[tuple[str, str]],
         now: datetime,
+        halting: Mapping[str, Claim] = MappingProxyType({}),
+        disagreeing: Mapping[str, Claim] = MappingProxyType({}),
     ) -> None:
+        """Store lines; halt the log for some claims, and raise the alert of others."""
         with self._database.writing() as connection:
             # A checkpoint may have been forgotten meanwhile: its cosignature goes with it.
             kept = [
                 one for one in lines if log_checkpoints.at_size(connection, one.size) is not None
             ]
             log_checkpoints.add_cosignatures(connection, kept)
-            for subject, detail in causes:
-                kind = log_standing.BEHIND_WITNESS
+            for name, claim in halting.items():
                 log_standing.halt(
-                    connection, kind=kind, subject=subject[:200], detail=detail, at=now
+                    connection,
+                    kind=log_standing.BEHIND_WITNESS,
+                    subject=name,
+                    detail=f"{claim.detail}: {witness_claims.REMEDY} (--up-to {claim.size})",
+                    at=now,
+                    size=claim.size,
                 )
+            for name, claim in disagreeing.items():
+                kind = log_standing.WITNESS_DISAGREES
+                detail = f"{claim.detail}: {witness_claims.REMEDY_ALONE}"
+                alerts.add(connection, kind=kind, subject=name, detail=detail, at=now)
 
     def _summary(self, target: StoredCheckpoint, asked: int, cosigned: int) -> Round:
         with self._database.reading() as connection:
             known = log_checkpoints.cosignatures(connection, target.size)
         policy = self._policies.prompt
-        behind = sum(one.failures > 0 or one.size > target.size for one in self._witnesses)
+        disagreeing = sum(one.claim is not None for one in self._witnesses)
+        behind = disagreeing + sum(
+            one.claim is None and (one.failures > 0 or one.size > target.size)
+            for one in self._witnesses
+        )
         met = policy is None or policy.is_met_by(keys_of(policy, known))
-        return Round(asked, cosigned, behind, met)
+        return Round(asked, cosigned, behind, met, disagreeing)
 
 
 RunBlocking = Callable[[Callable[[], None]], Awaitable[None]]

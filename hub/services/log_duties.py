@@ -136,6 +136,7 @@ class LogDuties:
         )
         if done is not None:
             around.metrics.witnesses_behind.set(done.behind)
+            around.metrics.witnesses_disagreeing.set(done.disagreeing)
             around.metrics.quorum_met.set(done.quorum_met)
         await asyncio.to_thread(self._look)
 

@@ -59,6 +59,11 @@ class Metrics:
             "Witnesses that did not cosign when asked last (the leader knows)",
             registry=self.registry,
         )
+        self.witnesses_disagreeing = Gauge(
+            "itmo_hub_log_witnesses_disagreeing",
+            "Witnesses that contradict the log until they agree (the leader knows)",
+            registry=self.registry,
+        )
         self.quorum_met = Gauge(
             "itmo_hub_log_quorum_met",
             "1 when the prompt quorum cosigned the checkpoint asked about last (the leader knows)",

@@ -1,41 +1,36 @@
 """Cosignatures: asked for, verified, stored; and what a witness knows better stops the hub."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 
 import pytest
 from sqlalchemy import text
 
-from hub.services import collect_cosignatures, log_standing
-from hub.services.administration.administration import Administration
-from hub.services.administration.deeds import Act
-from hub.services.administration.log_losses import accept_loss
+from hub.services import collect_cosignatures
 from hub.services.collect_cosignatures import (
-    CosignatureCollector,
     Policies,
     Round,
     WitnessAnswer,
 )
-from hub.services.serve_log import LogRequestError, LogServer, NotInLogError, with_cosignatures
+from hub.services.serve_log import LogRequestError, NotInLogError
 from hub.store import log_checkpoints
 from hub.store.database import Database
 from hub.transparency_log.checkpoints import Checkpoint
-from hub.transparency_log.cosignatures import cosigners, verify_cosignature
-from hub.transparency_log.notes import Note, NoteSignature, VerifierKey
+from hub.transparency_log.cosignatures import verify_cosignature
+from hub.transparency_log.notes import NoteSignature, VerifierKey
 from hub.transparency_log.policies import Policy
-from hub.transparency_log.witnessing import WitnessState
 from tests.hub.log_world import (
     ORIGIN,
     SETTLEMENT_AT,
     Witness,
     grow,
     log_keys,
-    network,
     policy_text,
     published,
     publisher,
 )
+from tests.hub.witness_world import Collecting
 from tests.integration.peers import now
 
 CHE, THA, GHA = (f"{code}.invalid/w" for code in ("che", "tha", "gha"))
@@ -55,43 +50,6 @@ def either(registered_url: str) -> Iterator[Database]:
     opened = Database(registered_url)
     yield opened
     opened.dispose()
-
-
-async def at_once(function: Callable[[], None]) -> None:
-    """Run what writes here and now."""
-    function()
-
-
-class Collecting:
-    """A collector of a database, its witnesses, and a clock that moves between two rounds."""
-
-    def __init__(self, database: Database, *witnesses: Witness, threshold: int = 1) -> None:
-        policy = Policy.parse(policy_text(*witnesses, threshold=threshold))
-        self.database = database
-        self.collector = CosignatureCollector(
-            database, Policies(policy), LogServer(database, policy), network(*witnesses)
-        )
-        self.at = now()
-
-    async def round(self, later: float = 10.0) -> Round | None:
-        """Ask once, ``later`` seconds after the round before."""
-        self.at += timedelta(seconds=later)
-        run: Callable[[Callable[[], None]], Awaitable[None]] = at_once
-        return await self.collector.collect(self.at, 10.0, run)
-
-    def cosigners(self, size: int) -> set[str]:
-        """Return who cosigned the checkpoint of a size, by signatures that verify."""
-        with self.database.reading() as connection:
-            checkpoint = log_checkpoints.at_size(connection, size)
-            known = log_checkpoints.cosignatures(connection, size)
-        assert checkpoint is not None
-        note = Note.parse(with_cosignatures(checkpoint, known))
-        return set(cosigners(note, self.collector._policies.keys))
-
-    def halted(self) -> str | None:
-        """Return why the log is halted, or None."""
-        with self.database.reading() as connection:
-            return log_standing.read(connection).halted
 
 
 async def test_every_witness_is_asked_and_its_word_is_stored(either: Database) -> None:
@@ -209,62 +167,6 @@ async def test_a_settlement_is_shown_before_newer_checkpoints(database: Database
     assert done is not None
     assert done.cosigned == 2
     assert world.cosigners(settled.size) == world.cosigners(newer.size) == {CHE}
-
-
-async def test_a_witness_that_knows_a_larger_tree_halts_the_log(database: Database) -> None:
-    """The database lost its tail: an old backup was restored."""
-    che = Witness(CHE, state=WitnessState(10_000, b"r" * 32))
-    published(database, 5)
-    world = Collecting(database, che)
-    await world.round()
-    halted = world.halted()
-    assert halted is not None
-    assert CHE in halted
-    assert "--up-to 10000" in halted
-    assert await world.round() is None
-    assert publisher(database).publish(now()) is None
-
-
-@pytest.mark.parametrize("grown", [0, 4])
-async def test_a_witness_that_knows_another_tree_halts_the_log(
-    database: Database, grown: int
-) -> None:
-    """Of the same size, or one that ours does not continue: a fork."""
-    size = published(database, 5).size
-    che = Witness(CHE, state=WitnessState(size, b"r" * 32))
-    if grown:
-        published(database, grown)
-    world = Collecting(database, che)
-    await world.round()
-    halted = world.halted()
-    assert halted is not None
-    assert f"--up-to {size}" in halted
-
-
-@pytest.mark.parametrize("known", [12, 10_000])
-async def test_an_accepted_loss_stops_nothing_again_and_a_new_one_does(
-    database: Database, known: int
-) -> None:
-    """What the witness says of trees up to the accepted size; it stays behind, the others go on."""
-    che, tha = Witness(CHE, state=WitnessState(known, b"r" * 32)), Witness(THA)
-    published(database, 5)
-    world = Collecting(database, che, tha)
-    await world.round()
-    assert world.halted()
-    act = Act(actor="operator", reason="the disk is gone", at=now() + timedelta(seconds=99))
-    Administration(database).do(accept_loss(ORIGIN, known), act)
-    assert world.halted() is None
-    for _ in range(3):
-        size = published(database, 1).size
-        done = await world.round(1_000)
-        assert done is not None
-        assert (done.behind, world.cosigners(size)) == (1, {THA})
-        assert world.halted() is None
-    world.at += timedelta(days=1)
-    tha.state = WitnessState(20_000, b"s" * 32)
-    published(database, 1)
-    await world.round(1_000)
-    assert "20000" in (world.halted() or "")
 
 
 async def test_a_checkpoint_of_another_process_is_no_larger_tree(database: Database) -> None:
