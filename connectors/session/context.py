@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from sqlalchemy import Connection
 
+from connectors.session import outbox
 from connectors.session.alarms import AlarmKind, raise_alarm
 from connectors.session.database import Database, Work
 from connectors.session.handler import RegistryHandler, Transaction
@@ -21,6 +24,7 @@ from connectors.session.settings import SessionSettings
 from connectors.session.transport import Transport
 from connectors.session.trust import Trust
 from hub.protocol.retry_schedule import RetrySchedule
+from keys.errors import SignerError
 from keys.signer import Signer
 from message_schemas import timestamps
 
@@ -99,7 +103,16 @@ class SessionContext:
 
     def transaction(self, work: Work) -> Transaction:
         """Return the view of an open transaction that a handler may have."""
-        return Transaction(work, self.settings, self.clock(), self.wake_sender)
+        return Transaction(work, self.settings, self.clock(), self.wake_sender, self._seal_at_once)
+
+    def _seal_at_once(self, connection: Connection, recipient: str) -> None:
+        """Seal what was submitted in its own commit, if nothing to this recipient is before it.
+
+        Otherwise, or when a key is away, the sender seals it in its turn.
+        """
+        if self.pause is None and outbox.is_line_empty(connection, recipient):
+            with contextlib.suppress(SignerError):
+                outbox.seal_next(connection, self.settings, self.signers, recipient, self.clock())
 
     def retry_delay(self, attempt_count: int, retry_after_seconds: float | None = None) -> float:
         """Return the seconds until the next attempt, after this many failed ones."""

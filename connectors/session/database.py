@@ -51,13 +51,23 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
 
 
 class Work:
-    """One open write transaction: its connection, and what to do once it is committed."""
+    """One open write transaction: its connection, and what to do around its commit."""
 
-    __slots__ = ("_after_commit", "connection")
+    __slots__ = ("_after_commit", "_before_commit", "connection")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._before_commit: list[Callable[[], None]] = []
         self._after_commit: list[Callable[[], None]] = []
+
+    def before_commit(self, callback: Callable[[], None]) -> None:
+        """Call this at the end of the transaction, when everything else is written."""
+        self._before_commit.append(callback)
+
+    def complete(self) -> None:
+        """Run what was left for the end of the transaction, in the order in which it was given."""
+        for callback in self._before_commit:
+            callback()
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call this in the writer's thread after the commit, and not at all without one."""
@@ -94,6 +104,7 @@ class Database:
             with connection.begin():
                 work = Work(connection)
                 result = use(work)
+                work.complete()
                 reach(f"{name}.before_commit")
             reach(f"{name}.after_commit")
         work.finish()

@@ -45,7 +45,7 @@ class KnownOutcome:
 class Transaction:
     """The session's open transaction, as a handler sees it."""
 
-    __slots__ = ("_settings", "_wake", "_work", "connection", "now")
+    __slots__ = ("_seal", "_settings", "_submitted_to", "_wake", "_work", "connection", "now")
 
     def __init__(
         self,
@@ -53,12 +53,15 @@ class Transaction:
         settings: SessionSettings,
         now: datetime,
         wake: Callable[[], None],
+        seal: Callable[[Connection, str], None],
     ) -> None:
         self.connection: Connection = work.connection
         self.now = now
         self._work = work
         self._settings = settings
         self._wake = wake
+        self._seal = seal
+        self._submitted_to: set[str] = set()
 
     @property
     def at(self) -> str:
@@ -82,8 +85,15 @@ class Transaction:
             MessageInvalidError: as `outbox.submit`.
         """
         message_ids = outbox.submit(self.connection, self._settings, recipient, messages, self.now)
-        self._work.after_commit(self._wake)
+        if not self._submitted_to:
+            self._work.before_commit(self._seal_submitted)
+            self._work.after_commit(self._wake)
+        self._submitted_to.add(recipient)
         return message_ids
+
+    def _seal_submitted(self) -> None:
+        for recipient in sorted(self._submitted_to):
+            self._seal(self.connection, recipient)
 
     def alarm(
         self, kind: AlarmKind, reference: str, detail: str, evidence: bytes | None = None

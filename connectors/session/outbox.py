@@ -2,7 +2,8 @@
 
 1. `submit` writes messages in the caller's transaction. Their order is the order of positions.
 2. `seal_next` takes the oldest waiting messages to one recipient, as many as an envelope holds,
-   signs them once and stores the exact bytes. From then on the bytes never change.
+   signs them once and stores the exact bytes. From then on the bytes never change. When nothing is
+   before them it runs in the transaction that submitted them: one commit less until they are sent.
 3. An envelope leaves the line only with a verified receipt, or by an operator's hand. A parked
    envelope stops its line: what follows might depend on it.
 """
@@ -36,6 +37,7 @@ __all__ = [
     "build_envelope",
     "fetch_messages_of",
     "fetch_next",
+    "is_line_empty",
     "seal_next",
     "submit",
     "waiting_recipients",
@@ -180,6 +182,21 @@ def waiting_recipients(connection: Connection) -> list[str]:
         (parked if state == "parked" else queued).add(recipient)
     queued.update(connection.execute(_WAITING_LINES).scalars())
     return sorted(queued - parked)
+
+
+_OPEN_TO: Final = (
+    select(outbox_envelope.c.position)
+    .where(
+        outbox_envelope.c.recipient == bindparam("line"),
+        outbox_envelope.c.state.in_(("queued", "parked")),
+    )
+    .limit(1)
+)
+
+
+def is_line_empty(connection: Connection, recipient: str) -> bool:
+    """Tell whether no sealed envelope to this recipient waits for its receipt or an operator."""
+    return connection.execute(_OPEN_TO, {"line": recipient}).first() is None
 
 
 _NEXT_QUEUED: Final = (

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors.session import outbox_states
+from connectors.session.handler import Transaction
 from connectors.session.outbox import MessageInvalidError
 from connectors.session.session import Session
 from connectors.session.tables import outbox_message
@@ -36,6 +37,24 @@ async def test_a_submitted_message_is_durable_before_submit_returns(world: World
         lambda connection: connection.execute(select(outbox_message.c.message_id)).scalars().all()
     )
     assert stored == [message_id]
+
+
+async def test_a_submission_with_nothing_before_it_is_sealed_in_its_own_commit(
+    world: World,
+) -> None:
+    """What several calls of one transaction submit travels together."""
+    world.hub.faults.extend(["500"] * 9)
+    peer = await world.peer()
+
+    def use(transaction: Transaction) -> dict[str, int]:
+        transaction.submit("CHE01", [note()])
+        transaction.submit("CHE01", [note()])
+        return outbox_states.count_open(transaction.connection)
+
+    assert await peer.write("outbox.submit", use) == {"waiting": 2, "queued": 0, "parked": 0}
+    assert await counts(peer) == {"waiting": 0, "queued": 1, "parked": 0}
+    await peer.submit("GHA01", [note()])
+    assert await counts(peer) == {"waiting": 0, "queued": 2, "parked": 0}
 
 
 async def test_a_message_reaches_the_hub_and_its_outcome_the_handler(world: World) -> None:
