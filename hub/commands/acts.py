@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 from msgspec import to_builtins
+from sqlalchemy import Connection
 
 from hub import bootstrap
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, settings_of
 from hub.commands.output import refusals, show, show_json
+from hub.config import Settings
 from hub.services.administration.recorded_acts import ActReader, RecordedAct
 from message_schemas import timestamps
 
@@ -29,7 +31,7 @@ def list_acts(
     with refusals():
         settings = settings_of(config, database)
         with bootstrap.open_database(settings).reading() as connection:
-            found = ActReader(connection, settings.hub_code).newest(limit)
+            found = _reader(connection, settings).newest(limit)
         show(
             ("log_index", "at", "kind", "subject", "actor", "reason", "statements"),
             [
@@ -62,7 +64,7 @@ def show_act(
     with refusals():
         settings = settings_of(config, database)
         with bootstrap.open_database(settings).reading() as connection:
-            found = ActReader(connection, settings.hub_code).at(log_index)
+            found = _reader(connection, settings).at(log_index)
     if as_json:
         show_json(_document(found))
     else:
@@ -77,12 +79,16 @@ def check(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
     with refusals():
         settings = settings_of(config, database)
         with bootstrap.open_database(settings).reading() as connection:
-            faults = list(islice(ActReader(connection, settings.hub_code).faults(), FAULTS_MAX))
+            faults = list(islice(_reader(connection, settings).faults(), FAULTS_MAX))
     for fault in faults:
         typer.echo(fault)
     if faults:
         raise typer.Exit(1)
     typer.echo("every act holds")
+
+
+def _reader(connection: Connection, settings: Settings) -> ActReader:
+    return ActReader(connection, settings.hub_code, settings.limits)
 
 
 def _document(found: RecordedAct) -> dict[str, Any]:

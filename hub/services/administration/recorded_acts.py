@@ -6,6 +6,8 @@
 3. Each statement must be signed by one of them, in their own name, for this log, and say what the
    document says. Two statements are a proposal and an approval of exactly it, by two keys; where
    there were two administrators, what takes two has them. No statement serves two acts.
+   Each was signed when it was used, within the limit for clocks; only a proposal waits, and what
+   is done on it is approved when it is done.
 4. An act without a statement is in order before the first administrator, and if the hub did it by
    itself.
 """
@@ -13,12 +15,14 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
+from hub.protocol.limits import Limits
 from hub.services.acts import FORMAT
 from hub.services.administration.authority import place_of
 from hub.services.administration.deeds import AdministrationError, Deed, canonical
@@ -36,6 +40,7 @@ from message_schemas import timestamps
 ADDED = "administrator.add"
 REMOVED = "administrator.remove"
 PAGE_COUNT = 1_000
+DEFAULT_LIMITS = Limits()
 
 
 class ActDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,10 +125,14 @@ class RecordedAct:
 
 
 class ActReader:
-    """Reads acts of one database, in one transaction."""
+    """Reads acts of one database, in one transaction.
 
-    def __init__(self, connection: Connection, hub: str) -> None:
+    ``limits`` are those that statements are accepted by: their age is judged by them again.
+    """
+
+    def __init__(self, connection: Connection, hub: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self._connection = connection
+        self._fresh = timedelta(seconds=limits.clock_skew_seconds_max)
         self._place = place_of(connection, hub)
         self._tenures = tenures(connection)
 
@@ -164,7 +173,7 @@ class ActReader:
         if document is None:
             return RecordedAct(row, None, (), "its document cannot be read")
         there = [one for one in self._tenures if one.covers(row.log_index)]
-        found = tuple(_judge(document, there, self._place))
+        found = tuple(_judge(document, there, self._place, row.at, self._fresh))
         fault = self._fault(row, document)
         if fault is None and not found and there and not self._is_own(document):
             fault = "nobody signed it, and there were administrators"
@@ -257,8 +266,14 @@ def tenures(connection: Connection) -> list[Tenure]:
     return list(known.values())
 
 
-def _judge(document: ActDocument, there: Sequence[Tenure], place: Place) -> list[StatementFound]:
-    """Return the statements of a document, each with its fault."""
+def _judge(
+    document: ActDocument,
+    there: Sequence[Tenure],
+    place: Place,
+    at: datetime,
+    fresh: timedelta,
+) -> list[StatementFound]:
+    """Return the statements of a document of ``at``, each with its fault."""
     read: list[SignedStatement] = []
     found: list[StatementFound] = []
     for text in document.statements:
@@ -268,7 +283,11 @@ def _judge(document: ActDocument, there: Sequence[Tenure], place: Place) -> list
             found.append(StatementFound("", "", "", "", "", str(error)))
             continue
         said = signed.statement
-        fault = _signature_fault(signed, there, place) or _content_fault(document, read, signed)
+        fault = (
+            _signature_fault(signed, there, place)
+            or _content_fault(document, read, signed)
+            or _age_fault(document, signed, at, fresh)
+        )
         read.append(signed)
         found.append(
             StatementFound(
@@ -319,6 +338,20 @@ def _content_fault(
         None
         if (said.actor, said.reason) == (document.actor, document.reason)
         else "who or why differ"
+    )
+
+
+def _age_fault(
+    document: ActDocument, signed: SignedStatement, at: datetime, fresh: timedelta
+) -> str | None:
+    """Return what is wrong with when a statement was signed; a proposal may have waited."""
+    said = signed.statement
+    waited = said.says is Says.PROPOSE and document.kind != "act.propose"
+    if said.at - at <= fresh and (waited or at - said.at <= fresh):
+        return None
+    return (
+        f"it was signed at {timestamps.render(said.at)}, more than {fresh.total_seconds():.0f} s "
+        "from the act"
     )
 
 

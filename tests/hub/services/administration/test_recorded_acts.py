@@ -1,5 +1,7 @@
 """Acts read back from the log: what holds is said to hold, and what was changed is found."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,9 +12,10 @@ from hub.services.administration.administrators import remove_administrator
 from hub.services.administration.deeds import AdministrationError, canonical
 from hub.services.administration.participants import change_state
 from hub.services.administration.recorded_acts import ActReader, RecordedAct, tenures
-from hub.services.administration.statements import Says
+from hub.services.administration.statements import Says, read_statement, sign_statement
 from hub.services.administration.suspensions import lift_suspension, place_suspension
 from hub.transparency_log.entries import commitment
+from message_schemas import timestamps
 from tests.hub.services.administration.hands import (
     act_by,
     answer,
@@ -21,9 +24,11 @@ from tests.hub.services.administration.hands import (
     do,
     propose,
     signed,
+    signer_of,
 )
 from tests.hub.services.administration.test_administration import head_of
 from tests.hub.world import HUB, World, act
+from tests.integration.peers import now
 
 STOP = place_suspension("participant", "CHE01")
 CLOSE = change_state("CHE01", "close")
@@ -155,6 +160,39 @@ def test_what_takes_two_is_not_in_order_with_one(world: World) -> None:
     raw = signed(world, Says.DO, CLOSE, by_alice)
     rewrite(world, done, statements=[raw.decode()], eyes=1, reason="alone")
     assert "takes two administrators, and one signed" in read(world, done).verdict
+
+
+@pytest.mark.parametrize("apart", [timedelta(seconds=-301), timedelta(seconds=301)], ids=str)
+def test_a_statement_that_was_signed_long_before_or_after_its_act_is_found(
+    world: World, apart: timedelta
+) -> None:
+    """Signed and never used, it lies ready for whoever can write; the reading tells."""
+    appoint(world, "alice", "bob")
+    done = do(world, STOP, "alice").log_index
+    at = timestamps.parse(whole(read(world, done))["at"])
+    for near in (apart / 2, apart):
+        raw = signed(world, Says.DO, STOP, act_by("alice", at=at + near))
+        rewrite(world, done, statements=[raw.decode()])
+        verdict = read(world, done).verdict
+        assert ("from the act" in verdict) is (near == apart), verdict
+
+
+def test_an_old_proposal_is_in_order_and_an_old_approval_or_rejection_is_not(world: World) -> None:
+    """A proposal may wait for days; its answer is signed when it is given."""
+    appoint(world, "alice", "bob")
+    early = now() - timedelta(days=6)
+    done = approve(world, propose(world, CLOSE, "alice", early), "bob").log_index
+    assert read(world, done).verdict == "signed by 2"
+    given_up = propose(world, change_state("GHA01", "close"), "alice")
+    rejected = world.administration.reject(
+        given_up, *answer(world, given_up, "bob", Says.REJECT)
+    ).log_index
+    for log_index in (done, rejected):
+        statements = whole(read(world, log_index))["statements"]
+        kept = read_statement(statements[-1].encode()).statement
+        old = sign_statement(replace(kept, at=early), signer_of("bob"))
+        rewrite(world, log_index, statements=[*statements[:-1], old.decode()])
+        assert "more than 300 s from the act" in read(world, log_index).verdict
 
 
 def test_a_statement_serves_one_act(world: World) -> None:
