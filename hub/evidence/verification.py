@@ -415,6 +415,9 @@ class _Verification:
             self._keys[key_id].end(parse_time(at))
 
     def _tell_limits(self) -> None:
+        if self._record.acts:
+            text = "who at the hub acted: names in acts are the hub's word, and what its "
+            self._say(NOT_PROVED, "bundle", f"{text}administrators signed for them is not checked")
         text = "that no other entry is about this transfer or ended a key before: a bundle shows "
         text += "what it holds; the public log and each participant's own count show the rest"
         self._say(NOT_PROVED, "bundle", text)

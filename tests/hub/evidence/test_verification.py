@@ -364,6 +364,15 @@ def test_keys_without_their_registration_are_not_shown_to_be_anybodys() -> None:
     assert "its registration is not here" in texts(report, "NOT PROVED")
 
 
+def test_who_at_the_hub_acted_is_not_claimed_to_be_proved() -> None:
+    """An act is the hub's word; where there is none in the bundle, nothing is said of it."""
+    story = Story().tell()
+    line = "who at the hub acted"
+    assert line in texts(report_on(story.evidence(), pinned(story)), "NOT PROVED")
+    without_acts = without(story.evidence(), 1, 2)
+    assert line not in texts(report_on(without_acts, pinned(story)), "NOT PROVED")
+
+
 def test_erased_bodies_leave_existence_time_and_parties() -> None:
     """After their time of retention the entries still prove that, when and between whom."""
     story = Story().tell()
