@@ -333,4 +333,6 @@ def look_around(database: Database, now: datetime) -> Outlook:
 def end_back_off(database: Database, recipients: Collection[str]) -> None:
     """Let recipients be tried at once: they showed a sign of life."""
     with database.writing() as connection:
+        # By code, as every writer holds several: an update alone takes them as they happen to lie.
+        mailboxes.lock(connection, recipients)
         mailboxes.note_sign_of_life(connection, recipients)

