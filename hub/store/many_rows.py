@@ -23,7 +23,7 @@ from hub.store.instants import Instant, to_milliseconds
 
 Row = Mapping[str, Any]
 
-_POSTGRES: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
+_POSTGRES: Final = postgresql.dialect()  # type: ignore[no-untyped-call]  # untyped library
 _ENCODER: Final = msgspec.json.Encoder()
 
 
