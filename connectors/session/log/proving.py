@@ -4,12 +4,15 @@
 2. The entry is at its index of that tree. A false proof is an alarm.
 3. The entry is the one that was promised, and our count follows (`judging`).
 4. Everything verified in a round is stored in one transaction.
+5. The newest come first. What the hub refuses holds nothing else up: it goes behind all others, and
+   comes again when there is room for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
@@ -32,6 +35,10 @@ from hub.transparency_log.proofs import ProofError, verify_inclusion
 from message_schemas import timestamps
 
 __all__ = ["Proven", "Prover", "load_proof"]
+
+
+REFUSALS_PER_ROUND_MAX: Final = 4
+"""A hub may wait seconds before it refuses what it has not published yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +67,46 @@ class Prover:
         self._context = context
         self._client = client
         self._believer = believer
+        self._unproven: set[int] = set()  # what was asked for in vain
 
     async def prove_pending(self, pin: LogPin) -> int:
-        """Prove the newest pending claims; return how many entries were proven."""
+        """Prove the newest pending claims; return how many entries were proven.
+
+        A refused entry is passed over; no answer, or a false one, ends the round.
+        """
         limit = self._context.settings.log_proofs_per_round_max
-        pending = await self._context.database.read(claims.pending_indices, limit)
         proven: list[Proven] = []
-        for index in pending:
-            found = await self.prove(pin, index)
-            if found is None:
+        refusals = 0
+        for index in await self._next_in_line(limit):
+            found = await self._ask(pin, index)
+            if isinstance(found, Proven):
+                proven.append(found)
+                continue
+            self._unproven.add(index)
+            refusals += 1
+            if not isinstance(found, Unserved) or refusals == REFUSALS_PER_ROUND_MAX:
                 break
-            proven.append(found)
         await self.store(proven)
         return len(proven)
 
+    async def _next_in_line(self, limit: int) -> list[int]:
+        """Return the entries to prove: those not asked for in vain first, the newest before."""
+        reach = limit + len(self._unproven)
+        pending = await self._context.database.read(claims.pending_indices, reach)
+        self._unproven.intersection_update(pending)
+        return sorted(pending, key=lambda index: (index in self._unproven, -index))[:limit]
+
     async def prove(self, pin: LogPin, index: int) -> Proven | None:
         """Return the verified proof of an entry; nothing if there is none now, or a false one."""
+        found = await self._ask(pin, index)
+        return found if isinstance(found, Proven) else None
+
+    async def _ask(self, pin: LogPin, index: int) -> Proven | Unserved | TryLater | None:
+        """Return the verified proof, or why there is none; nothing for one that is not believed."""
         found = await self._client.proof(index)
         if isinstance(found, Unserved | TryLater):
             self._context.log.warning("log.proof_unavailable", index=index, detail=str(found))
-            return None
+            return found
         proof, text = found
         checkpoint = await self._believer.accept(
             proof.checkpoint_note.encode("utf-8"), pin, is_newest=False
