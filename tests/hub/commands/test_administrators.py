@@ -155,16 +155,17 @@ def test_each_command_signs(hands: tuple[Hand, Hand, Hand], tmp_path: Path) -> N
     ):
         alice.done(*words)
     key = str(key_document(tmp_path, "CHE01", "new"))
-    for words in (
+    of_two: tuple[tuple[str, ...], ...] = (
         ("participant", "add", "PER01", "--key", str(key_document(tmp_path, "PER01"))),
         ("participant", "key-add", key, *why),
         ("participant", "close", "GHA01", *why),
         ("suspension", "lift", "block", units, *why),
         ("ledger", "correct", units, "--from", "CHE01", "--to", "THA01", *why),
         ("suspension", "lift", "hub", "*", *why),
-    ):
-        assert "takes two administrators" in alice.refused(*words)
-        bob.done("administrator", "approve", alice.proposes(*words))
+    )
+    for asked in of_two:
+        assert "takes two administrators" in alice.refused(*asked)
+        bob.done("administrator", "approve", alice.proposes(*asked))
     world.prove()
     acts = done("act", "list", "--json", "--database", alice.database).document
     assert [row["statements"] for row in acts[:2]] == ["signed by 2", "signed by 1"]
