@@ -133,6 +133,21 @@ def with_value(value: bytes) -> bytes:
         (b"\xff" * 64, SignatureInvalidError.reason),
         (R_AND_S[32:] + R_AND_S[:32], SignatureInvalidError.reason),
     ],
+    # An ECDSA signature is another one in each process, and names of tests must not be.
+    ids=[
+        "nothing",
+        "a byte less",
+        "a byte more",
+        "padded",
+        "DER",
+        "zeros",
+        "r is zero",
+        "s is zero",
+        "both are the order",
+        "s is the order",
+        "all ones",
+        "swapped",
+    ],
 )
 def test_r_and_s_have_one_encoding_and_their_range(value: bytes, reason: str) -> None:
     """64 bytes, never DER; neither zero nor the group's order."""
