@@ -223,6 +223,7 @@ class Courier:
         except (PushFailedError, PeerError) as error:
             self._count("failed")
             until = await self._run_blocking(self._note_failure, recipient, str(error))
+            self._backing_off |= {recipient}  # a sign of life counts from now on
             log.warning("delivery failed", recipient=recipient, detail=str(error), again_at=until)
         else:
             self._count("acknowledged")

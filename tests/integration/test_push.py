@@ -174,7 +174,7 @@ async def test_any_word_of_the_recipient_ends_its_back_off(
     await record_world(thailand)
     async with endpoint_of(hub, switzerland, manners.broken) as endpoint:
         await offer(thailand)
-        await endpoint.until_pushed(PATIENT + 2)
+        await endpoint.until_pushed(PATIENT + 3)
         await asyncio.sleep(0.3)
         waiting = mailbox_of(hub, "CHE01").next_attempt_at
         assert waiting is not None
@@ -185,7 +185,7 @@ async def test_any_word_of_the_recipient_ends_its_back_off(
         else:
             note = ("administrator.note", {"subject": "hello", "text": "We are back."})
             await switzerland.say("THA01", note)
-        await endpoint.until_pushed(count + 1, seconds=2)
+        await endpoint.until_pushed(count + 1, seconds=3)
         await until_acknowledged(hub, "CHE01")
 
 
