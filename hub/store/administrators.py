@@ -23,10 +23,6 @@ class AdministratorRow:
     added_at: datetime
     removed_at: datetime | None
 
-    def is_one_at(self, at: datetime) -> bool:
-        """Tell whether they were an administrator at that time."""
-        return self.added_at <= at and (self.removed_at is None or at < self.removed_at)
-
 
 @dataclass(frozen=True, slots=True)
 class ProposalRow:

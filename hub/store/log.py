@@ -10,7 +10,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import Connection, bindparam, insert, select, text
 
@@ -20,9 +19,8 @@ from hub.store.tables import log_entry, log_party, log_tile
 from hub.transparency_log.compact_range import CompactRange
 from hub.transparency_log.entries import commitment, encode_fields
 from hub.transparency_log.hashing import HASH_BYTES, leaf_hash
+from hub.transparency_log.tiles import TILE_WIDTH, hash_tile
 from message_schemas import timestamps
-
-TILE_WIDTH: Final = 256
 
 
 class LogDamagedError(RuntimeError):
@@ -168,24 +166,15 @@ def _store_full_tiles(connection: Connection, first: int, hashes: Sequence[bytes
             tile = parts[(at - done) * TILE_WIDTH :][:TILE_WIDTH]
             if len(tile) != TILE_WIDTH:
                 raise LogDamagedError(f"tile {level}/{at} has {len(tile)} of its 256 hashes")
-            root = _root_of(tile)
-            roots.append(root)
-            connection.execute(
-                _ADD_TILE,
-                {"level": level, "tile_index": at, "hashes": b"".join(tile), "root": root},
-            )
+            whole = b"".join(tile)
+            roots.append(hash_tile(whole))
+            row = {"level": level, "tile_index": at, "hashes": whole, "root": roots[-1]}
+            connection.execute(_ADD_TILE, row)
         level += 1
         first, end = done, full
         done, full = first // TILE_WIDTH, end // TILE_WIDTH
         start = done * TILE_WIDTH
         parts = [*_roots(connection, level - 1, start, first), *roots] if done < full else []
-
-
-def _root_of(hashes: Sequence[bytes]) -> bytes:
-    tree = CompactRange()
-    for one in hashes:
-        tree.append(one)
-    return tree.root()
 
 
 def _roots(connection: Connection, level: int, first: int, end: int) -> list[bytes]:

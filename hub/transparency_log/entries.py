@@ -19,11 +19,10 @@ from typing import Any, Final
 
 import msgspec
 
+from hub.transparency_log.tiles import MAX_ENTRY_BYTES
+
 VERSION: Final = 1
 SALT_BYTES: Final = 16
-ENTRY_BYTES_MAX: Final = 65_535
-"""What an entry bundle of C2SP tlog-tiles can hold."""
-
 KINDS: Final = ("genesis", "envelope", "delivery", "act")
 COMMITMENTS: Final[Mapping[str, frozenset[str]]] = {
     "genesis": frozenset(),
@@ -105,8 +104,8 @@ def encode_fields(
             "commitments": commitments,
         }
     )
-    if len(data) > ENTRY_BYTES_MAX:
-        raise EntryError(f"entry {index} has {len(data)} bytes; at most {ENTRY_BYTES_MAX}")
+    if len(data) > MAX_ENTRY_BYTES:
+        raise EntryError(f"entry {index} has {len(data)} bytes; at most {MAX_ENTRY_BYTES}")
     return data
 
 

@@ -110,11 +110,6 @@ def hashes_at(level: int, size: int) -> int:
     return size >> (TILE_HEIGHT * level)
 
 
-def partial_width(level: int, size: int) -> int:
-    """Return the width of the partial tile at a level, 0 when there is none."""
-    return hashes_at(level, size) % TILE_WIDTH
-
-
 def width_of(level: int, index: int, size: int) -> int:
     """Return how wide one tile is in a tree of ``size`` leaves: 0 (not there) to 256."""
     return max(0, min(TILE_WIDTH, hashes_at(level, size) - index * TILE_WIDTH))

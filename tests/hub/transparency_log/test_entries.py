@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from hub.transparency_log.entries import (
     COMMITMENTS,
-    ENTRY_BYTES_MAX,
     Entry,
     EntryError,
     PartyStep,
@@ -19,6 +18,7 @@ from hub.transparency_log.entries import (
     encode,
     encode_salt,
 )
+from hub.transparency_log.tiles import MAX_ENTRY_BYTES
 
 AT = "2026-11-22T10:00:00.000Z"
 DIGEST = "0123456789abcdef" * 4
@@ -80,7 +80,7 @@ def test_a_party_finds_its_own_step() -> None:
 def test_an_entry_that_no_bundle_holds_is_not_written() -> None:
     """65,535 bytes at most."""
     many = tuple(PartyStep(f"P{number}", 1, None) for number in range(10_000))
-    with pytest.raises(EntryError, match=str(ENTRY_BYTES_MAX)):
+    with pytest.raises(EntryError, match=str(MAX_ENTRY_BYTES)):
         encode(Entry(1, "genesis", AT, "XHB01", "XHB01", many))
 
 
