@@ -7,7 +7,6 @@
 3. The head's lock is held between looking and writing, so two processes never announce it twice.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -15,10 +14,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from hub.services import reference_data
-from hub.services.acts import act_row
+from hub.services.acts import act_row, record_act
 from hub.services.batch_work import OutgoingItem
-from hub.services.record_batch import act_leaf, file_items
-from hub.store import acts, envelopes, log
+from hub.services.record_batch import file_items
+from hub.store import acts
 from hub.store import head as heads
 from hub.store.database import Database
 
@@ -49,10 +48,7 @@ def announce(database: Database, *, hub: str, now: datetime, current: str) -> li
         )
         item = OutgoingItem(row.log_index, notices=[(KIND, body)])
         recipients = file_items(connection, {code: [item] for code in told}, now)
-        envelopes.add_acts(connection, [row])
-        edge = log.append(connection, head, [act_leaf(row, hub, recipients)])
-        after = replace(head, log_index=row.log_index, compact_range=edge)
-        heads.advance(connection, head, after)
+        record_act(connection, head, row, hub=hub, told=recipients)
     return recipients
 
 

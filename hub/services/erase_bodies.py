@@ -11,13 +11,12 @@ Pages that SQLite frees are overwritten with zeros, and its write-ahead file is 
 on PostgreSQL the bytes leave the files with the next VACUUM. Backups keep what they hold.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from hub.services.acts import act_row
-from hub.services.record_batch import act_leaf
-from hub.store import envelopes, erasure, log
+from hub.services.acts import act_row, record_act
+from hub.store import erasure
 from hub.store import head as heads
 from hub.store.database import Database
 from message_schemas import timestamps
@@ -67,10 +66,7 @@ def erase_part(database: Database, *, hub: str, retention_days: int, now: dateti
                     "deliveries": done.deliveries,
                 },
             )
-            envelopes.add_acts(connection, [row])
-            edge = log.append(connection, head, [act_leaf(row, hub, [])])
-            after = replace(head, log_index=row.log_index, compact_range=edge)
-            heads.advance(connection, head, after)
+            record_act(connection, head, row, hub=hub)
     if not done and database.is_sqlite:
         erasure.empty_write_ahead_file(database)
     return done

@@ -14,9 +14,11 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection
 
+from hub.services.acts import act_leaf
 from hub.services.batch_work import BatchWork, OutgoingItem
-from hub.store import alerts, envelopes, ledger, log, mailboxes, reference, transfers
+from hub.store import acts, alerts, envelopes, ledger, log, mailboxes, reference, transfers
 from hub.store import head as heads
+from hub.store.acts import ActRow
 from hub.store.head import Head
 from hub.store.interning import Interning
 from hub.store.log import PendingEntry
@@ -30,11 +32,11 @@ def record_work(
     work: BatchWork,
     head: Head,
     rows: Sequence[envelopes.EnvelopeRow],
-    acts: Sequence[envelopes.ActRow] = (),
+    done: Sequence[ActRow] = (),
 ) -> list[str]:
     """Write a batch and advance the head; return the recipients that have new items.
 
-    ``rows`` and ``acts`` together are the entries the batch began, each with its log index.
+    ``rows`` and ``done`` (acts) together are the entries the batch began, each with its log index.
     """
     now = work.facts.now
     work.facts.window.coalesce()
@@ -44,8 +46,8 @@ def record_work(
     reference_changed = _record_reference(connection, work)
     if rows:
         envelopes.add(connection, rows)
-    if acts:
-        envelopes.add_acts(connection, acts)
+    if done:
+        acts.add(connection, done)
     said = work.participant_changes
     acknowledging = said.acknowledged.keys() | said.resends.keys()
     recipients = file_items(connection, work.outgoing, now, also_locked=acknowledging)
@@ -57,7 +59,7 @@ def record_work(
         head,
         Head(
             log_index=work.log_index,
-            compact_range=log.append(connection, head, _leaves(work, rows, acts)),
+            compact_range=log.append(connection, head, _leaves(work, rows, done)),
             next_block_id=changes.next_block_id,
             trust_version=head.trust_version + work.participant_changes.touches_trust,
             reference_version=head.reference_version + reference_changed,
@@ -69,7 +71,7 @@ def record_work(
 def _leaves(
     work: BatchWork,
     rows: Sequence[envelopes.EnvelopeRow],
-    acts: Sequence[envelopes.ActRow],
+    done: Sequence[ActRow],
 ) -> list[PendingEntry]:
     """Return the leaves of a batch, by index; an entry's parties are its sender and who is told."""
     told: dict[int, set[str]] = defaultdict(set)
@@ -91,22 +93,8 @@ def _leaves(
         )
         for row in rows
     ]
-    leaves += [act_leaf(act, hub, told[act.log_index] - central) for act in acts]
+    leaves += [act_leaf(act, hub, told[act.log_index] - central) for act in done]
     return sorted(leaves, key=lambda leaf: leaf.index)
-
-
-def act_leaf(act: envelopes.ActRow, hub: str, told: Iterable[str]) -> PendingEntry:
-    """Return the leaf of an act: the hub's own word, whoever at the hub did it."""
-    return PendingEntry(
-        index=act.log_index,
-        kind="act",
-        at=act.at,
-        sender=hub,
-        recipient=hub,
-        parties=sorted(told),
-        salt=act.salt,
-        contents={"act": act.document},
-    )
 
 
 def _record_transfers(connection: Connection, work: BatchWork) -> None:

@@ -1,12 +1,30 @@
-"""Acts as they were recorded, for whoever looks back at them."""
+"""What the hub and its administrators did by themselves, in the same order as envelopes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
-from hub.store.envelopes import ActRow
 from hub.store.tables import act
 
+
+@dataclass(frozen=True, slots=True)
+class ActRow:
+    """What the hub or an administrator did by itself. ``document`` is what the log commits to."""
+
+    log_index: int
+    at: datetime
+    kind: str
+    actor: str
+    subject: str
+    reason: str
+    detail: str
+    document: bytes
+    salt: bytes
+
+
+_ADD = insert(act)
 _ACTS = select(
     act.c.log_index,
     act.c.at,
@@ -18,6 +36,33 @@ _ACTS = select(
     act.c.document,
     act.c.salt,
 )
+
+
+def add(connection: Connection, rows: Sequence[ActRow]) -> None:
+    """Record acts."""
+    connection.execute(
+        _ADD,
+        [
+            {
+                "log_index": row.log_index,
+                "at": row.at,
+                "kind": row.kind,
+                "actor": row.actor,
+                "subject": row.subject,
+                "reason": row.reason,
+                "detail": row.detail,
+                "document": row.document,
+                "salt": row.salt,
+            }
+            for row in rows
+        ],
+    )
+
+
+def at(connection: Connection, log_index: int) -> ActRow | None:
+    """Return the act recorded at ``log_index``, or None if that entry is none."""
+    row = connection.execute(_ACTS.where(act.c.log_index == log_index)).one_or_none()
+    return None if row is None else ActRow(*row)
 
 
 def newest(connection: Connection, limit: int) -> list[ActRow]:

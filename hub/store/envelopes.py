@@ -1,4 +1,4 @@
-"""Envelopes as they came, with the receipts they were given; and acts, in the same order.
+"""Envelopes as they came, with the receipts they were given.
 
 Body, receipt and salt are None once their time of retention is over: the log's entry stays.
 """
@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 
 from hub.store.many_rows import Insert
 from hub.store.pairs import PairLookup
 from hub.store.parts import in_parts
-from hub.store.tables import act, envelope
+from hub.store.tables import envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +41,6 @@ class EnvelopeRow:
     body: bytes
     receipt: bytes
     changes_keys: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ActRow:
-    """What the hub or an administrator did by itself. ``document`` is what the log commits to."""
-
-    log_index: int
-    at: datetime
-    kind: str
-    actor: str
-    subject: str
-    reason: str
-    detail: str
-    document: bytes
-    salt: bytes
 
 
 # Statements of the hot path are made once: SQLAlchemy then compiles and keys them once too.
@@ -164,45 +149,3 @@ def at(connection: Connection, log_index: int) -> LoggedEnvelope | None:
         ).where(envelope.c.log_index == log_index)
     ).one_or_none()
     return None if row is None else LoggedEnvelope(*row)
-
-
-_ADD_ACTS = insert(act)
-
-
-def add_acts(connection: Connection, rows: Sequence[ActRow]) -> None:
-    """Record what the hub or administrators did by themselves, in the same order as envelopes."""
-    connection.execute(
-        _ADD_ACTS,
-        [
-            {
-                "log_index": row.log_index,
-                "at": row.at,
-                "kind": row.kind,
-                "actor": row.actor,
-                "subject": row.subject,
-                "reason": row.reason,
-                "detail": row.detail,
-                "document": row.document,
-                "salt": row.salt,
-            }
-            for row in rows
-        ],
-    )
-
-
-def act_at(connection: Connection, log_index: int) -> ActRow | None:
-    """Return the act recorded at ``log_index``, or None if that entry is none."""
-    row = connection.execute(
-        select(
-            act.c.log_index,
-            act.c.at,
-            act.c.kind,
-            act.c.actor,
-            act.c.subject,
-            act.c.reason,
-            act.c.detail,
-            act.c.document,
-            act.c.salt,
-        ).where(act.c.log_index == log_index)
-    ).one_or_none()
-    return None if row is None else ActRow(*row)

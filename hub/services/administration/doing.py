@@ -19,15 +19,13 @@ from sqlalchemy import Connection
 from hub.international_registry.units import Range
 from hub.protocol.limits import Limits
 from hub.services import reference_data
-from hub.services.acts import act_row
+from hub.services.acts import act_row, record_act
 from hub.services.administration.deeds import Act, Deed
 from hub.services.batch_work import BatchWork, OutgoingItem
 from hub.services.load_facts import HubIdentity, Needs, load_needs
-from hub.services.record_batch import act_leaf, file_items, record_work
+from hub.services.record_batch import file_items, record_work
 from hub.services.reference_data import ReferenceData
-from hub.store import envelopes, log
-from hub.store import head as heads
-from hub.store.envelopes import ActRow
+from hub.store.acts import ActRow
 from hub.store.head import Head
 from hub.store.interning import Interning
 from message_schemas import validation
@@ -119,17 +117,16 @@ class Doing:
                 item = OutgoingItem(row.log_index, notices=[(type_, body)])
                 outgoing.setdefault(code, []).append(item)
         told = file_items(self.connection, outgoing, self.at)
-        envelopes.add_acts(self.connection, [row])
         hub = self.identity.hub
-        leaf = act_leaf(row, hub, set(told) - {hub, self.identity.international_registry})
-        after = Head(
-            log_index=row.log_index,
-            compact_range=log.append(self.connection, self.head, [leaf]),
-            next_block_id=self.head.next_block_id,
-            trust_version=self.head.trust_version + self.trust_changes,
-            reference_version=self.head.reference_version + 1,
+        record_act(
+            self.connection,
+            self.head,
+            row,
+            hub=hub,
+            told=set(told) - {hub, self.identity.international_registry},
+            trust_changes=self.trust_changes,
+            reference_changes=True,
         )
-        heads.advance(self.connection, self.head, after)
 
     def _record_ledger(self, work: BatchWork, row: ActRow) -> None:
         for recipients, type_, body in self._notices:

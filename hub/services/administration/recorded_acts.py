@@ -29,8 +29,8 @@ from hub.services.administration.deeds import AdministrationError, Deed, canonic
 from hub.services.administration.key_forms import key_of_form
 from hub.services.administration.kinds import KINDS
 from hub.services.administration.statements import Place, Says, SignedStatement, read_statement
-from hub.store import acts, envelopes, log
-from hub.store.envelopes import ActRow
+from hub.store import acts, log
+from hub.store.acts import ActRow
 from hub.transparency_log.entries import commitment, decode
 from keys.errors import SignatureInvalidError
 from keys.jws import check_signature
@@ -142,7 +142,7 @@ class ActReader:
 
     def at(self, log_index: int) -> RecordedAct:
         """Return one act. Raises AdministrationError if that entry is none."""
-        row = envelopes.act_at(self._connection, log_index)
+        row = acts.at(self._connection, log_index)
         if row is None:
             raise AdministrationError(
                 f"there is no act at log index {log_index}; `itmo-hub act list` lists them"

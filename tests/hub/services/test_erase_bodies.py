@@ -12,7 +12,7 @@ from hub.services import erase_bodies
 from hub.services.check_log import check_log
 from hub.services.deliver import DeliveryErasedError
 from hub.services.erase_bodies import Erased
-from hub.store import envelopes, log, mailboxes
+from hub.store import acts, envelopes, log, mailboxes
 from hub.store import head as heads
 from hub.store.evidence import key_entries
 from hub.transparency_log.entries import decode
@@ -79,7 +79,7 @@ def test_old_bodies_go_and_the_log_and_the_ledger_stay_provable(settled: World) 
     with settled.database.reading() as connection:
         index = heads.read(connection).log_index
         entry = log.entry_at(connection, index)
-        act = envelopes.act_at(connection, index)
+        act = acts.at(connection, index)
     assert entry is not None
     assert decode(entry).kind == "act"
     assert act is not None

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.store import envelopes
 from hub.store.database import Database
-from hub.store.envelopes import ActRow, EnvelopeRow, LoggedEnvelope, StoredAnswer
+from hub.store.envelopes import EnvelopeRow, LoggedEnvelope, StoredAnswer
 from tests.hub.store.samples import AT, rolled_back
 
 EVERY_BYTE = bytes(range(256))
@@ -90,23 +90,3 @@ def test_an_erased_envelope_is_still_known_by_its_id_and_digest(
         logged = envelopes.at(connection, 50)
         assert logged is not None
         assert (logged.salt, logged.body, logged.receipt) == (None, None, None)
-
-
-def test_an_act_is_kept_with_who_and_why(shared_database: Database) -> None:
-    """An operator's act has a place in the same order as envelopes."""
-    with rolled_back(shared_database) as connection:
-        act = ActRow(
-            log_index=60,
-            at=AT,
-            kind="key.revoke",
-            actor="secretariat",
-            subject="THA01-1",
-            reason="lost",
-            detail="{}",
-            document=EVERY_BYTE,
-            salt=b"salt" * 4,
-        )
-        envelopes.add_acts(connection, [act])
-        assert envelopes.act_at(connection, 60) == act
-        assert envelopes.act_at(connection, 61) is None
-        assert envelopes.at(connection, 60) is None

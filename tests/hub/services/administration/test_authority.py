@@ -24,7 +24,7 @@ from hub.services.administration.suspensions import (
     place_suspension,
     release_block,
 )
-from hub.store import administrators, envelopes
+from hub.store import acts, administrators
 from hub.store import head as heads
 from keys.local_signer import LocalSigner
 from keys.possession import sign_possession
@@ -52,7 +52,7 @@ STOP_CHE = place_suspension("participant", "CHE01")
 def document_at(world: World, log_index: int) -> dict[str, Any]:
     """Return the document of an act."""
     with world.database.reading() as connection:
-        row = envelopes.act_at(connection, log_index)
+        row = acts.at(connection, log_index)
     assert row is not None
     document: dict[str, Any] = msgspec.json.decode(row.document)
     return document
