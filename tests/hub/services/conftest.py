@@ -1,4 +1,4 @@
-"""Worlds: a hub on SQLite, or on either database where SQL differs."""
+"""Databases with the participants registered, and worlds: on SQLite, or on either database."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,28 @@ from tests.hub.world import World
 
 
 @pytest.fixture
-def world(sqlite_url: str) -> Iterator[World]:
-    """Return a hub on a SQLite database of its own."""
-    database = Database(sqlite_url)
-    yield World(database)
-    database.dispose()
+def sqlite(sqlite_url: str) -> Iterator[Database]:
+    """Open a SQLite database of its own, with the participants registered."""
+    opened = Database(sqlite_url)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture
-def either_world(registered_url: str) -> Iterator[World]:
+def either(registered_url: str) -> Iterator[Database]:
+    """Open such a database of either kind, where SQL or locks differ."""
+    opened = Database(registered_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def world(sqlite: Database) -> World:
+    """Return a hub on a SQLite database of its own."""
+    return World(sqlite)
+
+
+@pytest.fixture
+def either_world(either: Database) -> World:
     """Return a hub on a database of its own, of either kind."""
-    database = Database(registered_url)
-    yield World(database)
-    database.dispose()
+    return World(either)

@@ -1,6 +1,6 @@
 """Cosignatures: asked for, verified, stored; and what a witness knows better stops the hub."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -36,22 +36,6 @@ from tests.integration.peers import now
 CHE, THA, GHA = (f"{code}.invalid/w" for code in ("che", "tha", "gha"))
 
 
-@pytest.fixture
-def database(sqlite_url: str) -> Iterator[Database]:
-    """Open a database with the participants registered."""
-    opened = Database(sqlite_url)
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def either(registered_url: str) -> Iterator[Database]:
-    """Open such a database of either kind."""
-    opened = Database(registered_url)
-    yield opened
-    opened.dispose()
-
-
 async def test_every_witness_is_asked_and_its_word_is_stored(either: Database) -> None:
     """New witnesses and old ones, round after round; the quorum is counted."""
     che, tha = Witness(CHE), Witness(THA)
@@ -65,24 +49,24 @@ async def test_every_witness_is_asked_and_its_word_is_stored(either: Database) -
         assert che.state.size == size
 
 
-async def test_a_collector_that_forgot_learns_each_witness_s_size_anew(database: Database) -> None:
+async def test_a_collector_that_forgot_learns_each_witness_s_size_anew(sqlite: Database) -> None:
     """After a restart: 409 with the size, then the proof from there. Two requests, no more."""
     che = Witness(CHE)
-    published(database, 5)
-    await Collecting(database, che).round()
+    published(sqlite, 5)
+    await Collecting(sqlite, che).round()
     che.asked = 0
-    size = published(database, 9).size
-    world = Collecting(database, che)
+    size = published(sqlite, 9).size
+    world = Collecting(sqlite, che)
     await world.round()
     assert world.cosigners(size) == {CHE}
     assert che.asked == 2
 
 
-async def test_an_unchanged_tree_is_not_shown_again_for_a_minute(database: Database) -> None:
+async def test_an_unchanged_tree_is_not_shown_again_for_a_minute(sqlite: Database) -> None:
     """Then it is: a fresh time says that nothing changed until now."""
     che = Witness(CHE)
-    published(database, 5)
-    world = Collecting(database, che)
+    published(sqlite, 5)
+    world = Collecting(sqlite, che)
     for later in (10, 10, 10):
         await world.round(later)
     assert che.asked == 1
@@ -91,20 +75,20 @@ async def test_an_unchanged_tree_is_not_shown_again_for_a_minute(database: Datab
 
 
 async def test_a_witness_that_is_away_is_left_alone_for_longer_and_longer(
-    database: Database,
+    sqlite: Database,
 ) -> None:
     """The others are asked meanwhile; when it answers again, it is asked in every round."""
     che, tha = Witness(CHE, unreachable=True), Witness(THA)
-    world = Collecting(database, che, tha)
+    world = Collecting(sqlite, che, tha)
     for _ in range(40):
-        published(database, 1)
+        published(sqlite, 1)
         done = await world.round(10)
         assert done is not None
         assert (done.behind, done.quorum_met) == (1, True)
     assert che.asked < 8
     assert tha.asked == 40
     che.unreachable = False
-    published(database, 1)
+    published(sqlite, 1)
     done = await world.round(1_000)
     assert done == Round(asked=2, cosigned=2, behind=0, quorum_met=True)
 
@@ -124,59 +108,59 @@ async def test_a_witness_that_is_away_is_left_alone_for_longer_and_longer(
     ],
 )
 async def test_an_answer_that_makes_no_sense_is_a_witness_that_is_behind(
-    database: Database, answer: WitnessAnswer
+    sqlite: Database, answer: WitnessAnswer
 ) -> None:
     """Nothing is stored, nothing stops, the others go on."""
     che, tha = Witness(CHE, broken=lambda _: answer), Witness(THA)
-    size = published(database, 5).size
-    world = Collecting(database, che, tha)
+    size = published(sqlite, 5).size
+    world = Collecting(sqlite, che, tha)
     assert await world.round() == Round(asked=2, cosigned=1, behind=1, quorum_met=True)
     assert world.cosigners(size) == {THA}
     assert world.halted() is None
 
 
 async def test_a_word_about_another_checkpoint_or_of_the_future_is_not_stored(
-    database: Database,
+    sqlite: Database,
 ) -> None:
     """A signature counts only if it verifies over what we published, at a time that was."""
-    other = published(database, 5)
-    size = published(database, 5).size
+    other = published(sqlite, 5)
+    size = published(sqlite, 5).size
     che, tha = Witness(CHE), Witness(THA, at=lambda: now() + timedelta(hours=1))
     wrong = che.cosign(other.note).encode()
     che.broken = lambda _: WitnessAnswer(200, "text/plain", wrong)
-    world = Collecting(database, che, tha)
+    world = Collecting(sqlite, che, tha)
     done = await world.round()
     assert done is not None
     assert (done.cosigned, done.behind) == (0, 2)
     assert world.cosigners(size) == set()
 
 
-async def test_a_settlement_is_shown_before_newer_checkpoints(database: Database) -> None:
+async def test_a_settlement_is_shown_before_newer_checkpoints(sqlite: Database) -> None:
     """A witness that passed it can no longer cosign it."""
     che = Witness(CHE)
-    grow(database, 2)
+    grow(sqlite, 2)
     tomorrow = now() + timedelta(days=2)
-    settled = publisher(database, settling=True).publish(
+    settled = publisher(sqlite, settling=True).publish(
         tomorrow.replace(hour=SETTLEMENT_AT.hour, minute=SETTLEMENT_AT.minute + 1)
     )
     assert settled is not None
     assert settled.settlement
-    newer = published(database, 3)
-    world = Collecting(database, che)
+    newer = published(sqlite, 3)
+    world = Collecting(sqlite, che)
     done = await world.round()
     assert done is not None
     assert done.cosigned == 2
     assert world.cosigners(settled.size) == world.cosigners(newer.size) == {CHE}
 
 
-async def test_a_checkpoint_of_another_process_is_no_larger_tree(database: Database) -> None:
+async def test_a_checkpoint_of_another_process_is_no_larger_tree(sqlite: Database) -> None:
     """A witness that cosigned what another process published meanwhile is ahead of nobody."""
     che = Witness(CHE)
-    published(database, 5)
-    world = Collecting(database, che)
+    published(sqlite, 5)
+    world = Collecting(sqlite, che)
     targets = world.collector._targets()
-    size = published(database, 5).size
-    await Collecting(database, che).round()
+    size = published(sqlite, 5).size
+    await Collecting(sqlite, che).round()
     assert che.state is not None
     assert che.state.size == size
     world.collector._targets = lambda: targets  # type: ignore[method-assign]  # the older view
@@ -184,12 +168,12 @@ async def test_a_checkpoint_of_another_process_is_no_larger_tree(database: Datab
     assert world.halted() is None
 
 
-async def test_a_witness_may_bring_its_word_itself(database: Database) -> None:
+async def test_a_witness_may_bring_its_word_itself(sqlite: Database) -> None:
     """Size on the first line, then signatures; keys nobody named are refused."""
     che, stranger = Witness(CHE), Witness(GHA)
-    checkpoint = published(database, 5)
+    checkpoint = published(sqlite, 5)
     size = checkpoint.size
-    world = Collecting(database, che)
+    world = Collecting(sqlite, che)
     line = che.cosign(checkpoint.note)
     turns: list[Callable[[], None]] = []
 
@@ -219,12 +203,12 @@ async def test_a_witness_may_bring_its_word_itself(database: Database) -> None:
 
 
 async def test_who_brings_an_old_word_or_a_pile_of_false_ones_takes_no_turn(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Anybody may send cosignatures: the writer works for good and newer ones alone."""
     che = Witness(CHE)
-    checkpoint = published(database, 5)
-    world = Collecting(database, che)
+    checkpoint = published(sqlite, 5)
+    world = Collecting(sqlite, che)
     turns: list[Callable[[], None]] = []
 
     async def in_turn(write: Callable[[], None]) -> None:
@@ -251,19 +235,19 @@ async def test_who_brings_an_old_word_or_a_pile_of_false_ones_takes_no_turn(
     assert (len(checked) - before, len(turns)) == (1, 1)
 
 
-async def test_a_word_about_a_checkpoint_that_is_gone_is_let_go(database: Database) -> None:
+async def test_a_word_about_a_checkpoint_that_is_gone_is_let_go(sqlite: Database) -> None:
     """It was forgotten between question and answer."""
-    checkpoint = published(database, 5)
+    checkpoint = published(sqlite, 5)
     che = Witness(CHE)
 
     def forget(_: object) -> WitnessAnswer:
-        with database.writing() as connection:
+        with sqlite.writing() as connection:
             connection.execute(text("UPDATE log_checkpoint SET size = size + 1"))
         return WitnessAnswer(200, "text/plain", che.cosign(checkpoint.note).encode())
 
     che.broken = forget
-    await Collecting(database, che).round()
-    with database.reading() as connection:
+    await Collecting(sqlite, che).round()
+    with sqlite.reading() as connection:
         assert log_checkpoints.cosignatures(connection, checkpoint.size) == []
 
 

@@ -1,7 +1,7 @@
 """What a process does for its log: it asks before it opens, waits for proofs, stops when halted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,14 +20,6 @@ from hub.transparency_log.proof_files import ProofFile, verify_proof
 from hub.transparency_log.witnessing import WitnessState
 from tests.hub.log_world import Witness, grow, log_keys, network, policy_text, publisher
 from tests.integration.peers import now
-
-
-@pytest.fixture
-def database(sqlite_url: str) -> Iterator[Database]:
-    """Open a database with the participants registered."""
-    opened = Database(sqlite_url)
-    yield opened
-    opened.dispose()
 
 
 @dataclass(slots=True)
@@ -63,10 +55,10 @@ class Process:
         return self.metrics.registry.get_sample_value(f"itmo_hub_log_{name}")
 
 
-async def test_a_new_hub_publishes_and_is_witnessed_before_it_opens(database: Database) -> None:
+async def test_a_new_hub_publishes_and_is_witnessed_before_it_opens(sqlite: Database) -> None:
     """Whoever gets its first receipt finds a cosigned checkpoint."""
     che = Witness("che.invalid/w")
-    process = Process(database, (che,))
+    process = Process(sqlite, (che,))
     duties = process.duties()
     await duties.begin()
     assert che.name in await duties.checkpoint()
@@ -75,29 +67,29 @@ async def test_a_new_hub_publishes_and_is_witnessed_before_it_opens(database: Da
     assert (process.metric("halted"), process.metric("size")) == (0, che.state and che.state.size)
 
 
-async def test_a_hub_that_lost_its_tail_learns_it_before_it_opens(database: Database) -> None:
+async def test_a_hub_that_lost_its_tail_learns_it_before_it_opens(sqlite: Database) -> None:
     """No envelope is taken, no checkpoint published; another process of it sees that too."""
-    grow(database, 2)
-    publisher(database).publish(now())
-    process = Process(database, (Witness("che.invalid/w", state=WitnessState(99, b"r" * 32)),))
+    grow(sqlite, 2)
+    publisher(sqlite).publish(now())
+    process = Process(sqlite, (Witness("che.invalid/w", state=WitnessState(99, b"r" * 32)),))
     duties = process.duties()
     await duties.begin()
     with pytest.raises(UnavailableError, match="halted"):
         duties.require_open()
     assert "99 entries" in (duties.standing.halted or "")
     assert process.metric("halted") == 1
-    other = Process(database, leads=False).duties()
+    other = Process(sqlite, leads=False).duties()
     await other.publish()
     with pytest.raises(UnavailableError):
         other.require_open()
     before = await duties.checkpoint()
-    grow(database, 1)
+    grow(sqlite, 1)
     await duties.publish()
     assert await duties.checkpoint() == before
 
 
 async def test_a_start_does_not_wait_long_for_witnesses(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that hangs delays the start a little and stops nothing."""
     monkeypatch.setattr(log_duties, "START_WAIT_SECONDS_MAX", 0.2)
@@ -106,24 +98,24 @@ async def test_a_start_does_not_wait_long_for_witnesses(
         await asyncio.sleep(60)
         raise AssertionError("nobody waits so long")
 
-    duties = Process(database, (Witness("che.invalid/w"),), post=hang).duties()
+    duties = Process(sqlite, (Witness("che.invalid/w"),), post=hang).duties()
     async with asyncio.timeout(5):
         await duties.begin()
     duties.require_open()
 
 
 async def test_a_proof_asked_for_too_early_is_there_at_once_from_the_leader(
-    database: Database,
+    sqlite: Database,
 ) -> None:
     """The leader signs a checkpoint for it; the others wait until it did."""
-    duties = Process(database).duties()
+    duties = Process(sqlite).duties()
     await duties.begin()
-    newest = grow(database, 1) - 1
+    newest = grow(sqlite, 1) - 1
     proof = ProofFile.parse(await duties.proof(str(newest)))
     assert proof.extra is not None
     verify_proof(proof, proof.extra, log_keys().verifiers)
-    other = Process(database, leads=False).duties()
-    newest = grow(database, 1) - 1
+    other = Process(sqlite, leads=False).duties()
+    newest = grow(sqlite, 1) - 1
 
     async def publish_soon() -> None:
         await asyncio.sleep(0.3)
@@ -134,25 +126,25 @@ async def test_a_proof_asked_for_too_early_is_there_at_once_from_the_leader(
 
 
 async def test_a_proof_is_not_waited_for_longer_than_two_seconds(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody publishes: the asker is told to come again. What is not in the log is said at once."""
     monkeypatch.setattr(log_duties, "PROOF_WAIT_SECONDS_MAX", 0.2)
-    duties = Process(database, leads=False).duties()
+    duties = Process(sqlite, leads=False).duties()
     await duties.begin()
-    newest = grow(database, 1) - 1
+    newest = grow(sqlite, 1) - 1
     with pytest.raises(NotPublishedYetError):
         await duties.proof(str(newest))
     with pytest.raises(NotInLogError):
         await duties.proof(str(newest + 1))
 
 
-async def test_a_log_that_contradicts_itself_halts_the_hub(database: Database) -> None:
+async def test_a_log_that_contradicts_itself_halts_the_hub(sqlite: Database) -> None:
     """The alert says so; nothing is signed."""
-    duties = Process(database).duties()
+    duties = Process(sqlite).duties()
     await duties.begin()
-    grow(database, 1)
-    with database.writing() as connection:
+    grow(sqlite, 1)
+    with sqlite.writing() as connection:
         connection.execute(text("UPDATE log_entry SET entry = x'00' WHERE log_index = 1"))
     await duties.publish()
     with pytest.raises(UnavailableError):
@@ -160,25 +152,25 @@ async def test_a_log_that_contradicts_itself_halts_the_hub(database: Database) -
     assert "log check" in (duties.standing.halted or "")
 
 
-async def test_only_the_leader_publishes_and_asks(database: Database) -> None:
+async def test_only_the_leader_publishes_and_asks(sqlite: Database) -> None:
     """The others look on."""
     che = Witness("che.invalid/w")
-    await Process(database, (che,)).duties().begin()
+    await Process(sqlite, (che,)).duties().begin()
     asked = che.asked
-    duties = Process(database, (che,), leads=False).duties()
+    duties = Process(sqlite, (che,), leads=False).duties()
     before = await duties.checkpoint()
-    grow(database, 1)
+    grow(sqlite, 1)
     await duties.publish()
     await duties.collect()
     assert await duties.checkpoint() == before
     assert che.asked == asked
 
 
-async def test_a_database_that_is_away_is_said_to_be_away(database: Database) -> None:
+async def test_a_database_that_is_away_is_said_to_be_away(sqlite: Database) -> None:
     """To who asks, 503; the timed jobs go on."""
-    duties = Process(database).duties()
+    duties = Process(sqlite).duties()
     await duties.begin()
-    database.dispose()
+    sqlite.dispose()
     broken = Database("postgresql://nobody@127.0.0.1:1/none")
     away = Process(broken).duties()
     await away.publish()

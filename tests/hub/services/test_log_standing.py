@@ -1,9 +1,6 @@
 """Whether the log may go on is told by what came first in the log, never by a clock."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-
-import pytest
 
 from hub.services import log_standing
 from hub.services.administration.administration import Administration
@@ -13,14 +10,6 @@ from hub.services.log_standing import BEHIND_WITNESS, FORKED, Standing
 from hub.store.database import Database
 from tests.hub.log_world import ORIGIN, grow
 from tests.integration.peers import now
-
-
-@pytest.fixture
-def either(registered_url: str) -> Iterator[Database]:
-    """Open a database of either kind."""
-    opened = Database(registered_url)
-    yield opened
-    opened.dispose()
 
 
 def halt(database: Database, kind: str = FORKED, days: int = 0, size: int | None = None) -> None:

@@ -1,6 +1,5 @@
 """Checkpoints: signed when the log grew, settled each night, never against what was signed."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -23,22 +22,6 @@ from tests.hub.log_world import ORIGIN, grow, log_keys, publisher
 from tests.integration.peers import now, seeded_signer
 
 
-@pytest.fixture
-def database(registered_url: str) -> Iterator[Database]:
-    """Open a database with the participants registered, of either kind."""
-    opened = Database(registered_url)
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def sqlite(sqlite_url: str) -> Iterator[Database]:
-    """Open such a database on SQLite."""
-    opened = Database(sqlite_url)
-    yield opened
-    opened.dispose()
-
-
 def settlements(database: Database) -> list[StoredCheckpoint]:
     """Return the settlement checkpoints, the smallest first."""
     with database.reading() as connection:
@@ -52,41 +35,41 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 
 
 def test_a_log_that_grew_gets_a_checkpoint_and_one_that_did_not_gets_none(
-    database: Database,
+    either: Database,
 ) -> None:
     """Signed by the log's key, with the root of all entries."""
-    size = grow(database, 3)
-    checkpoint = publisher(database).publish(now())
+    size = grow(either, 3)
+    checkpoint = publisher(either).publish(now())
     assert checkpoint is not None
     signed = open_checkpoint(checkpoint.note, log_keys().verifiers).checkpoint
     assert (signed.origin, signed.size, signed.root) == (ORIGIN, size, checkpoint.root)
-    assert publisher(database).publish(now()) is None
-    assert grow(database, 300) == size + 300
-    later = publisher(database).publish(now())
+    assert publisher(either).publish(now()) is None
+    assert grow(either, 300) == size + 300
+    later = publisher(either).publish(now())
     assert later is not None
-    with database.reading() as connection:
+    with either.reading() as connection:
         assert log_checkpoints.newest(connection) == later
 
 
-def test_processes_that_publish_at_once_sign_one_root_a_size(database: Database) -> None:
+def test_processes_that_publish_at_once_sign_one_root_a_size(either: Database) -> None:
     """Four at a time, while a fifth appends: every size is there once, and all are consistent."""
-    grow(database, 1)
+    grow(either, 1)
 
     def publish(count: int) -> None:
         for _ in range(count):
-            publisher(database).publish(now())
+            publisher(either).publish(now())
 
     def append(count: int) -> None:
         for _ in range(count):
-            grow(database, 7)
+            grow(either, 7)
 
     with ThreadPoolExecutor(5) as pool:
         running = [pool.submit(publish, 6) for _ in range(4)]
         running.append(pool.submit(append, 6))
         for one in running:
             one.result(60)
-    publisher(database).publish(now())
-    with database.reading() as connection:
+    publisher(either).publish(now())
+    with either.reading() as connection:
         stored = log_checkpoints.from_size(connection, 0, 999)
     assert len({one.size for one in stored}) == len(stored)
 
@@ -139,24 +122,24 @@ def test_a_halted_log_signs_nothing_until_the_cause_is_accepted(sqlite: Database
     assert "log check" in halted
 
 
-def test_a_settlement_is_made_once_after_its_hour(database: Database) -> None:
+def test_a_settlement_is_made_once_after_its_hour(either: Database) -> None:
     """With both keys; before the hour and later the same day nothing is settled."""
     post_quantum = log_keys(settling=True).verifiers[1]
-    ours = publisher(database, settling=True)
-    grow(database, 2)
+    ours = publisher(either, settling=True)
+    grow(either, 2)
     ours.publish(now())
-    assert settlements(database) == []
-    grow(database, 1)
+    assert settlements(either) == []
+    grow(either, 1)
     ours.publish(at(1, 0, 9))
-    assert settlements(database) == []
+    assert settlements(either) == []
     ours.publish(at(1, 0, 10))  # nothing new, yet the hour has come: the same size is settled
-    (settled,) = settlements(database)
+    (settled,) = settlements(either)
     assert cosigning_keys(Note.parse(settled.note), [post_quantum]).keys() == {post_quantum}
     assert open_checkpoint(settled.note, log_keys().verifiers).checkpoint.size == settled.size
-    grow(database, 1)
+    grow(either, 1)
     ours.publish(at(1, 12))
     ours.publish(at(2, 0, 9))
-    assert settlements(database) == [settled]
+    assert settlements(either) == [settled]
 
 
 def test_missed_nights_are_made_up_once(sqlite: Database) -> None:

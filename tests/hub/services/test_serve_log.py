@@ -1,7 +1,6 @@
 """The log as others read it: tiles, bundles and proofs of published trees, and nothing beyond."""
 
 import gzip
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import event
@@ -26,22 +25,6 @@ from tests.hub.log_world import Witness, grow, log_keys, policy_text, published,
 from tests.integration.peers import now
 
 
-@pytest.fixture
-def database(registered_url: str) -> Iterator[Database]:
-    """Open a database with the participants registered, of either kind."""
-    opened = Database(registered_url)
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def sqlite(sqlite_url: str) -> Iterator[Database]:
-    """Open such a database on SQLite."""
-    opened = Database(sqlite_url)
-    yield opened
-    opened.dispose()
-
-
 def cosigned(database: Database, checkpoint: StoredCheckpoint, witness: Witness) -> None:
     """Store a witness's word about a checkpoint."""
     line = witness.cosign(checkpoint.note)
@@ -51,10 +34,10 @@ def cosigned(database: Database, checkpoint: StoredCheckpoint, witness: Witness)
         log_checkpoints.add_cosignatures(connection, [one])
 
 
-def test_the_tiles_served_give_the_root_of_the_checkpoint(database: Database) -> None:
+def test_the_tiles_served_give_the_root_of_the_checkpoint(either: Database) -> None:
     """Full and partial, of three levels' worth of addresses; the bundles hold the entries."""
-    checkpoint = published(database, 700)
-    server = LogServer(database, None)
+    checkpoint = published(either, 700)
+    server = LogServer(either, None)
 
     def read(level: int, index: int, width: int) -> bytes:
         return server.tile(tile_path(level, index, width)).body
@@ -69,7 +52,7 @@ def test_the_tiles_served_give_the_root_of_the_checkpoint(database: Database) ->
         for address in bundles_of(checkpoint.size)
         for entry in decode_bundle(server.tile(address.path).body)
     ]
-    with database.reading() as connection:
+    with either.reading() as connection:
         assert entries == log.entries(connection, 0, checkpoint.size)
     zipped = server.tile("tile/entries/000").zipped
     assert zipped is not None
@@ -131,25 +114,25 @@ def test_a_path_that_is_none_is_refused_with_a_remedy(sqlite: Database, path: st
     assert "tlog-tiles" in refused.value.remedy
 
 
-def test_every_proof_verifies_by_the_log_key_alone(database: Database) -> None:
+def test_every_proof_verifies_by_the_log_key_alone(either: Database) -> None:
     """With the entry as extra data, at the edges of tiles and in the middle."""
-    size = published(database, 600).size
-    server = LogServer(database, None)
+    size = published(either, 600).size
+    server = LogServer(either, None)
     for index in (0, 1, 7, 254, 255, 256, 257, 511, 512, size - 2, size - 1):
         proof = ProofFile.parse(server.proof(str(index)))
         assert proof.extra is not None
         signed = verify_proof(proof, proof.extra, log_keys().verifiers)
         assert (signed.checkpoint.size, proof.index) == (size, index)
-        with database.reading() as connection:
+        with either.reading() as connection:
             assert log.entry_at(connection, index) == proof.extra
 
 
-def test_every_consistency_proof_verifies(database: Database) -> None:
+def test_every_consistency_proof_verifies(either: Database) -> None:
     """Between any two published sizes, the larger one not beyond the newest checkpoint."""
-    server = LogServer(database, None)
+    server = LogServer(either, None)
     roots: dict[int, bytes] = {}
     for count in (1, 3, 244, 2, 300, 120):
-        checkpoint = published(database, count)
+        checkpoint = published(either, count)
         roots[checkpoint.size] = checkpoint.root
     for first, first_root in roots.items():
         for second, second_root in roots.items():
@@ -160,7 +143,7 @@ def test_every_consistency_proof_verifies(database: Database) -> None:
             verify_consistency(first, second, first_root, second_root, found[2])
     assert server.consistency("0", "1")[2] == []
     newest = max(roots)
-    grow(database, 1)
+    grow(either, 1)
     with pytest.raises(NotInLogError):
         server.consistency("1", str(newest + 1))
     for wrong in (("2", "1"), ("01", "2"), ("-1", "2"), ("x", "2"), ("1", "9" * 30)):
