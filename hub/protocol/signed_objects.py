@@ -166,8 +166,9 @@ def open_object(
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """One participant's private keys: those that sign JSON (one, or two for a hybrid suite), and
-    the ES256 key that signs XML, if there is one.
+    """One participant's private keys.
+
+    ``json`` sign JSON: one, or two for a hybrid suite. ``xml`` is the ES256 key that signs XML.
     """
 
     json: tuple[Signer, ...]
