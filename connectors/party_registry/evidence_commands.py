@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -20,9 +19,8 @@ from connectors.session.log.client import LogClient
 from connectors.session.log.pins import LogPin, load_pin
 from connectors.session.transport import Received, Transport
 from connectors.session.trust import ParticipantsInvalidError, Trust
-from hub.evidence import anchor_files
-from hub.evidence.archives import UnusableError
-from hub.evidence.reports import FAILED, Report
+from hub.evidence import anchor_files, verify_evidence
+from hub.evidence.reports import FAILED
 from hub.evidence.verification import verify as verify_bundle
 from keys.documents import parse_document
 from message_schemas import timestamps
@@ -34,7 +32,6 @@ app = typer.Typer(
 )
 Out = Annotated[Path, typer.Option("--out", "-o", help="The file to write.")]
 REFRESH_SECONDS_MAX = 10.0
-UNUSABLE_STATUS = 2
 
 
 @app.command()
@@ -145,19 +142,7 @@ def verify(
     """
     with failing():
         bundle, anchor_file = file.read_bytes(), trust.read_bytes()
-    try:
-        report = verify_bundle(bundle, anchor_file)
-    except UnusableError as error:
-        typer.echo(f"UNUSABLE: {error}", err=True)
-        raise typer.Exit(UNUSABLE_STATUS) from error
-    _say(report, as_json=as_json)
-
-
-def _say(report: Report, *, as_json: bool) -> None:
-    text = json.dumps(report.document(), indent=2, ensure_ascii=False)
-    typer.echo(text if as_json else "\n".join(report.lines()))
-    if report.verdict == "failed":
-        raise typer.Exit(1)
+    raise typer.Exit(verify_evidence.tell(bundle, anchor_file, as_json=as_json))
 
 
 @app.command()

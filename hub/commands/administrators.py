@@ -1,5 +1,6 @@
 """``itmo-hub administrator …``: who may act, and what one proposed and another approves."""
 
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +22,10 @@ from hub.commands.options import (
     settings_of,
 )
 from hub.commands.output import refusals, show, show_json
+from hub.config import Settings
 from hub.services.administration import administrators as deeds
+from hub.services.administration.administration import Administration
+from hub.services.administration.deeds import Act, Deed
 from hub.services.administration.proposals import Proposal
 from hub.services.administration.statements import Says
 from hub.store import administrators
@@ -158,20 +162,9 @@ def approve(
     """Do exactly what another administrator proposed, with both signatures in the log."""
     with refusals():
         settings = settings_of(config, database)
-        administration = administration_of(settings)
-        act = act_of(actor, reason)
-        proposal = administration.proposal(proposal_id, act.at)
-        raw = signed(
-            settings,
-            administration.signatories(),
-            Says.APPROVE,
-            proposal.deed,
-            act,
-            By(actor, signer),
-            proposal=sha256(proposal.signed.raw).hexdigest(),
-        )
-        done = administration.approve(proposal_id, act, raw)
-    typer.echo(f"done\t{done.log_index}\t{proposal.deed.kind}\t{proposal.deed.subject}")
+        made = _decide(settings, proposal_id, Says.APPROVE, reason, By(actor, signer))
+        done = made.administration.approve(proposal_id, made.act, made.statement)
+    typer.echo(f"done\t{done.log_index}\t{made.deed.kind}\t{made.deed.subject}")
 
 
 @app.command()
@@ -186,20 +179,30 @@ def reject(
     """End a proposal without doing it; its proposer may too."""
     with refusals():
         settings = settings_of(config, database)
-        administration = administration_of(settings)
-        act = act_of(actor, reason)
-        proposal = administration.proposal(proposal_id, act.at)
-        raw = signed(
-            settings,
-            administration.signatories(),
-            Says.REJECT,
-            proposal.deed,
-            act,
-            By(actor, signer),
-            proposal=sha256(proposal.signed.raw).hexdigest(),
-        )
-        administration.reject(proposal_id, act, raw)
+        made = _decide(settings, proposal_id, Says.REJECT, reason, By(actor, signer))
+        made.administration.reject(proposal_id, made.act, made.statement)
     typer.echo(f"rejected\t{proposal_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What an administrator signed about a proposal, and all that is needed to carry it out."""
+
+    administration: Administration
+    deed: Deed
+    act: Act
+    statement: bytes
+
+
+def _decide(settings: Settings, proposal_id: str, says: Says, reason: str, by: By) -> _Decision:
+    """Sign what an administrator says of a proposal: of its exact bytes, as it was signed."""
+    administration = administration_of(settings)
+    act = act_of(by.actor, reason)
+    proposal = administration.proposal(proposal_id, act.at)
+    digest = sha256(proposal.signed.raw).hexdigest()
+    signatories = administration.signatories()
+    statement = signed(settings, signatories, says, proposal.deed, act, by, proposal=digest)
+    return _Decision(administration, proposal.deed, act, statement)
 
 
 def _whole(proposal: Proposal) -> dict[str, Any]:

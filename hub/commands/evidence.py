@@ -1,6 +1,5 @@
 """``itmo-hub evidence …``: one file that proves one transfer, and what it takes to check it."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +9,8 @@ import typer
 from hub import bootstrap
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, settings_of
 from hub.commands.output import refusals, refuse, show_json
-from hub.evidence import anchor_files, bundles, standalone, stories
+from hub.evidence import anchor_files, bundles, standalone, stories, verify_evidence
 from hub.evidence.archives import MALFORMED, RefutedError, UnusableError
-from hub.evidence.reports import Report
-from hub.evidence.verification import verify as verify_bundle
 from hub.services.export_evidence import EvidenceError, EvidenceExporter, NotCoveredYetError
 from hub.services.log_duties import policy_file
 from hub.store import reference
@@ -22,7 +19,6 @@ app = typer.Typer(name="evidence", help="Evidence of a transfer.", no_args_is_he
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="The file to write.")]
 POLL_SECONDS = 0.5
-UNUSABLE_STATUS = 2
 
 
 @app.command()
@@ -74,17 +70,6 @@ def _export(
             refuse(str(error))
 
 
-def say(report: Report, *, as_json: bool) -> None:
-    """Print a report; leave with status 1 if anything in it is false."""
-    if as_json:
-        typer.echo(json.dumps(report.document(), indent=2, ensure_ascii=False))
-    else:
-        for line in report.lines():
-            typer.echo(line)
-    if report.verdict == "failed":
-        raise typer.Exit(1)
-
-
 @app.command()
 def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE")],
@@ -97,12 +82,7 @@ def verify(
     """
     with refusals():
         bundle, anchor = file.read_bytes(), trust.read_bytes()
-    try:
-        report = verify_bundle(bundle, anchor)
-    except UnusableError as error:
-        typer.echo(f"UNUSABLE: {error}", err=True)
-        raise typer.Exit(UNUSABLE_STATUS) from error
-    say(report, as_json=as_json)
+    raise typer.Exit(verify_evidence.tell(bundle, anchor, as_json=as_json))
 
 
 @app.command()

@@ -27,12 +27,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     given = parser.parse_args(arguments)
     try:
-        report = verify(Path(given.file).read_bytes(), Path(given.trust).read_bytes())
-    except (UnusableError, OSError) as error:
+        bundle, anchor = Path(given.file).read_bytes(), Path(given.trust).read_bytes()
+    except OSError as error:
+        print(f"UNUSABLE: {error}", file=sys.stderr)
+        return 2
+    return tell(bundle, anchor, as_json=given.json)
+
+
+def tell(bundle: bytes, anchor: bytes, *, as_json: bool) -> int:
+    """Verify a bundle by an anchor, print what was found, and return the exit status."""
+    try:
+        report = verify(bundle, anchor)
+    except UnusableError as error:
         print(f"UNUSABLE: {error}", file=sys.stderr)
         return 2
     shown = json.dumps(report.document(), indent=2, ensure_ascii=False)
-    print(shown if given.json else "\n".join(report.lines()))
+    print(shown if as_json else "\n".join(report.lines()))
     return 1 if report.verdict == "failed" else 0
 
 
