@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.mechanism_registry.shares import ShareRounding, ShareRules
-from connectors.session.settings import SessionSettings
+from connectors.session.settings import FileSettings, SessionSettings
 from keys.key_uris import counted_from
 
 Code = Annotated[str, Field(pattern=r"^[A-Z]{3}\d{2}$")]
@@ -46,10 +45,8 @@ class ShareSettings(BaseModel):
         return ShareRules(self.sop_share, self.omge_share, self.rounding)
 
 
-class MechanismSettings(BaseSettings):
+class MechanismSettings(FileSettings):
     """The settings of the mechanism registry's connector."""
-
-    model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     participant: Code = "XMR01"
     hub: Code = "XHB01"
@@ -69,19 +66,6 @@ class MechanismSettings(BaseSettings):
     log_seconds: float = Field(10.0, ge=0)
     """Between looks at the hub's transparency log; 0 means never."""
     log_stale_seconds: float = Field(60.0, gt=0)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the file that was named, and nothing of the environment beside it."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
-        return (init_settings,)
 
     def session_settings(self) -> SessionSettings:
         """Return the settings of the session that carries the messages."""

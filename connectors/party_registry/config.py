@@ -35,10 +35,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.party_registry.policy import AcceptancePolicy
-from connectors.session.settings import HUB, SessionSettings
+from connectors.session.settings import HUB, FileSettings, SessionSettings
 
 __all__ = ["ConfigError", "RegistryConfig", "load_config", "split_address"]
 
@@ -141,10 +140,8 @@ class LimitsSection(_Section):
     fetch_wait_seconds: int = Field(25, ge=0, le=30)
 
 
-class RegistryConfig(BaseSettings):
+class RegistryConfig(FileSettings):
     """The settings of a Party registry connector."""
-
-    model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     participant: Code
     database: Path = Path("registry.sqlite")
@@ -159,19 +156,6 @@ class RegistryConfig(BaseSettings):
     limits: LimitsSection = LimitsSection()
     log: LogSection = LogSection()
     witness: WitnessSection | None = None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the file that was named, and nothing of the environment beside it."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
-        return (init_settings,)
 
     def session_settings(self) -> SessionSettings:
         """Return the settings of the session."""

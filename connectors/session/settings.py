@@ -1,6 +1,7 @@
 """What a session is told before it starts: who we are, where the hub is, and every limit.
 
-Nothing in here is secret: keys are opened elsewhere, by URI.
+Nothing in here is secret: keys are opened elsewhere, by URI. The programs around a session read
+what an operator sets from one file, as `FileSettings`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["HUB", "SessionSettings"]
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+__all__ = ["HUB", "FileSettings", "SessionSettings"]
 
 HUB: Final = "XHB01"
 _TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -61,3 +64,22 @@ class SessionSettings:
             raise ValueError("log_proofs_per_round_max is 1 at least")
         if self.log_audit_at and not _TIME_OF_DAY.fullmatch(self.log_audit_at):
             raise ValueError(f"log_audit_at is {self.log_audit_at!r}: HH:MM in UTC, or empty")
+
+
+class FileSettings(BaseSettings):
+    """What an operator sets in one file: every field known, and none changed later."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the file that was named, and nothing of the environment beside it."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
