@@ -3,8 +3,9 @@
 1. Before the parser sees anything: not too many bytes, UTF-8 without a byte order mark, no `<!`
    (so no document type, no entity, no comment, no CDATA section), no `<?` but the declaration, few
    namespace declarations. `<` is markup wherever it stands, so searching bytes is exact.
-2. The parser loads nothing, expands nothing but the five entities of XML and character
-   references, repairs nothing, and stops at the 257th level and at a text of 10 million bytes.
+2. The parser reads UTF-8 whatever the bytes look like, loads nothing, expands nothing but the five
+   entities of XML and character references, repairs nothing, and stops at the 257th level and at
+   a text of 10 million bytes.
 3. After it, and before anything reads the tree: our own limits of depth and of attributes.
 4. Canonical is Exclusive C14N 1.0 without comments, of a whole document or of one element. It
    is written under a limit: a long namespace name is repeated wherever its prefix is used, so a
@@ -158,7 +159,10 @@ def _check_bytes(raw: bytes, limits: XmlLimits) -> None:
 
 def _parse(raw: bytes) -> etree._Element:
     # A parser for each document: one for all would make every thread wait for the others.
+    # The encoding is given: else libxml2 reads UTF-16 and UTF-32 by their first bytes, in which
+    # the search for `<!` finds nothing, and zero bytes are good UTF-8.
     parser = etree.XMLParser(
+        encoding="utf-8",
         attribute_defaults=False,
         dtd_validation=False,
         load_dtd=False,

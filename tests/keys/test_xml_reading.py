@@ -111,10 +111,12 @@ def test_only_plain_utf8_is_read(raw: bytes) -> None:
         b'<r a="<"/>',
         b"<r a=1/>",
         "<r>\ufffe</r>".encode(),
+        '<?xml version="1.0"?><!DOCTYPE r><r/>'.encode("utf-16-le"),
+        "<r/>".encode("utf-32-be"),
     ],
 )
 def test_nothing_is_repaired_that_is_not_well_formed(raw: bytes) -> None:
-    """Also an undeclared prefix and an attribute that occurs twice by two prefixes."""
+    """Also an undeclared prefix, an attribute twice by two prefixes, zero bytes of UTF-16."""
     refused(raw, XmlFault.NOT_WELL_FORMED)
 
 
