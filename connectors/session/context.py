@@ -24,8 +24,8 @@ from connectors.session.settings import SessionSettings
 from connectors.session.transport import Transport
 from connectors.session.trust import Trust
 from hub.protocol.retry_schedule import RetrySchedule
+from hub.protocol.signed_objects import SigningKeys
 from keys.errors import SignerError
-from keys.signer import Signer
 from message_schemas import timestamps
 
 __all__ = ["SessionContext", "system_clock"]
@@ -45,7 +45,7 @@ class SessionContext:
 
     settings: SessionSettings
     database: Database
-    signers: Sequence[Signer]
+    keys: SigningKeys
     trust: Trust
     handler: RegistryHandler
     transport: Transport
@@ -112,7 +112,7 @@ class SessionContext:
         """
         if self.pause is None and outbox.is_line_empty(connection, recipient):
             with contextlib.suppress(SignerError):
-                outbox.seal_next(connection, self.settings, self.signers, recipient, self.clock())
+                outbox.seal_next(connection, self.settings, self.keys, recipient, self.clock())
 
     def retry_delay(self, attempt_count: int, retry_after_seconds: float | None = None) -> float:
         """Return the seconds until the next attempt, after this many failed ones."""

@@ -1,11 +1,13 @@
 """Is this a delivery that may have effect here? Bytes in, items out, no I/O.
 
-1. The hub's signature over the type `itmo-delivery+jws`; sender the hub, recipient we.
+1. The hub's signature over a delivery, in either binding; sender the hub, recipient we.
 2. The sequence numbers are first, first + 1, … last, one an item.
 3. Each envelope inside carries its sender's own signature, by a key valid for that sender when
    the hub recorded it; it is addressed to us, and each of its messages has exactly one verdict.
    So the hub cannot forge a Party.
-4. Accepted messages and notices of a type that is known here satisfy their schemas. A type that
+4. A delivery in the other binding than an original may say beside it what the original says
+   (`content`). We read both, so the two must be equal; what counts is the original.
+5. Accepted messages and notices of a type that is known here satisfy their schemas. A type that
    is not known is kept and has no effect: a newer hub may tell more than we understand.
 
 A fault of the hub's bytes is `DeliveryRefusedError`; an unknown key is told apart, because the
@@ -21,21 +23,15 @@ from enum import StrEnum
 from typing import Any
 
 from connectors.session.trust import Trust, open_hub_word
-from hub.protocol.envelopes import DELIVERY_TYP, ENVELOPE_TYP, digest
+from hub.protocol.envelopes import digest
+from hub.protocol.signed_objects import ObjectRefusedError, ReadObject, open_object
 from keys.errors import KeysError
-from keys.jws import open_signed, verify
+from keys.key_ids import participant_of
 from message_schemas import timestamps
 from message_schemas.blocks import IdentifierInconsistentError
 from message_schemas.catalogue import MESSAGE_TYPES, NOTICE_TYPES
 from message_schemas.envelopes import Delivery, DeliveryItem, Envelope, Message, Notice, Verdict
-from message_schemas.json_codec import (
-    JsonRefusedError,
-    decode_body,
-    decode_delivery,
-    decode_envelope,
-    encode,
-    parse_strict,
-)
+from message_schemas.json_codec import decode_body, decode_delivery, decode_envelope, encode
 from message_schemas.validation import schema_errors
 
 __all__ = [
@@ -109,6 +105,15 @@ class ArrivedItem:
     encoded: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Original:
+    """A sender's own envelope: its exact bytes, what they hold, and which bodies they do not."""
+
+    raw: bytes
+    envelope: Envelope
+    read: ReadObject
+
+
 def open_delivery(
     raw: bytes, *, trust: Trust, participant: str, now: datetime, skew: timedelta
 ) -> CheckedDelivery:
@@ -118,13 +123,15 @@ def open_delivery(
         DeliveryRefusedError: a rule is broken; the text says which.
     """
     try:
-        word = open_hub_word(raw, DELIVERY_TYP, trust.store, trust.hub, now)
+        word = open_hub_word(raw, "delivery", trust.store, trust.hub, now)
     except KeysError as error:
         raise _key_fault(error, "the hub's signature") from error
-    document = _parse(word.payload, "the delivery")
-    if errors := schema_errors("delivery", 1, document):
+    except ObjectRefusedError as error:
+        text = f"the delivery {error.path}: {error}"
+        raise DeliveryRefusedError(DeliveryFault.INVALID, text) from error
+    if errors := schema_errors("delivery", 1, word.document):
         raise DeliveryRefusedError(DeliveryFault.INVALID, f"{errors[0].path}: {errors[0].text}")
-    delivery = decode_delivery(document)
+    delivery = decode_delivery(word.document)
     if delivery.sender != trust.hub or delivery.recipient != participant:
         names = f"from {delivery.sender} to {delivery.recipient}"
         raise DeliveryRefusedError(DeliveryFault.FORGED, f"the delivery is {names}")
@@ -140,41 +147,51 @@ def open_delivery(
 
 
 def open_item(item: DeliveryItem, *, trust: Trust, participant: str) -> ArrivedItem:
-    """Check the sender's part of an item: rule 3.
+    """Check the sender's part of an item: rules 3 to 5.
 
     Raises:
         DeliveryRefusedError: the sender's signature, the names or the verdicts are wrong.
     """
-    envelope: Envelope | None = None
-    envelope_sha256: str | None = None
-    raw: bytes | None = None
-    verdicts = item.verdicts
-    if item.envelope is not None:
-        raw = item.envelope.encode("utf-8")
-        envelope_sha256 = digest(raw)
-        envelope = _open_envelope(raw, item, trust, participant)
-        _check_verdicts(envelope, verdicts, item.sequence)
-        if item.entry_salt is None:
-            fault = f"item {item.sequence}: no entry_salt, so its entry could show anything"
-            raise DeliveryRefusedError(DeliveryFault.INVALID, fault)
-    elif verdicts:
-        raise DeliveryRefusedError(DeliveryFault.INVALID, f"item {item.sequence}: no envelope")
-    accepted = {verdict.message_id for verdict in verdicts if verdict.outcome == "accepted"}
-    said = () if envelope is None else envelope.messages
+    original: _Original | None = None
     where = f"item {item.sequence}"
+    if item.envelope is not None:
+        original = _open_envelope(item.envelope.encode("utf-8"), item, trust, participant)
+        _check_verdicts(original.envelope, item.verdicts, item.sequence)
+        if item.entry_salt is None:
+            fault = f"{where}: no entry_salt, so its entry could show anything"
+            raise DeliveryRefusedError(DeliveryFault.INVALID, fault)
+    elif item.verdicts:
+        raise DeliveryRefusedError(DeliveryFault.INVALID, f"{where}: no envelope")
     return ArrivedItem(
         item.sequence,
         item.log_index,
         item.recorded_at,
-        envelope,
-        envelope_sha256,
-        raw,
+        None if original is None else original.envelope,
+        None if original is None else digest(original.raw),
+        None if original is None else original.raw,
         item.entry_salt,
-        verdicts,
-        tuple(_arrived(m, m.message_id, where) for m in said if m.message_id in accepted),
+        item.verdicts,
+        () if original is None else _accepted(original, item.verdicts, where),
         tuple(_arrived(notice, None, where) for notice in item.notices),
         encode(item),
     )
+
+
+def _accepted(
+    original: _Original, verdicts: tuple[Verdict, ...], where: str
+) -> tuple[Arrived, ...]:
+    """Type the messages that the hub accepted; one that cannot be read cannot be among them."""
+    accepted = {verdict.message_id for verdict in verdicts if verdict.outcome == "accepted"}
+    arrived: list[Arrived] = []
+    for position, message in enumerate(original.envelope.messages):
+        if message.message_id not in accepted:
+            continue
+        fault = original.read.body_faults.get(f"/messages/{position}/body")
+        if fault is not None:
+            text = f"{where}: {message.type} {fault.path} {fault.text}"
+            raise DeliveryRefusedError(DeliveryFault.INVALID, text)
+        arrived.append(_arrived(message, message.message_id, where))
+    return tuple(arrived)
 
 
 def _arrived(said: Message | Notice, message_id: str | None, where: str) -> Arrived:
@@ -193,25 +210,38 @@ def _arrived(said: Message | Notice, message_id: str | None, where: str) -> Arri
     return Arrived(message_id, said.type, said.body, typed)
 
 
-def _open_envelope(raw: bytes, item: DeliveryItem, trust: Trust, participant: str) -> Envelope:
+def _open_envelope(raw: bytes, item: DeliveryItem, trust: Trust, participant: str) -> _Original:
     where = f"item {item.sequence}"
-    try:
-        unverified = open_signed(raw, ENVELOPE_TYP)
-    except KeysError as error:
-        raise DeliveryRefusedError(DeliveryFault.FORGED, f"{where}: {error.detail}") from error
-    document = _parse(unverified.payload, where)
-    if errors := schema_errors("envelope", 1, document):
+    signer, read = _verified(raw, item, trust)
+    if errors := schema_errors("envelope", 1, read.document):
         text = f"{where} {errors[0].path}: {errors[0].text}"
         raise DeliveryRefusedError(DeliveryFault.FORGED, text)
-    envelope = decode_envelope(document)
+    envelope = decode_envelope(read.document)
+    if envelope.sender != signer:
+        text = f"{where}: an envelope of {envelope.sender}, signed by {signer}"
+        raise DeliveryRefusedError(DeliveryFault.FORGED, text)
     if envelope.recipient != participant or envelope.sender == trust.hub:
         names = f"from {envelope.sender} to {envelope.recipient}"
         raise DeliveryRefusedError(DeliveryFault.FORGED, f"{where}: an envelope {names}")
+    return _Original(raw, envelope, read)
+
+
+def _verified(raw: bytes, item: DeliveryItem, trust: Trust) -> tuple[str, ReadObject]:
+    """Return whose keys signed an original, valid when the hub recorded it, and what it says."""
+    where = f"item {item.sequence}"
     try:
-        verify(unverified, trust.store, envelope.sender, timestamps.parse(item.recorded_at))
+        opened = open_object(raw, "envelope")
+        signer = participant_of(opened.key_ids[0])
     except KeysError as error:
-        raise _key_fault(error, f"{where}: the signature of {envelope.sender}") from error
-    return envelope
+        raise DeliveryRefusedError(DeliveryFault.FORGED, f"{where}: {error.detail}") from error
+    try:
+        opened.verify(trust.store, signer, timestamps.parse(item.recorded_at))
+        return signer, opened.read()
+    except KeysError as error:
+        raise _key_fault(error, f"{where}: the signature of {signer}") from error
+    except ObjectRefusedError as error:
+        text = f"{where} {error.path}: {error}"
+        raise DeliveryRefusedError(DeliveryFault.INVALID, text) from error
 
 
 def _check_verdicts(envelope: Envelope, verdicts: tuple[Verdict, ...], sequence: int) -> None:
@@ -219,13 +249,6 @@ def _check_verdicts(envelope: Envelope, verdicts: tuple[Verdict, ...], sequence:
     if sorted(verdict.message_id for verdict in verdicts) != wanted:
         text = f"item {sequence}: {len(verdicts)} verdicts for {len(wanted)} messages"
         raise DeliveryRefusedError(DeliveryFault.INVALID, text)
-
-
-def _parse(payload: bytes, what: str) -> Any:
-    try:
-        return parse_strict(payload)
-    except JsonRefusedError as error:
-        raise DeliveryRefusedError(DeliveryFault.INVALID, f"{what}: {error}") from error
 
 
 def _key_fault(error: KeysError, what: str) -> DeliveryRefusedError:

@@ -15,6 +15,7 @@ from connectors.session.context import SessionContext
 from connectors.session.database import Work
 from connectors.session.log.acknowledgements import note_receipt
 from connectors.session.log.claims import claims_of_receipt
+from connectors.session.opening import open_aside
 from connectors.session.outbox import build_envelope
 from connectors.session.participants import Participants
 from connectors.session.receipts import ReceiptInvalidError, open_receipt
@@ -57,7 +58,7 @@ class Exchanger:
             (message_id, type_, encode_body(body))
         ]
         envelope_id, raw = build_envelope(
-            settings, self._context.signers, settings.hub, messages, self._context.clock()
+            settings, self._context.keys, settings.hub, messages, self._context.clock()
         )
         return envelope_id, message_id, raw
 
@@ -100,18 +101,21 @@ class Exchanger:
         await self._context.database.write("inbox.acknowledge", use)
 
     async def _open(self, body: bytes, envelope_id: str, message_id: str, sha256: str) -> Receipt:
+        def use() -> Receipt:
+            return open_receipt(
+                body,
+                trust=self._context.trust,
+                participant=self._context.settings.participant,
+                envelope_id=envelope_id,
+                envelope_sha256=sha256,
+                message_ids=[message_id],
+                now=self._context.clock(),
+                skew=self._context.skew,
+            )
+
         for attempt in range(2):
             try:
-                return open_receipt(
-                    body,
-                    trust=self._context.trust,
-                    participant=self._context.settings.participant,
-                    envelope_id=envelope_id,
-                    envelope_sha256=sha256,
-                    message_ids=[message_id],
-                    now=self._context.clock(),
-                    skew=self._context.skew,
-                )
+                return await open_aside(use, [body])
             except ReceiptInvalidError as error:
                 stale = error.key_unknown and attempt == 0
                 if not (stale and await self._participants.refresh()):

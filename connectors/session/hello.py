@@ -1,7 +1,8 @@
 """Says hello to the hub: what software this is, and how deliveries shall come.
 
 Once, and again only when something of it changed: a restart alone is no news. The hub takes the
-delivery mode from it, so switching from pull to push is a change of settings and a restart.
+delivery mode and the binding of deliveries from it, so switching from pull to push, or from JSON
+to XML, is a change of settings and a restart.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ async def say_hello(session: Session) -> bool:
     body = ParticipantHello(
         software=_software(),
         protocol_versions=(PROTOCOL,),
-        binding="json",
+        binding=session.settings.binding.value,
         delivery_mode="push" if mode == "push" else "pull",
         code_lists=code_lists.CURRENT,
     )

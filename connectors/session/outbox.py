@@ -4,13 +4,15 @@
 2. `seal_next` takes the oldest waiting messages to one recipient, as many as an envelope holds,
    signs them once and stores the exact bytes. From then on the bytes never change. When nothing is
    before them it runs in the transaction that submitted them: one commit less until they are sent.
+   In XML, what turns out too large is sealed with fewer messages. What XML cannot hold at all
+   leaves as JSON, which the hub takes from everybody: no message stops the line by its form.
 3. An envelope leaves the line only with a verified receipt, or by an operator's hand. A parked
    envelope stops its line: what follows might depend on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,14 +23,15 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, 
 
 from connectors.session.settings import SessionSettings
 from connectors.session.tables import outbox_envelope, outbox_message
-from hub.protocol.envelopes import ENVELOPE_TYP, PROTOCOL, digest
-from keys.jws import sign
-from keys.signer import Signer
+from hub.protocol.envelopes import PROTOCOL, digest
+from hub.protocol.signed_objects import Binding, SigningKeys
+from keys.errors import MalformedXmlError
 from message_schemas import timestamps
 from message_schemas.catalogue import MESSAGE_TYPES
 from message_schemas.envelopes import Envelope, Message
-from message_schemas.json_codec import encode, encode_body
+from message_schemas.json_codec import encode_body
 from message_schemas.validation import schema_errors
+from message_schemas.xml_codec import XmlUnwritableError
 
 __all__ = [
     "MessageInvalidError",
@@ -45,6 +48,8 @@ __all__ = [
 
 _ENVELOPE_OVERHEAD_BYTES: Final = 4_096
 _MESSAGE_OVERHEAD_BYTES: Final = 160
+_XML_MESSAGE_OVERHEAD_BYTES: Final = 300
+_SHARE_TAKEN_AGAIN: Final = 0.95
 _REFERENCE_CHARACTERS_MAX: Final = 200
 _NEW_MESSAGE: Final = insert(outbox_message)
 _NEW_ENVELOPE: Final = insert(outbox_envelope)
@@ -132,12 +137,15 @@ def _row(
 
 def build_envelope(
     settings: SessionSettings,
-    signers: Sequence[Signer],
+    keys: SigningKeys,
     recipient: str,
     messages: Iterable[tuple[str, str, dict[str, Any]]],
     now: datetime,
 ) -> tuple[str, bytes]:
     """Return the id and the signed bytes of an envelope of `(message_id, type, body)`.
+
+    In XML several messages may come back beyond the limit of an envelope: seal fewer of them.
+    What XML cannot hold, and one message that is too large in it, come back as JSON.
 
     Raises:
         SignerError: a private key cannot be used now.
@@ -159,7 +167,19 @@ def build_envelope(
             for message_id, type_, body in messages
         ),
     )
-    return envelope_id, sign(encode(envelope), ENVELOPE_TYP, signers)
+    return envelope_id, _seal(settings, keys, envelope)
+
+
+def _seal(settings: SessionSettings, keys: SigningKeys, envelope: Envelope) -> bytes:
+    if settings.binding is Binding.XML:
+        try:
+            raw = keys.seal("envelope", envelope, Binding.XML)
+        except (XmlUnwritableError, MalformedXmlError):
+            raw = b""
+        is_too_large = len(raw) > settings.envelope_bytes_max
+        if raw and not (is_too_large and len(envelope.messages) == 1):
+            return raw
+    return keys.seal("envelope", envelope, Binding.JSON)
 
 
 _OPEN_LINES: Final = (
@@ -256,7 +276,7 @@ _TAKE: Final = (
 def seal_next(
     connection: Connection,
     settings: SessionSettings,
-    signers: Sequence[Signer],
+    keys: SigningKeys,
     recipient: str,
     now: datetime,
 ) -> QueuedEnvelope | None:
@@ -266,13 +286,10 @@ def seal_next(
         SignerError: a private key cannot be used now; nothing was sealed.
     """
     parameters = {"line": recipient, "count_max": settings.messages_per_envelope_max}
-    rows = _as_many_as_fit(
-        connection.execute(_WAITING, parameters).mappings(), payload_bytes_max(settings)
-    )
+    rows = _as_many_as_fit(connection.execute(_WAITING, parameters).mappings(), settings)
     if not rows:
         return None
-    messages = [(row["message_id"], row["type"], msgspec.json.decode(row["body"])) for row in rows]
-    envelope_id, raw = build_envelope(settings, signers, recipient, messages, now)
+    rows, envelope_id, raw = _seal_rows(settings, keys, recipient, rows, now)
     due_at_ms, sha256 = milliseconds(now), digest(raw)
     connection.execute(
         _NEW_ENVELOPE,
@@ -293,15 +310,48 @@ def seal_next(
     return QueuedEnvelope(envelope_id, recipient, raw, sha256, 0, due_at_ms)
 
 
-def _as_many_as_fit(rows: Iterable[RowMapping], bytes_max: int) -> list[RowMapping]:
+def _as_many_as_fit(rows: Iterable[RowMapping], settings: SessionSettings) -> list[RowMapping]:
+    """Return the first rows whose envelope is within the limit: surely in JSON, likely in XML."""
+    is_xml = settings.binding is Binding.XML
+    bytes_max = payload_bytes_max(settings)
+    if is_xml:
+        bytes_max = settings.envelope_bytes_max - _ENVELOPE_OVERHEAD_BYTES
     taken: list[RowMapping] = []
     size = 0
     for row in rows:
-        size += len(row["body"]) + _MESSAGE_OVERHEAD_BYTES
+        body = len(row["body"])
+        size += _likely_xml_bytes(body) if is_xml else body + _MESSAGE_OVERHEAD_BYTES
         if taken and size > bytes_max:
             break
         taken.append(row)
     return taken
+
+
+def _likely_xml_bytes(json_bytes: int) -> int:
+    """Return about how long a message is in XML: a proposal is 1.5 times as long, tags and all.
+
+    Never less than it takes in JSON, so that JSON can always stand in for XML.
+    """
+    return json_bytes * 3 // 2 + _XML_MESSAGE_OVERHEAD_BYTES
+
+
+def _seal_rows(
+    settings: SessionSettings,
+    keys: SigningKeys,
+    recipient: str,
+    rows: list[RowMapping],
+    now: datetime,
+) -> tuple[list[RowMapping], str, bytes]:
+    """Seal the rows, or as many of the first of them as fit; return them with id and bytes."""
+    while True:
+        messages = [
+            (row["message_id"], row["type"], msgspec.json.decode(row["body"])) for row in rows
+        ]
+        envelope_id, raw = build_envelope(settings, keys, recipient, messages, now)
+        if len(raw) <= settings.envelope_bytes_max or len(rows) == 1:
+            return rows, envelope_id, raw
+        share = settings.envelope_bytes_max / len(raw) * _SHARE_TAKEN_AGAIN
+        rows = rows[: max(1, int(len(rows) * share))]
 
 
 _MESSAGES_OF: Final = (

@@ -2,10 +2,10 @@
 
 | answer | when |
 |---|---|
-| 200, a signed envelope with the acknowledgement | applied, now or before |
+| 200, a signed envelope with the acknowledgement, in our binding | applied, now or before |
 | 401 | a signature, key or name is wrong: an alarm is stored |
 | 409 | a delivery before this one is missing: it was asked for |
-| 413, 415 | larger than the limit, or not `application/jose+json` |
+| 413, 415 | larger than the limit; neither JSON nor XML, or not the one it is announced as |
 | 422 | signed rightly, but not a delivery |
 | 503, Retry-After | a key could not be looked up now |
 """
@@ -17,7 +17,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from connectors.session.receiver import Acknowledged, Receiver, Refused
-from hub.protocol.envelopes import MEDIA_TYPE
+from hub.protocol.signed_objects import MEDIA_TYPES, binding_of, binding_of_media_type
 
 __all__ = ["PushEndpoint", "problem_response"]
 
@@ -49,15 +49,20 @@ class PushEndpoint:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one push."""
-        if request.content_type != MEDIA_TYPE:
-            return problem_response(Refused(415, "media-type", f"send {MEDIA_TYPE}"))
+        announced = binding_of_media_type(request.content_type)
+        if announced is None:
+            text = f"send {' or '.join(MEDIA_TYPES.values())}"
+            return problem_response(Refused(415, "media-type", text))
         raw = await self._read(request)
         if raw is None:
             text = f"at most {self._bytes_max} bytes"
             return problem_response(Refused(413, "too-large", text))
+        if binding_of(raw) is not announced:
+            text = f"{request.content_type} is announced, and the body is {binding_of(raw)}"
+            return problem_response(Refused(415, "media-type", text))
         answer = await self._receiver.receive(raw)
         if isinstance(answer, Acknowledged):
-            return web.Response(body=answer.raw, content_type=MEDIA_TYPE)
+            return web.Response(body=answer.raw, content_type=MEDIA_TYPES[binding_of(answer.raw)])
         return problem_response(answer)
 
     async def _read(self, request: web.Request) -> bytes | None:

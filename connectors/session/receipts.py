@@ -1,6 +1,6 @@
 """Is this the hub's receipt for exactly these bytes? Only then is it believed.
 
-1. The hub's signature, over the type `itmo-receipt+jws`, by a key valid when it was given.
+1. The hub's signature over a receipt, in either binding, by a key valid when it was given.
 2. `receipt_for` is our envelope, and `envelope_sha256` is there and is the digest of our bytes:
    a receipt without a digest proves nothing.
 3. Sender and recipient are the hub and we.
@@ -15,11 +15,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from connectors.session.trust import Trust, open_hub_word
-from hub.protocol.envelopes import RECEIPT_TYP
+from hub.protocol.signed_objects import ObjectRefusedError
 from keys.errors import KeysError
 from message_schemas import timestamps
+from message_schemas.blocks import IdentifierInconsistentError
 from message_schemas.envelopes import Receipt
-from message_schemas.json_codec import JsonRefusedError, decode_receipt, parse_strict
+from message_schemas.json_codec import decode_receipt
 from message_schemas.validation import schema_errors
 
 __all__ = ["ReceiptInvalidError", "open_receipt", "require_entry"]
@@ -50,17 +51,18 @@ def open_receipt(
         ReceiptInvalidError: one of the four rules is broken; the text says which.
     """
     try:
-        word = open_hub_word(raw, RECEIPT_TYP, trust.store, trust.hub, now)
+        word = open_hub_word(raw, "receipt", trust.store, trust.hub, now)
     except KeysError as error:
         unknown = error.reason == "key-unknown"
         raise ReceiptInvalidError(f"signature: {error.detail}", key_unknown=unknown) from error
-    try:
-        document = parse_strict(word.payload)
-    except JsonRefusedError as error:
-        raise ReceiptInvalidError(f"payload: {error}") from error
-    if errors := schema_errors("receipt", 1, document):
+    except ObjectRefusedError as error:
+        raise ReceiptInvalidError(f"payload {error.path}: {error}") from error
+    if errors := schema_errors("receipt", 1, word.document):
         raise ReceiptInvalidError(f"payload {errors[0].path}: {errors[0].text}")
-    receipt = decode_receipt(document)
+    try:
+        receipt = decode_receipt(word.document)
+    except IdentifierInconsistentError as error:
+        raise ReceiptInvalidError(f"payload {error.path}: {error}") from error
     _check_names(receipt, trust.hub, participant, envelope_id, envelope_sha256)
     received_at = timestamps.parse(receipt.received_at)
     if not word.is_in_time(received_at) or received_at > now + skew:

@@ -39,11 +39,13 @@ from connectors.session.exchanger import Exchanger
 from connectors.session.handler import Transaction
 from connectors.session.log.acknowledgements import Given, store_given
 from connectors.session.log.claims import claims_of_delivery
+from connectors.session.opening import open_aside
 from connectors.session.outbox import milliseconds
 from connectors.session.participants import Participants
 from connectors.session.tables import inbox_delivery
 from hub.protocol.envelopes import digest
 from message_schemas import timestamps
+from message_schemas.envelopes import DeliveryItem
 from message_schemas.messages.session import DeliveryAcknowledgement, DeliveryResend
 
 __all__ = ["Acknowledged", "Receiver", "Refused"]
@@ -102,7 +104,8 @@ class Receiver:
             return Refused(503, "paused", detail, _PAUSE_RETRY_AFTER_SECONDS)
         for attempt in range(2):
             try:
-                return await self._apply(self._open(raw))
+                checked = await open_aside(lambda: self._open(raw), [raw])
+                return await self._apply(checked)
             except DeliveryRefusedError as error:
                 if error.fault is not DeliveryFault.KEY_UNKNOWN or attempt == 1:
                     return await self._refuse(raw, error)
@@ -125,13 +128,9 @@ class Receiver:
         applied_through = await self._load_applied_through()
         if delivery.first_sequence > applied_through + 1:
             return await self._ask_again(applied_through + 1, delivery.first_sequence - 1)
-        items = [
-            open_item(
-                item, trust=self._context.trust, participant=self._context.settings.participant
-            )
-            for item in delivery.items
-            if item.sequence > applied_through
-        ]
+        items = await self._open_items(
+            [item for item in delivery.items if item.sequence > applied_through]
+        )
         if len(items) < len(delivery.items):
             await self._compare(checked, applied_through)
         given = await self._acknowledgement(checked, has_effect=bool(items))
@@ -144,6 +143,14 @@ class Receiver:
             self._context.metrics.applied_through.set(delivery.last_sequence)
         reach("inbox.before_acknowledgement")
         return Acknowledged(given.envelope_id, given.message_id, given.raw, len(items))
+
+    async def _open_items(self, items: list[DeliveryItem]) -> list[ArrivedItem]:
+        trust, participant = self._context.trust, self._context.settings.participant
+        originals = [item.envelope.encode() for item in items if item.envelope is not None]
+        return await open_aside(
+            lambda: [open_item(item, trust=trust, participant=participant) for item in items],
+            originals,
+        )
 
     async def _acknowledgement(self, checked: CheckedDelivery, *, has_effect: bool) -> Given:
         """Return what will be answered, after the commit only.

@@ -25,6 +25,7 @@ from connectors.session.crash_points import reach
 from connectors.session.database import Work
 from connectors.session.handler import KnownOutcome
 from connectors.session.log.claims import claims_of_receipt
+from connectors.session.opening import open_aside
 from connectors.session.outbox import QueuedEnvelope, SentMessage, milliseconds
 from connectors.session.participants import Participants
 from connectors.session.receipts import ReceiptInvalidError, open_receipt, require_entry
@@ -121,7 +122,7 @@ class Sender:
 
     def _seal(self, work: Work, recipient: str, now: datetime) -> QueuedEnvelope | None:
         return outbox.seal_next(
-            work.connection, self._context.settings, self._context.signers, recipient, now
+            work.connection, self._context.settings, self._context.keys, recipient, now
         )
 
     async def _send_line(self, envelope: QueuedEnvelope) -> None:
@@ -173,12 +174,15 @@ class Sender:
     async def _open(
         self, envelope: QueuedEnvelope, body: bytes, messages: list[SentMessage]
     ) -> Receipt:
-        try:
+        def use() -> Receipt:
             return self._open_now(envelope, body, messages)
+
+        try:
+            return await open_aside(use, [body])
         except ReceiptInvalidError as error:
             if not error.key_unknown or not await self._participants.refresh():
                 raise
-        return self._open_now(envelope, body, messages)
+        return await open_aside(use, [body])
 
     def _open_now(
         self, envelope: QueuedEnvelope, body: bytes, messages: list[SentMessage]

@@ -43,6 +43,7 @@ from connectors.session.settings import SessionSettings
 from connectors.session.tables import METADATA
 from connectors.session.transport import Transport
 from connectors.session.trust import Trust
+from hub.protocol.signed_objects import SigningKeys
 from keys.public_keys import KeyRecord
 from keys.signer import Signer
 from message_schemas.envelopes import Outcome
@@ -64,7 +65,8 @@ class Session:
     private key, or two for a hybrid suite. `witness_keys` make the session a witness of the log.
 
     Raises:
-        ValueError: the anchor is empty or not the hub's, or a signer is another participant's.
+        ValueError: the anchor is empty or not the hub's, a signer is another participant's, or
+            the binding is XML and the signers are not one ES256 key.
     """
 
     def __init__(
@@ -82,9 +84,16 @@ class Session:
         foreign = [s.key_id for s in signers if not s.key_id.startswith(settings.participant)]
         if foreign or not signers:
             raise ValueError(f"{foreign or 'no key'} cannot sign for {settings.participant}")
+        self._keys = SigningKeys.of(signers)
+        if not self._keys.speaks(settings.binding):
+            named = ", ".join(f"{signer.key_id} ({signer.algorithm})" for signer in signers)
+            raise ValueError(
+                f"the binding {settings.binding} is signed with one ES256 key, not with {named}: "
+                "make one with `itmo-hub keys generate --algorithm ES256`, have it registered, "
+                "and name it alone"
+            )
         self.settings = settings
         self.database = database
-        self._signers = tuple(signers)
         self._trust = Trust.of_anchor(settings.hub, tuple(anchor))
         self._handler = handler or SilentHandler()
         self._clock = clock
@@ -111,7 +120,7 @@ class Session:
         self.context = SessionContext(
             settings,
             self.database,
-            self._signers,
+            self._keys,
             self._trust,
             self._handler,
             self.make_transport(self._client),

@@ -12,6 +12,8 @@ from typing import Final
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from hub.protocol.signed_objects import Binding
+
 __all__ = ["HUB", "FileSettings", "SessionSettings"]
 
 HUB: Final = "XHB01"
@@ -30,6 +32,7 @@ class SessionSettings:
     hub_url: str
     hub: str = HUB
     delivery_mode: str = "pull"  # "push": the hub posts to us; "pull": we fetch; "none": send only
+    binding: Binding = Binding.JSON  # how we write; what arrives is read in either
     messages_per_envelope_max: int = 500
     envelope_bytes_max: int = 1_048_576
     in_flight_per_recipient_max: int = 1

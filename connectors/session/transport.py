@@ -21,7 +21,7 @@ from typing import Final
 
 import aiohttp
 
-from hub.protocol.envelopes import MEDIA_TYPE
+from hub.protocol.signed_objects import MEDIA_TYPES, binding_of
 
 __all__ = ["Answer", "Page", "Problem", "Received", "Transport", "TryLater"]
 
@@ -118,7 +118,7 @@ class Transport:
         return Page(status, body, _media_type(answered) == _PROBLEM)
 
     async def _request(self, method: str, path: str, data: bytes | None) -> Answer:
-        headers = {"Content-Type": MEDIA_TYPE} if data is not None else {}
+        headers = {} if data is None else {"Content-Type": MEDIA_TYPES[binding_of(data)]}
         found = await self._exchange(method, path, data, headers)
         if isinstance(found, TryLater):
             return found

@@ -11,15 +11,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.session.log.pins import LogPin, make_pin, signs_checkpoints
 from hub.protocol.envelopes import PARTICIPANTS_TYP
+from hub.protocol.signed_objects import ObjectKind, ObjectRefusedError, open_object
 from keys.documents import from_document, parse_time
 from keys.errors import KeyExpiredError, KeysError, MalformedDocumentError
-from keys.jws import UnverifiedJws, open_signed, verify
+from keys.jws import open_signed, verify
 from keys.public_keys import KeyRecord
 from keys.trust import TrustStore
 from message_schemas.json_codec import JsonRefusedError, parse_strict
@@ -38,9 +40,9 @@ class ParticipantsInvalidError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HubWord:
-    """A payload that the hub signed; if `before` is set, it must be dated earlier than that."""
+    """A JSON value that the hub signed; if `before` is set, it must be dated earlier than that."""
 
-    payload: bytes
+    document: Any
     before: datetime | None
 
     def is_in_time(self, said_at: datetime) -> bool:
@@ -48,24 +50,56 @@ class HubWord:
         return self.before is None or said_at < self.before
 
 
-def open_hub_word(raw: bytes, typ: str, trust: TrustStore, hub: str, now: datetime) -> HubWord:
-    """Verify what the hub signed, now or while an older key of it was valid.
+def open_hub_word(
+    raw: bytes, kind: ObjectKind, trust: TrustStore, hub: str, now: datetime
+) -> HubWord:
+    """Verify what the hub signed, in either binding, now or while an older key of it was valid.
 
     Raises:
         KeysError: malformed, signed wrongly, or by a key that may not speak for the hub.
+        ObjectRefusedError: signed rightly, but no value of its binding.
     """
-    unverified = open_signed(raw, typ)
+    opened = open_object(raw, kind)
+    before = _verify(opened.key_ids, lambda at: opened.verify(trust, hub, at), trust, now)
+    read = opened.read()
+    for place, fault in read.body_faults.items():
+        raise ObjectRefusedError(fault.text, place + fault.path)
+    return HubWord(read.document, before)
+
+
+def _open_list(raw: bytes, trust: TrustStore, hub: str, now: datetime) -> HubWord:
+    """Verify a list of participants, which is JSON for everybody; raises as `open_hub_word`."""
+    opened = open_signed(raw, PARTICIPANTS_TYP)
+    before = _verify(opened.key_ids, lambda at: verify(opened, trust, hub, at), trust, now)
+    return HubWord(_parse(opened.payload), before)
+
+
+def _verify(
+    key_ids: Sequence[str],
+    verify_at: Callable[[datetime], object],
+    trust: TrustStore,
+    now: datetime,
+) -> datetime | None:
+    """Verify as of now, or just before the keys' end; then return that end."""
     try:
-        return HubWord(verify(unverified, trust, hub, now).payload, None)
+        verify_at(now)
     except KeyExpiredError:
-        end = _earliest_end(unverified, trust)
-        verified = verify(unverified, trust, hub, end - timedelta(microseconds=1))
-        return HubWord(verified.payload, end)
+        end = _earliest_end(key_ids, trust)
+        verify_at(end - timedelta(microseconds=1))
+        return end
+    return None
 
 
-def _earliest_end(unverified: UnverifiedJws, trust: TrustStore) -> datetime:
-    records = [trust.get(key_id) for key_id in unverified.key_ids]
+def _earliest_end(key_ids: Sequence[str], trust: TrustStore) -> datetime:
+    records = [trust.get(key_id) for key_id in key_ids]
     return min(item.valid_until for item in records if item is not None and item.valid_until)
+
+
+def _parse(payload: bytes) -> Any:
+    try:
+        return parse_strict(payload)
+    except JsonRefusedError as error:
+        raise ObjectRefusedError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +133,8 @@ class Trust:
             ParticipantsInvalidError: the bytes are not such a list any more.
         """
         try:
-            return self._believing(open_signed(raw, PARTICIPANTS_TYP).payload)
-        except (KeysError, JsonRefusedError, ValueError) as error:
+            return self._believing(_parse(open_signed(raw, PARTICIPANTS_TYP).payload))
+        except (KeysError, ValueError) as error:
             raise ParticipantsInvalidError(str(error)[:300]) from error
 
     def with_list(self, raw: bytes, now: datetime, skew: timedelta) -> Trust:
@@ -111,9 +145,9 @@ class Trust:
                 believed now, or dated in the future.
         """
         try:
-            word = open_hub_word(raw, PARTICIPANTS_TYP, self.store, self.hub, now)
-            believed = self._believing(word.payload)
-        except (KeysError, JsonRefusedError, ValueError) as error:
+            word = _open_list(raw, self.store, self.hub, now)
+            believed = self._believing(word.document)
+        except (KeysError, ValueError) as error:
             raise ParticipantsInvalidError(str(error)[:300]) from error
         created_at = believed.created_at
         assert created_at is not None, "a list has a date"
@@ -123,8 +157,8 @@ class Trust:
             raise ParticipantsInvalidError("the list is older than the one believed now")
         return believed
 
-    def _believing(self, payload: bytes) -> Trust:
-        document, created_at, records, policies = _read_list(payload, self.hub)
+    def _believing(self, document: Any) -> Trust:
+        created_at, records, policies = _read_list(document, self.hub)
         in_list = {record.key_id for record in records}
         # The anchor stays, but the list may end or revoke a key of it.
         kept = [record for record in self.anchor if record.key_id not in in_list]
@@ -133,9 +167,8 @@ class Trust:
 
 
 def _read_list(
-    payload: bytes, hub: str
-) -> tuple[dict[str, Any], datetime, list[KeyRecord], dict[str, frozenset[str]]]:
-    document: Any = parse_strict(payload)
+    document: Any, hub: str
+) -> tuple[datetime, list[KeyRecord], dict[str, frozenset[str]]]:
     if not isinstance(document, dict) or document.get("sender", hub) != hub:
         raise ValueError("the list is not an object of this hub's")
     created_at, participants = document.get("created_at"), document.get("participants")
@@ -147,7 +180,7 @@ def _read_list(
         code, suites = _read_entry(entry, records)
         if suites:
             policies[code] = suites
-    return document, parse_time(created_at), records, policies
+    return parse_time(created_at), records, policies
 
 
 def _read_log(member: Any) -> LogPin | None:
