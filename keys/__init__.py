@@ -14,7 +14,7 @@ Pure, values in and values out:
 Shell, where secrets, files and tokens are:
 
 - `local_signer`, `key_files`, `key_uris`, `hsm`: private keys in memory, files, variables, tokens.
-- `signing`: opens a signer by URI.
+- `signing`: opens a signer by URI; `new_keys`: makes a key, with its files.
 - `cli`: the commands `generate`, `show` and `possession`.
 
 The names below are what other packages should need; `xml_reading`, `xml_signatures`, `hsm` and

@@ -18,14 +18,13 @@ from typing import Annotated
 import typer
 
 from keys.algorithms import Algorithm
-from keys.documents import format_time, parse_document, parse_time, render_document, to_document
+from keys.documents import format_time, parse_document, parse_time, to_document
 from keys.errors import KeyFileError, KeysError
-from keys.key_files import save_encrypted, write_new_file
+from keys.key_files import write_new_file
 from keys.key_ids import fingerprint, is_participant
-from keys.key_uris import file_uri
-from keys.local_signer import LocalSigner, generate_key
+from keys.new_keys import make_key
 from keys.possession import sign_possession, verify_possession
-from keys.public_keys import KeyRecord, PublicKey
+from keys.public_keys import KeyRecord
 from keys.signing import open_signer
 
 __all__ = ["app"]
@@ -85,30 +84,16 @@ def generate(
 ) -> None:
     """Make a key: its encrypted file, its public key document, its proof for registration."""
     with _refusals():
-        key = generate_key(algorithm)
-        signer = LocalSigner(key, participant)
-        public = PublicKey.from_der(participant, signer.public_key_der)
-        record = KeyRecord.of(public, valid_from or _now(), valid_until)
-        directory = out.resolve()
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stem = name or signer.key_id
-        key_path = directory / f"{stem}.key"
-        document_path = directory / f"{stem}.public.json"
-        proof_path = directory / f"{stem}.proof.jws"
-        save_encrypted(key_path, key, _new_passphrase(passphrase_env))
-        write_new_file(document_path, render_document(record), 0o644)
-        proof = sign_possession(
-            signer, participant, valid_from=record.valid_from, valid_until=record.valid_until
+        made = make_key(
+            out,
+            participant,
+            algorithm,
+            _new_passphrase(passphrase_env),
+            valid_from or _now(),
+            valid_until=valid_until,
+            name=name,
         )
-        write_new_file(proof_path, proof, 0o644)
-    result = {
-        "key_id": signer.key_id,
-        "uri": file_uri(key_path, passphrase_env),
-        "document": str(document_path),
-        "proof": str(proof_path),
-        "fingerprint": fingerprint(signer.public_key_der),
-    }
-    _show(result, as_json)
+    _show(made.described(passphrase_env), as_json)
 
 
 @app.command()

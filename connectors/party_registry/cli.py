@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connectors.party_registry.cli_init import write_settings
+from connectors.party_registry.cli_init import check_keys, new_key, write_settings
 from connectors.party_registry.cli_log import app as log_app
 from connectors.party_registry.cli_support import AsJson, Config, client, failing, show
 from connectors.party_registry.cli_transfers import app as transfer_app
@@ -24,6 +24,7 @@ from connectors.party_registry.config import load_config
 from connectors.party_registry.evidence_commands import app as evidence_app
 from connectors.party_registry.simulator_faults import Fault, FaultPlan
 from connectors.session.logs import log_to_standard_error
+from hub.protocol.signed_objects import Binding
 
 if TYPE_CHECKING:
     from connectors.party_registry.connector import Connector
@@ -54,7 +55,13 @@ def init(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
     participant: Annotated[str, typer.Option(help="Our participant code, such as THA01.")],
     hub_url: Annotated[str, typer.Option(help="The address of the hub.")],
     hub_key: Annotated[list[Path], typer.Option(help="A public key document of the hub.")],
-    key: Annotated[list[str], typer.Option(help="The URI of our private key.")],
+    key: Annotated[list[str] | None, typer.Option(help="The URI of our private key.")] = None,
+    new_key_passphrase_env: Annotated[
+        str | None, typer.Option(help="Make a key, with the passphrase in this variable.")
+    ] = None,
+    binding: Annotated[
+        Binding, typer.Option(help="How we write: json, or xml with one ES256 key.")
+    ] = Binding.JSON,
     folder: Annotated[Path, typer.Option(help="Where to write.")] = Path(),
     api_listen: Annotated[str, typer.Option(help="The local API, loopback.")] = "127.0.0.1:8601",
     push_listen: Annotated[str | None, typer.Option(help="Take pushes here.")] = None,
@@ -62,21 +69,34 @@ def init(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
     auto_accept: Annotated[bool, typer.Option(help="Accept what the rules allow.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a settings file and an API token into a folder."""
+    """Write a settings file and an API token into a folder, and a key if one is wanted.
+
+    XML is signed with one ES256 key: one is made, or the one that --key names is looked at.
+    """
     with failing():
+        uris = list(key or ())
+        made: dict[str, object] = {}
+        if new_key_passphrase_env is not None:
+            if uris:
+                raise ValueError("--key and --new-key-passphrase-env exclude each other")
+            fresh = new_key(folder, participant, binding, new_key_passphrase_env)
+            made = fresh.described(new_key_passphrase_env)
+            uris = [str(made["uri"])]
+        check_keys(participant, uris, binding)
         path = write_settings(
             folder,
             participant=participant,
             hub_url=hub_url,
             hub_keys=hub_key,
-            key_uris=key,
+            key_uris=uris,
             api_listen=api_listen,
             push_listen=push_listen,
             book=book,
             auto_accept=auto_accept,
+            binding=binding,
         )
         load_config(path)
-    show({"config": str(path)}, as_json=as_json)
+    show({"config": str(path), **made}, as_json=as_json)
 
 
 @app.command()

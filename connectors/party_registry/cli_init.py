@@ -1,15 +1,26 @@
-"""`registry init`: a folder with settings, a token and a place for the database."""
+"""`registry init`: a folder with settings, a token and a place for the database.
+
+The key is one that was made before, or a new one in the same folder: ES256 for XML, which nothing
+else signs, Ed25519 for JSON.
+"""
 
 from __future__ import annotations
 
+import os
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from hub.protocol.signed_objects import Binding
+from keys.algorithms import Algorithm
+from keys.errors import KeyFileError
 from keys.key_files import write_new_file
 from keys.key_uris import counted_from
+from keys.new_keys import NewKey, make_key
+from keys.signing import open_signer
 
-__all__ = ["write_settings"]
+__all__ = ["check_keys", "new_key", "write_settings"]
 
 _TEMPLATE: Final = """\
 # Settings of the Party registry connector of {participant}. No secret stands here.
@@ -20,6 +31,7 @@ book = {book}
 [hub]
 url = "{hub_url}"
 key_documents = [{documents}]
+binding = "{binding}"
 
 [keys]
 uris = [{uris}]
@@ -49,6 +61,7 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
     push_listen: str | None,
     book: bool,
     auto_accept: bool,
+    binding: Binding = Binding.JSON,
 ) -> Path:
     """Write settings and a new token into a folder; return the path of the settings.
 
@@ -59,9 +72,7 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
     quoted = [participant, hub_url, api_listen, *key_uris, *(str(path) for path in hub_keys)]
     if any(character in text for text in quoted for character in '"\\\n'):
         raise ValueError("a quotation mark, backslash or line feed cannot stand in the settings")
-    settings = folder / "registry.toml"
-    if settings.exists():
-        raise ValueError(f"{settings} exists: edit it, or remove it to start again")
+    _refuse_old_settings(folder)
     if not hub_url.startswith(("http://", "https://")):
         raise ValueError(f"--hub-url {hub_url!r} lacks http:// or https://")
     for path in hub_keys:
@@ -72,6 +83,7 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
         participant=participant,
         book="true" if book else "false",
         hub_url=hub_url,
+        binding=binding,
         documents=", ".join(f'"{path.resolve()}"' for path in hub_keys),
         uris=", ".join(f'"{counted_from(uri, Path.cwd())}"' for uri in key_uris),
         mode="pull" if push_listen is None else "push",
@@ -83,3 +95,44 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
     write_new_file(path, text.encode(), 0o644)
     write_new_file(folder / "api-token", secrets.token_urlsafe(32).encode() + b"\n", 0o600)
     return path
+
+
+def _refuse_old_settings(folder: Path) -> None:
+    settings = folder / "registry.toml"
+    if settings.exists():
+        raise ValueError(f"{settings} exists: edit it, or remove it to start again")
+
+
+def check_keys(participant: str, key_uris: list[str], binding: Binding) -> None:
+    """See that these keys can sign in the binding; for XML they are opened for it.
+
+    Raises:
+        KeysError: a key cannot be opened.
+        ValueError: XML, and not one ES256 key.
+    """
+    if not key_uris:
+        raise ValueError("--key names our key, or --new-key-passphrase-env lets one be made")
+    if binding is not Binding.XML:
+        return
+    found = [open_signer(uri, participant=participant).algorithm for uri in key_uris]
+    if found != [Algorithm.ES256]:
+        raise ValueError(
+            f"--binding xml is signed with one ES256 key, not with {', '.join(found)}: give "
+            "--new-key-passphrase-env to have one made, or make one with `itmo-hub keys generate "
+            "--algorithm ES256`"
+        )
+
+
+def new_key(folder: Path, participant: str, binding: Binding, passphrase_env: str) -> NewKey:
+    """Make the key for a binding in the folder of the settings.
+
+    Raises:
+        KeysError: the variable holds no passphrase that is long enough, or a file cannot be made.
+        ValueError: there are settings already, so the key would not be theirs.
+    """
+    _refuse_old_settings(folder)
+    passphrase = os.environ.get(passphrase_env, "")
+    if not passphrase:
+        raise KeyFileError(f"the environment variable {passphrase_env} is empty or not set")
+    algorithm = Algorithm.ES256 if binding is Binding.XML else Algorithm.ED25519
+    return make_key(folder, participant, algorithm, passphrase, datetime.now(UTC))

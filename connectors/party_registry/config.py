@@ -6,6 +6,7 @@
     [hub]
     url = "https://hub.example"
     key_documents = ["XHB01.key.json"]       # handed over by hand: the anchor of all trust
+    binding = "json"                         # or "xml", signed with one ES256 key
 
     [keys]
     uris = ["file:THA01.pem?passphrase-env=THA01_PASSPHRASE"]
@@ -34,10 +35,18 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from connectors.party_registry.policy import AcceptancePolicy
 from connectors.session.settings import HUB, FileSettings, SessionSettings
+from hub.protocol.signed_objects import Binding
 
 __all__ = ["ConfigError", "RegistryConfig", "load_config", "split_address"]
 
@@ -53,11 +62,12 @@ class _Section(BaseModel):
 
 
 class HubSection(_Section):
-    """Where the hub is, and its public key documents."""
+    """Where the hub is, its public key documents, and the binding in which we write to it."""
 
     url: str
     code: Code = HUB
     key_documents: tuple[Path, ...] = Field(min_length=1)
+    binding: Binding = Binding.JSON
 
 
 class KeysSection(_Section):
@@ -157,12 +167,24 @@ class RegistryConfig(FileSettings):
     log: LogSection = LogSection()
     witness: WitnessSection | None = None
 
+    @field_validator("keys")
+    @classmethod
+    def _keys_of_the_binding(cls, keys: KeysSection, info: ValidationInfo) -> KeysSection:
+        hub = info.data.get("hub")
+        if hub is not None and hub.binding is Binding.XML and len(keys.uris) != 1:
+            raise ValueError(
+                f'[hub] binding = "xml" is signed with one ES256 key, and {len(keys.uris)} are '
+                'named: name that one alone, or write binding = "json"'
+            )
+        return keys
+
     def session_settings(self) -> SessionSettings:
         """Return the settings of the session."""
         return SessionSettings(
             participant=self.participant,
             hub=self.hub.code,
             hub_url=self.hub.url,
+            binding=self.hub.binding,
             delivery_mode=self.delivery.mode,
             **self.limits.model_dump(),
             **self.log.model_dump(),
