@@ -67,7 +67,7 @@ def _begin() -> None:
 
 @app.command("push")
 def push_command(
-    feed: Annotated[Path, typer.Argument(help="The feed: JSON lines or CSV.")],
+    feed: Annotated[Path, typer.Argument(help="The feed: JSON lines, CSV or XML.")],
     config: Config,
     format_: Annotated[
         FeedFormat | None, typer.Option("--format", help="Default: by the file's ending.")

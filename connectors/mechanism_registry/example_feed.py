@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final, TextIO
+from xml.sax.saxutils import escape
 
 from connectors.mechanism_registry.feed_lines import FeedFormat
 from connectors.mechanism_registry.feed_rows import BlockKind, IssuanceLine, Row, UnitBlockLine
@@ -175,17 +176,42 @@ def csv_line(row: Row) -> str:
 def _csv_value(value: object) -> str:
     if value is None:
         return ""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = _plain(value)
     return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"') else text
 
 
+def xml_record(row: Row) -> str:
+    """Return a row as one XML element on a line of its own."""
+    values = fields_of(row)
+    record = values.pop("record")
+    parts = [f"<{name}>{escape(_plain(value))}</{name}>" for name, value in values.items()]
+    return f"<{record}>{''.join(parts)}</{record}>\n"
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+MAKERS: Final = {
+    FeedFormat.JSON_LINES: json_line,
+    FeedFormat.CSV: csv_line,
+    FeedFormat.XML: xml_record,
+}
+HEADS: Final = {
+    FeedFormat.JSON_LINES: "",
+    FeedFormat.CSV: ",".join(COLUMN_ORDER) + "\n",
+    FeedFormat.XML: '<?xml version="1.0" encoding="UTF-8"?>\n<feed>\n',
+}
+FEET: Final = {FeedFormat.JSON_LINES: "", FeedFormat.CSV: "", FeedFormat.XML: "</feed>\n"}
+
+
 def write_feed(rows: Iterator[Row], format_: FeedFormat, file: TextIO) -> int:
-    """Write the lines of a feed; return how many there are (a header not counted)."""
-    make = csv_line if format_ is FeedFormat.CSV else json_line
-    if format_ is FeedFormat.CSV:
-        file.write(",".join(COLUMN_ORDER) + "\n")
+    """Write the lines of a feed; return how many there are (head and foot not counted)."""
+    make = MAKERS[format_]
+    file.write(HEADS[format_])
     count = 0
     for row in rows:
         file.write(make(row))
         count += 1
+    file.write(FEET[format_])
     return count

@@ -1,6 +1,7 @@
 """Read a feed line by line, in bounded memory, and always know where the next line begins.
 
-A feed is a text file in UTF-8: JSON lines, or CSV with a header line (RFC 4180, commas).
+A feed is a text file in UTF-8: JSON lines, or CSV with a header line (RFC 4180, commas), or XML
+(``feed_xml``).
 
 1. One physical line is one record, in both formats. No field of the feed may hold a line break,
    so a quote left open in CSV costs one line and not the rest of the file.
@@ -21,6 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from connectors.mechanism_registry.problems import Problem
 from message_schemas.json_codec import JsonRefusedError, parse_strict
 
 LINE_BYTES_MAX: Final = 65_536
@@ -36,6 +38,7 @@ class FeedFormat(StrEnum):
 
     JSON_LINES = "jsonl"
     CSV = "csv"
+    XML = "xml"
 
 
 class FeedRefusedError(Exception):
@@ -66,6 +69,7 @@ class Digest(Protocol):
 class FeedPlace:
     """A place between two lines: bytes and lines before it, and the digest of those bytes.
 
+    In XML ``line`` counts records, and ``breaks`` the line breaks before the place.
     ``reached_sha256`` is set on a place that an earlier run reached: the digest up to there.
     """
 
@@ -73,14 +77,17 @@ class FeedPlace:
     line: int
     digest: Digest
     reached_sha256: str | None = None
+    breaks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FeedLine:
     """One line: its number from 1, its fields (or why it has none), and the place after it.
 
-    ``fields`` holds JSON values, or strings only when the feed is CSV (empty ones left out).
-    ``consumed`` is False for a last line that seems to be cut off.
+    ``fields`` holds JSON values, or strings only when the feed is CSV or XML (empty ones left
+    out). ``consumed`` is False for a last line that seems to be cut off. In XML ``number`` counts
+    records, and ``source_line`` is the line on which the record begins. The bytes of the line lie
+    from ``offset`` to ``end_offset``. ``problems`` are those of a mapping.
     """
 
     number: int
@@ -89,6 +96,37 @@ class FeedLine:
     problem: str | None
     consumed: bool = True
     terminated: bool = True
+    offset: int = 0
+    source_line: int | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+class Reader(Protocol):
+    """The lines of a feed, in any format; ``head`` is what stands before the first of them."""
+
+    head: bytes
+
+    @property
+    def place(self) -> FeedPlace:
+        """Return where the next line begins."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Return how many bytes lie before the next line."""
+        ...
+
+    def seek(self, place: FeedPlace) -> None:
+        """Go on from a place that an earlier reader of the same file returned."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+    def __iter__(self) -> Iterator[FeedLine]:
+        """Return the lines from ``place`` on."""
+        ...
 
 
 def start() -> FeedPlace:
@@ -96,34 +134,39 @@ def start() -> FeedPlace:
     return FeedPlace(0, 0, hashlib.sha256())
 
 
-def place_at(path: Path, offset: int, line: int) -> FeedPlace:
+def place_at(
+    path: Path, offset: int, line: int, format_: FeedFormat = FeedFormat.JSON_LINES
+) -> FeedPlace:
     """Return the place at an offset that an earlier run reached, with the digest before it.
 
     A last line that had no line break when it was pushed may have one now, which belongs to it.
     Raises FeedRefusedError when the file is shorter, or when that line went on growing.
     """
     digest = hashlib.sha256()
-    last = b""
+    last, breaks = b"", 0
     with path.open("rb") as file:
         rest = offset
         while rest and (piece := file.read(min(rest, 1 << 20))):
             digest.update(piece)
             rest -= len(piece)
             last = piece[-1:]
-        ending = file.readline(3) if line and last != b"\n" else b""
+            breaks += piece.count(b"\n")
+        is_open = line and last != b"\n" and format_ is not FeedFormat.XML
+        ending = file.readline(3) if is_open else b""
     if rest:
         raise FeedRefusedError(f"{path.name} is shorter than the part of it that was pushed")
     if ending not in {b"", b"\n", b"\r\n"}:
         raise FeedRefusedError(f"{path.name}: line {line} was pushed before it was complete")
     digest_before = digest.copy()
     digest.update(ending)
-    return FeedPlace(offset + len(ending), line, digest, digest_before.hexdigest())
+    reached = digest_before.hexdigest()
+    return FeedPlace(offset + len(ending), line, digest, reached, breaks + ending.count(b"\n"))
 
 
 def format_of(path: Path) -> FeedFormat:
     """Tell the format by the file's ending. Raises FeedRefusedError for any other ending."""
     endings = {".jsonl": FeedFormat.JSON_LINES, ".ndjson": FeedFormat.JSON_LINES}
-    endings[".csv"] = FeedFormat.CSV
+    endings |= {".csv": FeedFormat.CSV, ".xml": FeedFormat.XML}
     try:
         return endings[path.suffix.lower()]
     except KeyError:
@@ -178,14 +221,20 @@ def _text(raw: bytes) -> str:
     return text
 
 
+def refuse_wide(path: Path, beginning: bytes) -> None:
+    """Raise FeedRefusedError if the file's first three bytes say that it is not UTF-8."""
+    if beginning[:2] in WIDE_MARKS or b"\0" in beginning:
+        raise FeedRefusedError(f"{path.name} is UTF-16 or UTF-32: export it as UTF-8")
+
+
 class FeedReader:
     """The lines of one feed from a given place on; ``place`` is where the next line begins.
 
-    ``columns`` is every column a CSV header may name. The file stays open until ``close``.
-    Raises FeedRefusedError when the file cannot be a feed.
+    ``columns`` is every column a CSV header may name, None for any. The file stays open until
+    ``close``. Raises FeedRefusedError when the file cannot be a feed.
     """
 
-    def __init__(self, path: Path, format_: FeedFormat, columns: frozenset[str]) -> None:
+    def __init__(self, path: Path, format_: FeedFormat, columns: frozenset[str] | None) -> None:
         self.path = path
         self.format = format_
         self._columns = columns
@@ -220,16 +269,16 @@ class FeedReader:
     def _read_head(self) -> None:
         """Skip the byte order mark and read the header, if the format has one."""
         mark = self._file.read(3)
-        if mark[:2] in WIDE_MARKS or b"\0" in mark:
-            raise FeedRefusedError(f"{self.path.name} is UTF-16 or UTF-32: export it as UTF-8")
+        refuse_wide(self.path, mark)
         if mark != BYTE_ORDER_MARK:
             mark = b""
         self._file.seek(len(mark))
         raw = b"" if self.format is FeedFormat.JSON_LINES else self._file.readline(LINE_BYTES_MAX)
         if self.format is FeedFormat.CSV:
             self._header = self._parse_header(raw)
-        self._place.digest.update(mark + raw)
-        self._place = FeedPlace(len(mark) + len(raw), bool(raw), self._place.digest)
+        self.head = mark + raw
+        self._place.digest.update(self.head)
+        self._place = FeedPlace(len(self.head), bool(raw), self._place.digest)
 
     def _parse_header(self, raw: bytes) -> list[str]:
         """Return the column names. Raises FeedRefusedError naming what is wrong with them."""
@@ -242,7 +291,8 @@ class FeedReader:
             raise FeedRefusedError(f"{name}: the first line must name the columns; it is empty")
         if len(header) == 1 and any(sign in header[0] for sign in ";\t"):
             raise FeedRefusedError(f"{name}: columns must be separated by commas")
-        if unknown := sorted(set(header) - self._columns):
+        known = set(header) if self._columns is None else self._columns
+        if unknown := sorted(set(header) - known):
             raise FeedRefusedError(f"{name}: unknown columns in the header: {', '.join(unknown)}")
         if repeated := sorted({column for column in header if header.count(column) > 1}):
             raise FeedRefusedError(f"{name}: repeated columns in the header: {repeated[0]}")
@@ -271,7 +321,7 @@ class FeedReader:
 
     def _skip_long_line(self, raw: bytes) -> FeedLine:
         """Pass over the rest of a line that is too long, piece by piece."""
-        digest, length = self._place.digest, len(raw)
+        digest, length, offset = self._place.digest, len(raw), self._place.offset
         digest.update(raw)
         while (piece := self._file.readline(LINE_BYTES_MAX)) != b"":
             digest.update(piece)
@@ -280,14 +330,15 @@ class FeedReader:
                 break
         self._place = FeedPlace(self._place.offset + length, self._place.line + 1, digest)
         problem = f"the line has {length} bytes; at most {LINE_BYTES_MAX} are read"
-        return FeedLine(self._place.line, self._place.offset, None, problem)
+        return FeedLine(self._place.line, self._place.offset, None, problem, offset=offset)
 
     def _parse(self, raw: bytes, terminated: bool) -> FeedLine | None:
         """Return the line's fields or its problem; None for a blank line."""
         content = raw.rstrip(b"\r\n")
         if not content.strip():
             return None
-        number, end = self._place.line + 1, self._place.offset + len(raw)
+        offset, number = self._place.offset, self._place.line + 1
+        end = offset + len(raw)
         try:
             if self.format is FeedFormat.CSV:
                 fields = parse_csv_line(content, self._header)
@@ -295,7 +346,7 @@ class FeedReader:
                 fields = parse_json_line(content)
         except LineUnreadableError as error:
             if terminated:
-                return FeedLine(number, end, None, str(error))
+                return FeedLine(number, end, None, str(error), offset=offset)
             problem = f"the last line seems to be cut off ({error})"
-            return FeedLine(number, end, None, problem, consumed=False, terminated=False)
-        return FeedLine(number, end, fields, None, terminated=terminated)
+            return FeedLine(number, end, None, problem, False, False, offset)
+        return FeedLine(number, end, fields, None, terminated=terminated, offset=offset)

@@ -21,8 +21,10 @@ from connectors.mechanism_registry.feed_lines import (
     FeedPlace,
     FeedReader,
     FeedRefusedError,
+    Reader,
     place_at,
 )
+from connectors.mechanism_registry.feed_xml import XmlFeedReader
 from connectors.mechanism_registry.shares import IssuanceTally
 from connectors.mechanism_registry.store import FeedState, Refusal, refusals_of
 from connectors.mechanism_registry.survey import Survey, Totals
@@ -44,6 +46,16 @@ class Surveyed:
     unterminated: bool
 
 
+def open_reader(path: Path, format_: FeedFormat) -> Reader:
+    """Return a reader of the feed's lines, at the first of them.
+
+    Raises FeedRefusedError when the file is no feed of the format, OSError.
+    """
+    if format_ is FeedFormat.XML:
+        return XmlFeedReader(path)
+    return FeedReader(path, format_, COLUMNS)
+
+
 def steps(lines: Iterator[FeedLine]) -> Iterator[list[FeedLine]]:
     """Return the lines a few hundred at a time."""
     while step := list(islice(lines, LINES_PER_STEP)):
@@ -63,7 +75,7 @@ def survey_feed(
     Raises FeedRefusedError when the file is no feed, OSError when it cannot be read.
     """
     unterminated = False
-    with closing(FeedReader(path, format_, COLUMNS)) as reader:
+    with closing(open_reader(path, format_)) as reader:
         for step in steps(iter(reader)):
             refusals = [
                 refusal
@@ -82,10 +94,10 @@ def find_place(path: Path, format_: FeedFormat, state: FeedState | None) -> Feed
     Raises FeedChangedError when the file does not begin with what was pushed.
     """
     if state is None or state.line == 0:
-        with closing(FeedReader(path, format_, COLUMNS)) as reader:
+        with closing(open_reader(path, format_)) as reader:
             return reader.place
     try:
-        place = place_at(path, state.offset_bytes, state.line)
+        place = place_at(path, state.offset_bytes, state.line, format_)
     except FeedRefusedError as error:
         raise FeedChangedError(str(error)) from None
     if place.reached_sha256 != state.prefix_sha256:

@@ -20,10 +20,10 @@ from typing import Final
 from sqlalchemy import Connection
 
 from connectors.mechanism_registry import store
-from connectors.mechanism_registry.feed_fields import COLUMNS, FeedRules, read_row
-from connectors.mechanism_registry.feed_lines import FeedFormat, FeedLine, FeedPlace, FeedReader
+from connectors.mechanism_registry.feed_fields import FeedRules, read_row
+from connectors.mechanism_registry.feed_lines import FeedFormat, FeedLine, FeedPlace, Reader
 from connectors.mechanism_registry.feed_rows import Row, content_sha256, reference_of
-from connectors.mechanism_registry.feeds import FeedChangedError, steps
+from connectors.mechanism_registry.feeds import FeedChangedError, open_reader, steps
 from connectors.mechanism_registry.messages import message_of
 from connectors.mechanism_registry.store import FeedState, Refusal
 from connectors.session.deliveries import ArrivedItem
@@ -117,7 +117,7 @@ class Pusher:
         """
         outcomes = await self._session.database.read(store.count_outcomes, state.feed_id)
         self._queued_count = sum(outcomes.values()) + state.known_count
-        with closing(FeedReader(path, format_, COLUMNS)) as reader:
+        with closing(open_reader(path, format_)) as reader:
             reader.seek(place)
             for step in steps(_lines_until(reader, end)):
                 state = await self._fill(state, step, reader.place)
@@ -198,7 +198,7 @@ class Pusher:
                 await self._session.database.read(raise_if_stopped)
 
 
-def _lines_until(reader: FeedReader, end: FeedPlace) -> Iterator[FeedLine]:
+def _lines_until(reader: Reader, end: FeedPlace) -> Iterator[FeedLine]:
     """Return the lines before a place; what was added to the file since is another run's."""
     lines = iter(reader)
     while reader.offset < end.offset and (line := next(lines, None)) is not None:

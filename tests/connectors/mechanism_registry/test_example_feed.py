@@ -12,9 +12,10 @@ from connectors.mechanism_registry.example_feed import (
     example_rows,
     write_feed,
 )
-from connectors.mechanism_registry.feed_fields import COLUMNS, read_row
-from connectors.mechanism_registry.feed_lines import FeedFormat, FeedReader
+from connectors.mechanism_registry.feed_fields import read_row
+from connectors.mechanism_registry.feed_lines import FeedFormat
 from connectors.mechanism_registry.feed_rows import UnitBlockLine
+from connectors.mechanism_registry.feeds import open_reader
 from connectors.mechanism_registry.messages import body_problems
 from connectors.mechanism_registry.shares import ShareRules
 from connectors.mechanism_registry.survey import Survey
@@ -24,13 +25,13 @@ from tests.connectors.mechanism_registry.rows import RULES
 @pytest.mark.parametrize("format_", FeedFormat)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_line_of_an_example_is_good(tmp_path: Path, format_: FeedFormat, seed: int) -> None:
-    """Written and read back in both formats, the rows are the same and the survey likes them."""
+    """Written and read back in each format, the rows are the same and the survey likes them."""
     path = tmp_path / f"feed.{format_}"
     rows = list(example_rows(300, seed))
     with path.open("w", encoding="utf-8") as file:
         assert write_feed(iter(rows), format_, file) == len(rows)
     survey = Survey(RULES, ShareRules(), lambda _: None, lambda _: {})
-    with closing(FeedReader(path, format_, COLUMNS)) as reader:
+    with closing(open_reader(path, format_)) as reader:
         lines = list(reader)
     assert [judged.row for judged in survey.judge(lines)] == rows
     assert survey.totals.refused_by_rule == {}

@@ -93,7 +93,7 @@ def test_a_wrong_header_refuses_the_file(path: Path, header: bytes, said: str) -
         read(path, header)
 
 
-@pytest.mark.parametrize("format_", FeedFormat)
+@pytest.mark.parametrize("format_", [FeedFormat.JSON_LINES, FeedFormat.CSV])
 def test_a_wrong_byte_costs_one_line(path: Path, format_: FeedFormat) -> None:
     """Latin-1 in one line leaves the others alone."""
     good = b'{"a":"x"}\n' if format_ is FeedFormat.JSON_LINES else b"x\n"
