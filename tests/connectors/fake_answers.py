@@ -72,3 +72,27 @@ SPOILERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "receipt-no-salt": lambda d: d.update(entry_salt=None),
     "receipt-in-future": lambda d: d.update(received_at="2099-01-01T00:00:00.000Z"),
 }
+
+
+def _one_digit_more(raw: bytes) -> bytes:
+    return raw.replace(b"<log_index>", b"<log_index>1", 1)
+
+
+def _wrapped(raw: bytes) -> bytes:
+    """Return the signed receipt whole inside another, which is the one to be read first."""
+    end = raw.index(b"<ds:Signature")
+    said, signature = raw[:end], raw[end : raw.rindex(b"</receipt>")]
+    other = said.replace(b"<log_index>", b"<log_index>1", 1)
+    return other + raw + signature + b"</receipt>"
+
+
+def _with_a_document_type(raw: bytes) -> bytes:
+    return b'<!DOCTYPE receipt [<!ENTITY e "e">]>' + raw
+
+
+TWISTS: dict[str, Callable[[bytes], bytes]] = {
+    "xml-receipt-altered": _one_digit_more,
+    "xml-receipt-wrapped": _wrapped,
+    "xml-receipt-document-type": _with_a_document_type,
+}
+"""What is done to the bytes of a receipt in XML, when it is signed already."""

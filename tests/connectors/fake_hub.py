@@ -4,13 +4,16 @@
    receipt, remembers it by envelope id, and routes messages into mailboxes.
 2. Transfers follow the hub's own table of states; it keeps no ledger and checks no domain rule.
 3. `faults` make the next answers wrong, one fault an answer: that is what it is for.
+4. Participants named in `xml` have an ES256 key and get their deliveries in XML, with `content`
+   beside an original in JSON, and the other way round. Answers are in the binding of the question.
 """
 
 import asyncio
 import json
 import os
 from collections import deque
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,11 +22,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from hub.protocol.envelopes import (
-    DELIVERY_TYP,
     MEDIA_TYPE,
     PARTICIPANTS_TYP,
     PROTOCOL,
-    RECEIPT_TYP,
     OpenEnvelope,
     OpenMessage,
     digest,
@@ -32,10 +33,17 @@ from hub.protocol.envelopes import (
 from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
+from hub.protocol.signed_objects import (
+    MEDIA_TYPES,
+    Binding,
+    ObjectKind,
+    SigningKeys,
+    binding_of,
+    open_object,
+)
 from hub.protocol.transfer_states import (
     InputNotAllowedError,
     TransferInput,
-    TransferState,
     next_state,
 )
 from hub.transparency_log.entries import encode_salt
@@ -53,55 +61,31 @@ from message_schemas.envelopes import (
     Receipt,
     Verdict,
 )
-from message_schemas.json_codec import compose_notice, encode, encode_body
+from message_schemas.json_codec import compose_notice, encode_body
 from message_schemas.messages.actions import ActionCancellation, ActionUse
 from message_schemas.messages.notices import ActionRecorded, TransferClosed
 from message_schemas.messages.session import DeliveryAcknowledgement, MailboxFetch
-from tests.connectors.fake_answers import ANSWERS, SPOILERS, problem, refuse
+from tests.connectors.fake_answers import ANSWERS, SPOILERS, TWISTS, problem, refuse
 from tests.connectors.fake_log import FakeLog
-from tests.connectors.worlds import Clock, make_record, make_signer
+from tests.connectors.fake_parts import INPUTS, HubTransfer, Mailbox, only_asks
+from tests.connectors.worlds import XML_LABEL, Clock, make_record, make_signer
 
 HUB = "XHB01"
 RULEBOOK = "2026-11-22"
-_INPUTS = {
-    "accept": TransferInput.ACCEPTED,
-    "recognize": TransferInput.ACCEPTED,
-    "reject": TransferInput.DECLINED,
-    "decline": TransferInput.DECLINED,
-    "withdrawn": TransferInput.WITHDRAWN,
-}
-
-
-@dataclass
-class HubTransfer:
-    """What the fake hub knows of a transfer."""
-
-    initiator: str
-    acquirer: str
-    body: Any
-    mode: str
-    proposal_sha256: str
-    state: TransferState = TransferState.PROPOSED
-
-
-@dataclass
-class Mailbox:
-    """A recipient's sequence: every item ever, and the delivery that is not acknowledged yet."""
-
-    items: list[DeliveryItem] = field(default_factory=list)
-    acknowledged: int = 0
-    open_delivery: bytes | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class FakeHub:
     """The hub under test control. Start it with ``async with``."""
 
-    def __init__(self, *participants: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, *participants: str, clock: Clock | None = None, xml: Collection[str] = ()
+    ) -> None:
         self.clock = clock or Clock()
+        self.xml = frozenset(xml)
         self.signers: list[Signer] = [make_signer(HUB)]
-        self.hub_records = [make_record(HUB)]
-        self.records = {code: [make_record(code)] for code in participants}
+        self.xml_signer = make_signer(HUB, XML_LABEL)
+        self.hub_records = [make_record(HUB), make_record(HUB, XML_LABEL)]
+        self.records = {code: [make_record(code, self.label(code))] for code in participants}
         self.limits = Limits()
         self.receipts: dict[str, tuple[str, bytes]] = {}
         self.seen: list[OpenEnvelope] = []
@@ -146,6 +130,21 @@ class FakeHub:
         return self.hub_records[:1]
 
     # --- what it signs -------------------------------------------------------------------------
+
+    def binding(self, code: str) -> Binding:
+        """Return the binding that a participant is registered with."""
+        return Binding.XML if code in self.xml else Binding.JSON
+
+    def label(self, code: str) -> str:
+        """Return the label of the key that a participant has from the start."""
+        return XML_LABEL if code in self.xml else "first"
+
+    def seal(
+        self, kind: ObjectKind, document: Any, binding: Binding, signers: list[Signer] | None = None
+    ) -> bytes:
+        """Return what the hub, or somebody else in its place, signs."""
+        keys = SigningKeys.of(signers or self.signers, None if signers else self.xml_signer)
+        return keys.seal(kind, document, binding)
 
     def participants_list(self) -> bytes:
         """Return the signed list of participants."""
@@ -193,7 +192,8 @@ class FakeHub:
             assert request.transport is not None
             request.transport.close()
             return web.Response()
-        return web.Response(body=self._spoil(receipt, fault), content_type=MEDIA_TYPE)
+        spoiled = self._spoil(receipt, fault)
+        return web.Response(body=spoiled, content_type=MEDIA_TYPES[binding_of(spoiled)])
 
     async def _receipt(self, envelope: OpenEnvelope) -> bytes | None:
         envelope_id = envelope.envelope.envelope_id
@@ -203,7 +203,7 @@ class FakeHub:
         self.seen.append(envelope)
         outcomes = [await self._outcome(envelope, message) for message in envelope.messages]
         log_index, salt, at = None, os.urandom(16), timestamps.render(self.clock())
-        if not envelope.read_only:
+        if not only_asks(envelope):
             log_index = self.log_index = len(self.log.entries)
             self.salts[log_index] = salt
             self.told = {envelope.envelope.sender}
@@ -220,7 +220,7 @@ class FakeHub:
             rulebook=RULEBOOK,
             outcomes=tuple(outcomes),
         )
-        raw = sign(encode(receipt), RECEIPT_TYP, self.signers)
+        raw = self.seal("receipt", receipt, binding_of(envelope.raw))
         if log_index is not None:
             header = envelope.envelope
             contents = {"envelope": envelope.raw, "receipt": raw}
@@ -234,17 +234,19 @@ class FakeHub:
     def _spoil(self, raw: bytes, fault: str) -> bytes:
         if fault in {"", "drop", "hang"}:
             return raw
-        from keys.jws import open_signed
-
-        document = json.loads(open_signed(raw, RECEIPT_TYP).payload)
-        signers = self.signers
+        document, binding = open_object(raw, "receipt").read().document, binding_of(raw)
+        if fault in TWISTS:
+            return TWISTS[fault](raw)
+        signers: list[Signer] | None = None
+        label = XML_LABEL if binding is Binding.XML else ""
         if fault == "receipt-other-key":
-            signers = [make_signer(HUB, "somebody")]
+            signers = [make_signer(HUB, f"{label} somebody")]
         elif fault == "receipt-of-a-party":
-            signers = [make_signer(next(iter(self.records)))]
+            party = next(iter(self.records))
+            signers = [make_signer(party, label or "first")]
         else:
             SPOILERS[fault](document)
-        return sign(json.dumps(document).encode(), RECEIPT_TYP, signers)
+        return self.seal("receipt", document, binding, signers)
 
     async def _outcome(self, envelope: OpenEnvelope, opened: OpenMessage) -> Outcome:
         message_id = opened.message.message_id
@@ -308,7 +310,7 @@ class FakeHub:
             return []
         assert getattr(body, "previous_sha256", None) == transfer.proposal_sha256
         decision = getattr(body, "decision", "withdrawn")
-        return [(transfer.acquirer, self.close(transfer, _INPUTS[decision], envelope.sha256))]
+        return [(transfer.acquirer, self.close(transfer, INPUTS[decision], envelope.sha256))]
 
     def close(self, transfer: HubTransfer, input_: TransferInput, sha256: str) -> TransferClosed:
         """Move a transfer to a final state and return the notice of it."""
@@ -388,8 +390,10 @@ class FakeHub:
         signers: list[Signer] | None = None,
         created_at: datetime | None = None,
         replaces: tuple[int, ...] = (),
+        binding: Binding | None = None,
     ) -> bytes:
         """Return a signed delivery of these items, whatever they are: a leaf of the log too."""
+        chosen = binding or self.binding(recipient)
         salt, at = os.urandom(16), timestamps.render(created_at or self.clock())
         delivery = Delivery(
             protocol=PROTOCOL,
@@ -403,7 +407,7 @@ class FakeHub:
             items=items,
             replaces=replaces,
         )
-        raw = sign(encode(delivery), DELIVERY_TYP, signers or self.signers)
+        raw = self.seal("delivery", delivery, chosen, signers)
         if signers is None and created_at is None:
             self.log.append("delivery", HUB, recipient, [recipient], salt, {"delivery": raw}, at)
         return raw
@@ -457,7 +461,7 @@ class FakeHub:
 
     async def push(self, client: aiohttp.ClientSession, url: str, raw: bytes) -> tuple[int, bytes]:
         """Push a delivery and take the acknowledgement; return the status and the answer."""
-        headers = {"Content-Type": MEDIA_TYPE}
+        headers = {"Content-Type": MEDIA_TYPES[binding_of(raw)]}
         async with client.post(url, data=raw, headers=headers) as response:
             body = await response.read()
         if response.status == 200:

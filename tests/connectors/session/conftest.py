@@ -20,6 +20,7 @@ from tests.connectors.session.ledger_handler import LEDGER_METADATA
 from tests.connectors.worlds import Clock, make_signer
 
 WAIT_SECONDS_MAX = 10.0
+PARTICIPANTS = ("THA01", "CHE01", "GHA01")
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -66,12 +67,13 @@ class World:
             "participants_refresh_seconds_min": 0.0,
             "fetch_wait_seconds": 1,
             "request_seconds_max": 2.0,
+            "binding": self.hub.binding(participant),
             **settings,
         }
         session = Session(
             SessionSettings(participant=participant, hub_url=self.hub.url, **chosen),
             self.database(participant),
-            [make_signer(participant)],
+            [make_signer(participant, self.hub.label(participant))],
             self.hub.anchor,
             handler,
             clock=self.hub.clock,
@@ -88,8 +90,24 @@ async def alarms_of(session: Session) -> list[Alarm]:
     )
 
 
+in_each_binding = pytest.mark.parametrize(
+    "world",
+    [(), PARTICIPANTS, ("CHE01",), ("THA01",)],
+    ids=["json", "xml", "json-to-xml", "xml-to-json"],
+    indirect=True,
+)
+"""Runs a test of THA01 sending to CHE01 with everybody in JSON, in XML, and one in each."""
+in_xml = pytest.mark.parametrize("world", [PARTICIPANTS], ids=["xml"], indirect=True)
+
+
 @pytest.fixture
-async def world(tmp_path: Path, run_seed: int) -> AsyncIterator[World]:
-    """A hub that knows THA01, CHE01 and GHA01, and no peers yet."""
-    async with FakeHub("THA01", "CHE01", "GHA01", clock=Clock()) as hub, AsyncExitStack() as stack:
+async def world(
+    tmp_path: Path, run_seed: int, request: pytest.FixtureRequest
+) -> AsyncIterator[World]:
+    """A hub that knows THA01, CHE01 and GHA01, and no peers yet; its parameter speaks XML."""
+    xml = getattr(request, "param", ())
+    async with (
+        FakeHub(*PARTICIPANTS, clock=Clock(), xml=xml) as hub,
+        AsyncExitStack() as stack,
+    ):
         yield World(hub, tmp_path, stack, run_seed)
