@@ -35,7 +35,7 @@ from hub.services.answer_queries import Questions
 from hub.services.collect_cosignatures import Policies
 from hub.services.courier import Courier, Surroundings
 from hub.services.deliver import DeliveryMaker
-from hub.services.handlers import actions, article64, records, session, transfers
+from hub.services.handlers import actions, article64, queries, records, session, transfers
 from hub.services.intake import Intake, IntakeLimits
 from hub.services.leadership import Leadership
 from hub.services.load_facts import HubIdentity
@@ -79,6 +79,10 @@ HANDLERS: Mapping[str, Handler] = {
     "action.use": actions.handle_use,
     "action.cancellation": actions.handle_cancellation,
     "administrator.note": session.handle_note,
+    "holdings.query": queries.handle_handed_on,
+    "history.query": queries.handle_handed_on,
+    "holdings.answer": queries.handle_handed_on,
+    "history.answer": queries.handle_handed_on,
 }
 """Every message type that records, and what it does."""
 

@@ -2,7 +2,8 @@
 
 A type says who may send it and to whom: ``participant`` messages are handed on to another
 participant, ``hub`` messages are for the hub itself. Read-only messages are answered anew each
-time and never recorded.
+time and never recorded; those that ``mechanism_answers`` may be asked of the mechanism registry
+instead, and are then recorded and handed on like any message between participants.
 """
 
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ class MessageType:
     recipient: Literal["participant", "hub"]
     summary: str
     read_only: bool = False
+    mechanism_answers: bool = False
     version: int = 1
 
 
@@ -186,16 +188,32 @@ _MESSAGES: Final = (
         queries.HoldingsQuery,
         ALL,
         "hub",
-        "Asks for blocks held, page by page.",
+        "Asks for blocks held, page by page; of the mechanism registry too.",
         read_only=True,
+        mechanism_answers=True,
     ),
     MessageType(
         "history.query",
         queries.HistoryQuery,
         ALL,
         "hub",
-        "Asks for the history of a transfer or of a range of serial numbers.",
+        "Asks for the history of a transfer or of serial numbers; of the mechanism registry too.",
         read_only=True,
+        mechanism_answers=True,
+    ),
+    MessageType(
+        "holdings.answer",
+        queries.HoldingsAnswer,
+        frozenset({MECHANISM}),
+        "participant",
+        "Answers a holdings query with a page of A6.4ERs.",
+    ),
+    MessageType(
+        "history.answer",
+        queries.HistoryAnswer,
+        frozenset({MECHANISM}),
+        "participant",
+        "Answers a history query with a page of what happened to A6.4ERs.",
     ),
     MessageType(
         "administrator.note",

@@ -86,6 +86,8 @@ CHECKS: Final[Mapping[str, Stages]] = MappingProxyType(
         "delivery.resend": _SESSION,
         "administrator.note": _SESSION,
         "holdings.query": _SESSION,
+        "holdings.answer": _SESSION,
+        "history.answer": _SESSION,
         "history.query": _stages(
             schema=(content.check_history_subject,),
             sequence=(sequence.check_transfer_known, sequence.check_asker_role),

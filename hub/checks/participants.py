@@ -36,7 +36,8 @@ SESSION_TYPES: Final = frozenset(
 """Taken also from a participant that is not active yet or is suspended."""
 
 READ_ONLY_TYPES: Final = frozenset(name for name, type_ in MESSAGE_TYPES.items() if type_.read_only)
-ALWAYS_TAKEN: Final = SESSION_TYPES | READ_ONLY_TYPES
+ANSWER_TYPES: Final = frozenset({"history.answer", "holdings.answer"})
+ALWAYS_TAKEN: Final = SESSION_TYPES | READ_ONLY_TYPES | ANSWER_TYPES
 """Not stopped by a suspension: these move nothing."""
 
 TO_ITSELF: Final = frozenset({"transfer.proposal", "transfer.notification"})
@@ -77,9 +78,7 @@ def check_recipient(case: Case[object]) -> Iterator[FindingDraft]:
     facts = case.facts
     context = case.context
     if MESSAGE_TYPES[context.type].recipient == "hub":
-        if context.recipient != facts.hub:
-            detail = f"{context.type} goes to {facts.hub}, not to {context.recipient}."
-            yield FindingDraft(ResponseCode.RECIPIENT_NOT_FOR_TYPE, detail)
+        yield from _for_hub(case)
     elif context.recipient == facts.hub:
         if context.type in FOR_EITHER:
             return
@@ -92,6 +91,26 @@ def check_recipient(case: Case[object]) -> Iterator[FindingDraft]:
         yield FindingDraft(ResponseCode.SENDER_IS_RECIPIENT, detail)
 
 
+def _for_hub(case: Case[object]) -> Iterator[FindingDraft]:
+    """Check what goes to the hub, and what the mechanism registry may be asked as well."""
+    facts, context = case.facts, case.context
+    if context.recipient == facts.hub:
+        return
+    takers = facts.hub
+    if MESSAGE_TYPES[context.type].mechanism_answers:
+        takers = f"{facts.hub} or {facts.mechanism_registry}"
+        if context.recipient == facts.mechanism_registry:
+            if case.recipient is None:
+                detail = f"There is no {context.recipient}."
+                yield FindingDraft(ResponseCode.RECIPIENT_UNKNOWN, detail)
+            elif context.recipient == context.sender:
+                detail = f"{context.sender} is both sender and recipient."
+                yield FindingDraft(ResponseCode.SENDER_IS_RECIPIENT, detail)
+            return
+    detail = f"{context.type} goes to {takers}, not to {context.recipient}."
+    yield FindingDraft(ResponseCode.RECIPIENT_NOT_FOR_TYPE, detail)
+
+
 def _moves_inside(participant: Participant, type_: str) -> bool:
     return participant.kind == ParticipantKind.INTERNATIONAL_REGISTRY and type_ in TO_ITSELF
 
@@ -102,7 +121,8 @@ def check_recipient_active(case: Case[object]) -> Iterator[FindingDraft]:
     if recipient is None or recipient.kind == ParticipantKind.HUB or case.releases_units:
         return
     if recipient.state == ParticipantState.SUSPENDED:
-        yield FindingDraft(ResponseCode.RECIPIENT_SUSPENDED, f"{recipient.code} is suspended.")
+        if case.context.type not in ANSWER_TYPES:  # who is suspended may still look
+            yield FindingDraft(ResponseCode.RECIPIENT_SUSPENDED, f"{recipient.code} is suspended.")
     elif recipient.state != ParticipantState.ACTIVE:
         detail = f"{recipient.code} is {recipient.state}."
         yield FindingDraft(ResponseCode.RECIPIENT_NOT_ACTIVE, detail)

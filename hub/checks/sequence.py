@@ -144,9 +144,17 @@ def check_transfer_known(case: Case[Any]) -> Iterator[FindingDraft]:
     """Check 4001: the transfer was proposed and taken (DES 3002)."""
     facts = case.facts
     transfer_id = case.body.transfer_id
+    if _is_asked_of_mechanism(case):
+        return
     if transfer_id is not None and transfer_id not in facts.transfers:
         detail = f"There is no transfer {transfer_id}."
         yield FindingDraft(ResponseCode.TRANSFER_UNKNOWN, detail, path="/transfer_id")
+
+
+def _is_asked_of_mechanism(case: Case[Any]) -> bool:
+    """Tell whether the mechanism registry is asked: what it did, the hub need not know."""
+    context = case.context
+    return context.type == "history.query" and context.recipient == case.facts.mechanism_registry
 
 
 def check_answer_role(case: Case[Answer]) -> Iterator[FindingDraft]:
@@ -175,13 +183,33 @@ def _role(
 
 
 def check_asker_role(case: Case[TransferStatus] | Case[HistoryQuery]) -> Iterator[FindingDraft]:
-    """Check 4004: only the two ends of a transfer may ask for it."""
+    """Check 4004: only the ends of a transfer may ask for it, and the Party of either account.
+
+    An account of the international registry is that of a Party, whose own registry may look.
+    """
     facts = case.facts
     transfer_id = case.body.transfer_id
     record = facts.transfers.get(transfer_id) if transfer_id else None
-    if record is not None and case.context.sender not in {record.initiator, record.acquirer}:
+    if record is None or _is_asked_of_mechanism(case):
+        return
+    if case.context.sender not in {record.initiator, record.acquirer} and not _has_account(
+        case, record
+    ):
         detail = f"{case.context.sender} is neither initiator nor acquirer of {transfer_id}."
         yield FindingDraft(ResponseCode.NOT_PARTY_TO_TRANSFER, detail, path="/transfer_id")
+
+
+def _has_account(case: Case[Any], record: TransferRecord) -> bool:
+    """Tell whether an account in the international registry is that of the sender's Party."""
+    facts = case.facts
+    ends = (
+        (record.initiator, record.transferring_account),
+        (record.acquirer, record.acquiring_account),
+    )
+    accounts = [facts.accounts.get(end) for end in ends if end[0] == facts.international_registry]
+    return case.sender is not None and any(
+        account is not None and account.party == case.sender.party for account in accounts
+    )
 
 
 def _own_transfer(case: Case[Any]) -> TransferRecord | None:

@@ -45,7 +45,6 @@ __all__ = [
     "OpenEnvelope",
     "OpenMessage",
     "digest",
-    "is_read_only",
     "open_envelope",
     "read_envelope",
     "signer_of",
@@ -94,17 +93,6 @@ class OpenEnvelope:
     envelope: Envelope
     key_ids: tuple[str, ...]
     messages: tuple[OpenMessage, ...]
-
-    @property
-    def read_only(self) -> bool:
-        """Tell whether no message of it can have an effect."""
-        return all(is_read_only(item.message.type) for item in self.messages)
-
-
-def is_read_only(message_type: str) -> bool:
-    """Tell whether a message type only asks; an unknown type counts as one that records."""
-    known = catalogue.MESSAGE_TYPES.get(message_type)
-    return known is not None and known.read_only
 
 
 def digest(raw: bytes) -> str:

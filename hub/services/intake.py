@@ -196,7 +196,7 @@ class Intake:
         """Answer read-only envelopes on their own; return the part of the batch that records."""
         recorded: list[tuple[Waiting, Opened]] = []
         for waiting, item in zip(batch, opened, strict=True):
-            if isinstance(item, OpenEnvelope) and item.read_only:
+            if isinstance(item, OpenEnvelope) and self._receiver.is_question(item):
                 self._asking.add(waiting[1])
                 self._ask(waiting[1], item)
             else:

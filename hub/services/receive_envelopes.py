@@ -26,11 +26,11 @@ from hub.protocol.envelopes import (
     RECEIPT_TYP,
     OpenEnvelope,
     OpenMessage,
-    is_read_only,
     open_envelope,
 )
 from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
+from hub.protocol.questions import asks_hub, asks_mechanism
 from hub.protocol.response_codes import ResponseCode
 from hub.services import crash_points, outcomes, reference_data
 from hub.services.acts import new_salt
@@ -92,6 +92,11 @@ class EnvelopeReceiver:
     def data(self) -> ReferenceData:
         """Return the newest reference data this process has seen."""
         return self._data
+
+    def is_question(self, item: OpenEnvelope) -> bool:
+        """Tell whether an envelope only asks the hub, and so is never recorded."""
+        to_mechanism = item.envelope.recipient == self._identity.mechanism_registry
+        return all(asks_hub(one.message.type, to_mechanism=to_mechanism) for one in item.messages)
 
     def refresh(self, connection: Connection, head: Head) -> ReferenceData:
         """Return reference data as of ``head``, loaded again if it moved.
@@ -360,9 +365,14 @@ def _fault_of_envelope(
     if len(set(ids)) != len(ids):
         repeated = next(one for one in ids if ids.count(one) > 1)
         return ResponseCode.MESSAGE_ID_REPEATED, f"message_id {repeated} stands twice"
-    if any(is_read_only(message.type) for message in envelope.messages):
+    types = [message.type for message in envelope.messages]
+    to_mechanism = envelope.recipient == work.facts.mechanism_registry
+    if any(asks_hub(type_, to_mechanism=to_mechanism) for type_ in types):
         return (
             ResponseCode.ENVELOPE_MIXED,
             "messages that only ask travel in envelopes of their own",
         )
+    if (asked := sum(map(asks_mechanism, types))) > limits.questions_per_envelope_max:
+        detail = f"{asked} queries; the limit is {limits.questions_per_envelope_max}"
+        return ResponseCode.PAYLOAD_NOT_AN_ENVELOPE, detail
     return None

@@ -12,6 +12,8 @@ BETWEEN_PARTICIPANTS = {
     "transfer.notification",
     "transfer.recognition",
     "administrator.note",
+    "holdings.answer",
+    "history.answer",
 }
 
 
@@ -21,7 +23,7 @@ def test_read_only_messages_are_the_four_questions() -> None:
 
 
 def test_what_a_participant_answers_is_addressed_to_it() -> None:
-    """Transfers and notes go to the other participant, all else to the hub."""
+    """Transfers, answers and notes go to the other participant, all else to the hub."""
     addressed = {name for name, kind in MESSAGE_TYPES.items() if kind.recipient == "participant"}
     assert addressed == BETWEEN_PARTICIPANTS
 

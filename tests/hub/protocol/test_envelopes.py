@@ -12,7 +12,6 @@ from uuid_utils import uuid7
 from hub.protocol.envelopes import (
     OpenEnvelope,
     digest,
-    is_read_only,
     open_envelope,
     signer_of,
 )
@@ -249,14 +248,6 @@ def test_the_faults_of_one_message_are_bounded() -> None:
     blocks = [{"first_id": 1} for _ in range(1_000)]
     (only,) = opened(signed(payload(message(*proposal("THA01-1", blocks=blocks))))).messages
     assert 1 <= len(only.faults) <= 20
-
-
-def test_an_envelope_only_asks_when_all_its_messages_do() -> None:
-    """A type nobody knows counts as one that records: it must get a stored receipt."""
-    asks = message("holdings.query", {"items_max": 1})
-    assert opened(signed(payload(asks))).read_only
-    assert not opened(signed(payload(asks, message(*approach())))).read_only
-    assert not is_read_only("transfer.imagine")
 
 
 @given(raw=st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
