@@ -7,7 +7,7 @@ intake, courier, sweeper, and the HTTP applications.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from hub.http.tls import server_context
 from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.errors import UnavailableError
 from hub.protocol.response_codes import ResponseCode
+from hub.protocol.signed_objects import SigningKeys
 from hub.services import (
     announce_rulebook,
     erase_bodies,
@@ -50,6 +51,7 @@ from hub.store import head as heads
 from hub.store import schema
 from hub.store.database import Database, DatabaseUnavailableError
 from hub.transparency_log.policies import Policy, PolicyError
+from keys.algorithms import Algorithm
 from keys.signer import Signer
 from keys.signing import open_signer
 
@@ -76,6 +78,7 @@ HANDLERS: Mapping[str, Handler] = {
     "transfer.cancellation": transfers.handle_cancellation,
     "a64.issuance_notice": article64.handle_issuance,
     "a64.first_transfer": article64.handle_first_transfer,
+    "a64.authorization_change": article64.handle_authorization_change,
     "action.use": actions.handle_use,
     "action.cancellation": actions.handle_cancellation,
     "administrator.note": session.handle_note,
@@ -101,6 +104,21 @@ def open_signers(settings: Settings) -> list[Signer]:
             f"{settings.hub_code} --algorithm Ed25519 --out DIR` and name its URI in `signers`."
         )
     return [open_signer(uri, participant=settings.hub_code) for uri in settings.signers]
+
+
+def open_keys(settings: Settings) -> SigningKeys:
+    """Open the hub's own keys, those for JSON and the one for XML. Raises as ``open_signers``."""
+    signers, uri = open_signers(settings), settings.xml_signer
+    if uri is None:
+        return SigningKeys.of(signers)
+    xml_signer = open_signer(uri, participant=settings.hub_code)
+    if xml_signer.algorithm is not Algorithm.ES256:
+        raise StartError(
+            f"`xml_signer` is a key of {xml_signer.algorithm}, and XML is signed with ES256. Make "
+            f"one with `itmo-hub keys generate --participant {settings.hub_code} --algorithm ES256 "
+            "--out DIR`."
+        )
+    return SigningKeys.of(signers, xml_signer)
 
 
 def open_log_keys(settings: Settings, signers: list[Signer]) -> LogKeys:
@@ -129,7 +147,7 @@ def log_policies(settings: Settings) -> Policies:
 
 
 def ensure_own_participants(
-    database: Database, settings: Settings, signers: list[Signer], now: datetime
+    database: Database, settings: Settings, signers: Sequence[Signer], now: datetime
 ) -> None:
     """Register the hub, the international registry and the hub's keys. Raises StartError."""
     skew = timedelta(seconds=settings.limits.clock_skew_seconds_max)
@@ -162,11 +180,11 @@ class HubProcess:
     """One hub, put together and not yet started."""
 
     def __init__(
-        self, settings: Settings, database: Database, signers: list[Signer], log_keys: LogKeys
+        self, settings: Settings, database: Database, keys: SigningKeys, log_keys: LogKeys
     ) -> None:
         self.settings = settings
         self.database = database
-        self.signers = signers
+        self.keys = keys
         self.address = ""
         self._tls = server_context(
             settings.tls_certificate, settings.tls_key, settings.tls_client_ca
@@ -179,11 +197,11 @@ class HubProcess:
             handlers=HANDLERS,
             identity=self.identity,
             limits=settings.limits,
-            signers=signers,
+            keys=keys,
         )
         self._news = News()
         self._runners: list[web.AppRunner] = []
-        self._maker = DeliveryMaker(settings.hub_code, settings.limits, signers)
+        self._maker = DeliveryMaker(settings.hub_code, settings.limits, keys)
         self.intake = self._make_intake()
         self._questions = self._make_questions()
         self._push = PushClient(
@@ -338,7 +356,7 @@ class HubProcess:
         return publications.participants_document(
             data,
             hub=self.settings.hub_code,
-            signers=self.signers,
+            signers=self.keys.json,
             now=clock(),
             log=self.log.document(),
         )
@@ -435,12 +453,12 @@ class HubProcess:
 
 def build(settings: Settings) -> HubProcess:
     """Return a hub ready to be started. Raises StartError, SchemaError, KeysError and the like."""
-    signers = open_signers(settings)
+    keys = open_keys(settings)
     database = open_database(settings, create=True)
-    log_keys = open_log_keys(settings, signers)
-    ensure_own_participants(database, settings, signers, clock())
+    log_keys = open_log_keys(settings, list(keys.json))
+    ensure_own_participants(database, settings, keys.signers, clock())
     require_origin(database, log_keys.origin)
-    return HubProcess(settings, database, signers, log_keys)
+    return HubProcess(settings, database, keys, log_keys)
 
 
 def identity_of(settings: Settings) -> HubIdentity:

@@ -170,9 +170,16 @@ _MESSAGES: Final = (
         "Pushes first-transferred A6.4ERs into an international registry account.",
     ),
     MessageType(
+        "a64.authorization_change",
+        article64.A64AuthorizationChange,
+        frozenset({MECHANISM}),
+        "hub",
+        "Tells of contribution units that were authorized later, with their shares.",
+    ),
+    MessageType(
         "action.use",
         actions.ActionUse,
-        RECORD_KEEPERS,
+        ALL,
         "hub",
         "Records blocks as used towards an NDC or for OIMP.",
     ),

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 _PLAIN: Final = frozenset({str, int, bool, type(None), dict})
 _BLOCK_LISTS: Final = ("blocks", "ranges")
-_HOLDERS_OF_BLOCKS: Final = ("reasons", "outcomes", "findings")
+_HOLDERS_OF_BLOCKS: Final = ("reasons", "outcomes", "findings", "shares")
 _REQUIRED: Final = object()
 
 

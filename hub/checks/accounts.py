@@ -19,7 +19,7 @@ from hub.checks.units import in_central_account
 from hub.international_registry import accounts
 from hub.international_registry.accounts import Account
 from hub.protocol.response_codes import ResponseCode
-from message_schemas.messages.article64 import A64FirstTransfer
+from message_schemas.messages.article64 import A64AuthorizationChange, A64FirstTransfer
 
 
 def check_acquiring_account(case: Case[Movement]) -> Iterator[FindingDraft]:
@@ -31,14 +31,31 @@ def check_acquiring_account(case: Case[Movement]) -> Iterator[FindingDraft]:
     yield from _suspended(facts, registry, body.acquiring_account, path)
     if registry != central:
         return
-    account = case.acquiring_account
+    kind = body.kind if isinstance(body, A64FirstTransfer) else "forwarding"
+    yield from _credited(case, body.acquiring_account, kind, path)
+
+
+def check_share_accounts(case: Case[A64AuthorizationChange]) -> Iterator[FindingDraft]:
+    """Check 5101 to 5106 for the accounts that get the shares of units authorized later."""
+    facts = case.facts
+    for index, share in enumerate(case.body.shares):
+        path = f"/shares/{index}/account"
+        yield from _suspended(facts, facts.international_registry, share.account, path)
+        yield from _credited(case, share.account, share.kind, path)
+
+
+def _credited(
+    case: Case[UnitMessage], account_id: str, kind: str, path: str
+) -> Iterator[FindingDraft]:
+    """Check that an account of the international registry may receive units of this kind."""
+    account = case.facts.accounts.get((case.facts.international_registry, account_id))
     if account is None:
-        yield _unknown(facts, body.acquiring_account, path)
+        yield _unknown(case.facts, account_id, path)
         return
     if not accounts.is_open(account):
         detail = f"{account.account_id} is {account.status}."
         yield FindingDraft(ResponseCode.ACCOUNT_NOT_OPEN, detail, path)
-    if not _type_receives(account, body):
+    if not _type_receives(account, kind):
         detail = f"{account.account_id} is of type {account.type}."
         yield FindingDraft(ResponseCode.ACCOUNT_TYPE_NOT_ALLOWED, detail, path)
     yield from _bound(case, account, path)
@@ -65,11 +82,11 @@ def check_account_still_receives(case: Case[Answer]) -> Iterator[FindingDraft]:
         yield FindingDraft(ResponseCode.ACCOUNT_NOT_OPEN, detail, path)
 
 
-def _type_receives(account: Account, body: Movement) -> bool:
+def _type_receives(account: Account, kind: str) -> bool:
     """Tell whether the account's type takes such units (3/CMA.3 a.58-59 for the two shares)."""
-    if not isinstance(body, A64FirstTransfer) or body.kind == "forwarding":
+    if kind == "forwarding":
         return accounts.is_holding(account)
-    if body.kind == "sop_adaptation":
+    if kind == "sop_adaptation":
         fund = account.party == accounts.ADAPTATION_FUND_PARTY
         return fund and accounts.is_holding(account)
     account_type = accounts.ACCOUNT_TYPES.get(account.type)
@@ -99,6 +116,30 @@ def check_action_account(case: Case[Action]) -> Iterator[FindingDraft]:
     if case.context.sender != facts.international_registry:
         yield from _suspended(facts, facts.international_registry, account_id, path)
     yield from _giving(case, account_id, path)
+
+
+def check_mechanism_account(case: Case[Action]) -> Iterator[FindingDraft]:
+    """Check 5009, 5107, 5108: the mechanism registry ends its own units, in the Party's account.
+
+    Into a retirement account of a Party go units of accounts associated with that Party, and of no
+    other (7/CMA.4 annex I para 44). What is in accounts elsewhere is not the mechanism registry's.
+    """
+    body, sender = case.body, case.context.sender
+    if not case.comes_from_mechanism:
+        return
+    if body.account_party not in {None, case.acquiring_party}:
+        detail = f"{body.account} is associated with {body.account_party}."
+        yield FindingDraft(ResponseCode.ACCOUNT_OTHER_PARTY, detail, "/account_party")
+    for lot in case.lots:
+        if (origin := lot.range.series.originating_registry) != sender:
+            detail = f"These units are issued by {origin}; the sender is {sender}."
+            code = ResponseCode.NOT_ORIGINATING_REGISTRY
+            yield FindingDraft(code, detail, lot.path, (lot.range,))
+        for known in lot.known:
+            if known.registry == sender and known.account not in {None, body.account}:
+                part = lot.part(known)
+                detail = f"{body.account} does not hold {show(part)}."
+                yield FindingDraft(ResponseCode.BLOCK_NOT_IN_ACCOUNT, detail, lot.path, (part,))
 
 
 def _giving(case: Case[UnitMessage], account_id: str, path: str) -> Iterator[FindingDraft]:
@@ -173,4 +214,4 @@ def _unknown(facts: Facts, account_id: str, path: str) -> FindingDraft:
 
 MOVEMENT_ACCOUNT_CHECKS: Final = (check_acquiring_account,)
 PROPOSAL_ACCOUNT_CHECKS: Final = (check_acquiring_account, check_transferring_account)
-ACTION_ACCOUNT_CHECKS: Final = (check_action_account,)
+ACTION_ACCOUNT_CHECKS: Final = (check_action_account, check_mechanism_account)

@@ -98,6 +98,8 @@ def check_used_units_transferred(case: Case[ActionUse]) -> Iterator[FindingDraft
     if not includes_ndc(case.body.purpose):
         return
     for lot in case.lots:
+        if case.retires_abroad(lot.range.series.first_transferring_party):
+            continue  # first transferred inside the mechanism registry, which tells of it now
         if lot.has_unflagged:
             held = (lot.part(known) for known in lot.known if known.first_transfer is None)
             ranges = (*held, *lot.gaps)

@@ -31,9 +31,10 @@ from hub.international_registry.purposes import includes_other
 from hub.international_registry.units import Range
 from hub.protocol.response_codes import ResponseCode
 from message_schemas.messages.actions import ActionCancellation
-from message_schemas.messages.article64 import A64FirstTransfer
+from message_schemas.messages.article64 import A64AuthorizationChange, A64FirstTransfer
 
 NO_USAGE: Final = AuthorizationUsage()
+ADDING: Final = (*MOVEMENTS, A64AuthorizationChange)
 COUNTED_UNITS_MAX: Final = 2**63 - 1
 """Units that an authorization without a quantity can count: what both databases can store."""
 
@@ -47,7 +48,7 @@ def check_cooperative_approach(case: Case[UnitMessage]) -> Iterator[FindingDraft
         detail = f"There is no record of {identifier}."
         yield FindingDraft(ResponseCode.COOPERATIVE_APPROACH_UNKNOWN, detail, path)
         return
-    if approach.status is not ApproachStatus.ACTIVE and isinstance(case.body, MOVEMENTS):
+    if approach.status is not ApproachStatus.ACTIVE and isinstance(case.body, ADDING):
         # What was acquired while it ran may still be used and cancelled.
         detail = f"{identifier} is {approach.status} since version {approach.version}."
         yield FindingDraft(ResponseCode.COOPERATIVE_APPROACH_NOT_ACTIVE, detail, path)

@@ -24,10 +24,12 @@ from hub.international_registry.first_transfer import (
     TransferAction,
     event_of_cancellation,
     event_of_omge,
+    event_of_retirement,
     event_of_transfer,
     event_of_use,
     expected_actions,
 )
+from hub.international_registry.purposes import includes_ndc
 from hub.international_registry.units import (
     Attributes,
     FirstTransferEvent,
@@ -37,7 +39,7 @@ from hub.international_registry.units import (
 )
 from message_schemas.blocks import Block
 from message_schemas.messages.actions import ActionCancellation, ActionUse
-from message_schemas.messages.article64 import A64FirstTransfer
+from message_schemas.messages.article64 import A64AuthorizationChange, A64FirstTransfer
 from message_schemas.messages.transfers import (
     TransferAcknowledgement,
     TransferCancellation,
@@ -50,7 +52,7 @@ Proposal = TransferProposal | TransferNotification
 Answer = TransferAcknowledgement | TransferRecognition
 Action = ActionUse | ActionCancellation
 Movement = Proposal | A64FirstTransfer
-UnitMessage = Movement | Action
+UnitMessage = Movement | Action | A64AuthorizationChange
 
 # isinstance is asked of tuples, which is several times faster than of unions.
 PROPOSALS: Final = (TransferProposal, TransferNotification)
@@ -58,7 +60,7 @@ ANSWERS: Final = (TransferAcknowledgement, TransferRecognition)
 ACTIONS: Final = (ActionUse, ActionCancellation)
 STATING_PURPOSE: Final = (*PROPOSALS, ActionUse)
 MOVEMENTS: Final = (*PROPOSALS, A64FirstTransfer)
-UNIT_MESSAGES: Final = (*MOVEMENTS, *ACTIONS)
+UNIT_MESSAGES: Final = (*MOVEMENTS, *ACTIONS, A64AuthorizationChange)
 
 BodyT_co = TypeVar("BodyT_co", covariant=True)
 
@@ -221,6 +223,21 @@ class Case(Generic[BodyT_co]):
         return self.acquiring_party != self.giving_party
 
     @property
+    def comes_from_mechanism(self) -> bool:
+        """Tell whether the mechanism registry sends."""
+        return self.sender is not None and self.sender.kind == ParticipantKind.MECHANISM_REGISTRY
+
+    def retires_abroad(self, host_party: str) -> bool:
+        """Tell whether A6.4ERs end in the mechanism registry for the NDC of another Party."""
+        body = self.body
+        return (
+            isinstance(body, ActionUse)
+            and self.comes_from_mechanism
+            and includes_ndc(body.purpose)
+            and body.using_party != host_party
+        )
+
+    @property
     def purpose(self) -> str | None:
         """Return the purpose code that the message states, if its type states one."""
         body = self.body
@@ -272,7 +289,12 @@ class Case(Generic[BodyT_co]):
         purposes = authorization.purposes
         if isinstance(body, A64FirstTransfer):
             return PUSH_EVENTS[body.kind]
+        if isinstance(body, A64AuthorizationChange):
+            # Those of the shares now, the others at the latest when they leave: all of them count.
+            return FirstTransferEvent.INTERNATIONAL_TRANSFER
         if isinstance(body, ActionUse):
+            if self.retires_abroad(authorization.authorizing_party):
+                return event_of_retirement(None, purposes, definition)
             return event_of_use(None, purposes, definition)
         if isinstance(body, ActionCancellation):
             if body.kind == "omge":

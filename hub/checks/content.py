@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from hub.checks.case import Answer, Case, Proposal, UnitMessage, series_of
+from hub.checks.case import Action, Answer, Case, Proposal, UnitMessage, series_of
 from hub.checks.findings import FindingDraft, show
 from hub.international_registry.purposes import includes_ndc, includes_other
 from hub.international_registry.units import SERIAL_MAX, Range, Series
@@ -20,7 +20,11 @@ from hub.protocol.response_codes import ResponseCode
 from message_schemas import code_lists
 from message_schemas.blocks import Block
 from message_schemas.messages.actions import ActionCancellation, ActionUse
-from message_schemas.messages.article64 import A64FirstTransfer, A64IssuanceNotice
+from message_schemas.messages.article64 import (
+    A64AuthorizationChange,
+    A64FirstTransfer,
+    A64IssuanceNotice,
+)
 from message_schemas.messages.queries import HistoryQuery
 from message_schemas.messages.records import (
     AuthorizationRecord,
@@ -30,7 +34,13 @@ from message_schemas.messages.records import (
 from message_schemas.validation import SchemaError
 
 POINTER_OF: Final = {"underlying_registry": "underlying_unit/registry"}
-OWN_IDENTIFIERS: Final = ("transfer_id", "action_id", "first_transfer_id", "issuance_id")
+OWN_IDENTIFIERS: Final = (
+    "transfer_id",
+    "action_id",
+    "first_transfer_id",
+    "issuance_id",
+    "change_id",
+)
 
 
 def schema_findings(errors: Iterable[SchemaError]) -> tuple[FindingDraft, ...]:
@@ -209,9 +219,37 @@ def check_share_fields(case: Case[A64FirstTransfer]) -> Iterator[FindingDraft]:
 
 
 def check_notice_fields(case: Case[A64IssuanceNotice]) -> Iterator[FindingDraft]:
-    """Check 3011: an exemption from the share of proceeds says which one (6/CMA.6 para 20)."""
+    """Check 3011: an exemption says which one, and is waived or made use of (6/CMA.6 para 20)."""
     if case.body.sop_exempt != (case.body.sop_exemption is not None):
         yield _conditional("/sop_exemption", "exemption", needed=case.body.sop_exempt)
+    if case.body.sop_exempt and case.body.sop_exemption_waived:
+        yield _conditional("/sop_exemption_waived", "units not exempt", needed=False)
+
+
+def check_mechanism_fields(case: Case[Action]) -> Iterator[FindingDraft]:
+    """Check 3011: the mechanism registry names issuance, account and the account's Party."""
+    needed = case.comes_from_mechanism
+    for name in ("issuance_id", "account_party"):
+        if needed != (getattr(case.body, name) is not None):
+            yield _conditional(f"/{name}", "units ended in the mechanism registry", needed=needed)
+    if needed and case.body.account is None:
+        yield _conditional("/account", "units ended in the mechanism registry", needed=True)
+
+
+def check_adjusted_shares(case: Case[A64AuthorizationChange]) -> Iterator[FindingDraft]:
+    """Check 3003, 3007: a share stands once, and what it names are whole blocks, each once."""
+    left = {block.range for block in case.blocks}
+    kinds = [share.kind for share in case.body.shares]
+    for index, share in enumerate(case.body.shares):
+        if share.kind in kinds[:index]:
+            detail = f"The share {share.kind} stands twice."
+            yield FindingDraft(ResponseCode.SCHEMA_VIOLATED, detail, f"/shares/{index}/kind")
+        for position, range_ in enumerate(share.ranges):
+            if range_ not in left:
+                detail = f"{range_.first_id} to {range_.last_id} is no block left of the message."
+                path = f"/shares/{index}/ranges/{position}"
+                yield FindingDraft(ResponseCode.IDENTIFIER_INCONSISTENT, detail, path)
+            left.discard(range_)
 
 
 def check_authorization_fields(case: Case[AuthorizationRecord]) -> Iterator[FindingDraft]:

@@ -141,12 +141,29 @@ CHECKS: Final[Mapping[str, Stages]] = MappingProxyType(
             article6=(*article64.FIRST_TRANSFER_CHECKS, *article6.UNIT_ARTICLE6_CHECKS),
             policy=policy.MOVEMENT_POLICY_CHECKS,
         ),
+        "a64.authorization_change": _stages(
+            schema=(
+                *content.BLOCK_CHECKS,
+                content.check_adjusted_shares,
+                article64.check_issuance_matches,
+            ),
+            sequence=(sequence.check_record_new,),
+            units=(*units.UNIT_CHECKS, accounts.check_share_accounts),
+            authorization=authorization.AUTHORIZATION_CHECKS,
+            article6=(*article64.CHANGE_CHECKS, *article6.UNIT_ARTICLE6_CHECKS),
+        ),
         "action.use": _stages(
-            schema=(*content.BLOCK_CHECKS, content.check_use_fields),
+            schema=(
+                *content.BLOCK_CHECKS,
+                content.check_use_fields,
+                article64.check_issuance_matches,
+            ),
             sequence=(sequence.check_record_new,),
             units=(*units.UNIT_CHECKS, *accounts.ACTION_ACCOUNT_CHECKS),
             authorization=authorization.AUTHORIZATION_CHECKS,
             article6=(
+                content.check_mechanism_fields,
+                *article64.LEAVING_CHECKS,
                 article6.check_using_party,
                 article6.check_used_units_transferred,
                 article6.check_ndc_period,
@@ -154,11 +171,20 @@ CHECKS: Final[Mapping[str, Stages]] = MappingProxyType(
             ),
         ),
         "action.cancellation": _stages(
-            schema=(*content.BLOCK_CHECKS, content.check_cancellation_fields),
+            schema=(
+                *content.BLOCK_CHECKS,
+                content.check_cancellation_fields,
+                article64.check_issuance_matches,
+            ),
             sequence=(sequence.check_record_new,),
             units=(*units.UNIT_CHECKS, *accounts.ACTION_ACCOUNT_CHECKS),
             authorization=authorization.AUTHORIZATION_CHECKS,
-            article6=(article6.check_using_party, *article6.UNIT_ARTICLE6_CHECKS),
+            article6=(
+                content.check_mechanism_fields,
+                *article64.LEAVING_CHECKS,
+                article6.check_using_party,
+                *article6.UNIT_ARTICLE6_CHECKS,
+            ),
         ),
     }
 )

@@ -96,8 +96,11 @@ class TransferRecord:
 class IssuanceRecord:
     """An issuance of the mechanism registry: its notice, and what was pushed of it so far.
 
-    ``sop_done``, ``omge_done`` and ``forwarded`` are units received as ``a64.first_transfer``
-    of the kinds sop_adaptation, omge and forwarding.
+    ``sop_done``, ``omge_done`` and ``forwarded`` are units that left it: as share of proceeds, for
+    OMGE, and otherwise (forwarded, or retired and cancelled in the mechanism registry).
+    ``*_contribution`` are contribution units within a share, None where the notice does not say.
+    ``authorized_later`` are contribution units authorized afterwards (6/CMA.6 paras 12-14), of them
+    ``sop_later`` and ``omge_later`` units of the shares, which ``*_done`` count too.
     """
 
     issuance_id: str
@@ -113,6 +116,21 @@ class IssuanceRecord:
     sop_done: int = 0
     omge_done: int = 0
     forwarded: int = 0
+    sop_contribution: int | None = None
+    omge_contribution: int | None = None
+    authorized_later: int = 0
+    sop_later: int = 0
+    omge_later: int = 0
+
+    @property
+    def authorized_now(self) -> int:
+        """Return the units authorized at issuance and since."""
+        return self.authorized_quantity + self.authorized_later
+
+    @property
+    def contribution_left(self) -> int:
+        """Return the units that are contribution units today."""
+        return self.issued_quantity - self.authorized_now
 
 
 @dataclass(frozen=True, slots=True)

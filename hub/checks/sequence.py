@@ -30,6 +30,7 @@ from message_schemas.messages.records import (
 from message_schemas.messages.transfers import TransferCancellation, TransferStatus
 
 NATURAL_IDS: Final = {
+    "a64.authorization_change": ("authorization_change", ("change_id",)),
     "a64.first_transfer": ("first_transfer", ("first_transfer_id",)),
     "a64.issuance_notice": ("issuance", ("issuance_id",)),
     "action.cancellation": ("action", ("action_id",)),

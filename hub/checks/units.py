@@ -26,7 +26,7 @@ from hub.checks.findings import FindingDraft, show
 from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.units import Attributes, LedgerBlock, Range
 from hub.protocol.response_codes import ResponseCode
-from message_schemas.messages.article64 import A64FirstTransfer
+from message_schemas.messages.article64 import A64AuthorizationChange, A64FirstTransfer
 
 ATTRIBUTE_NAMES: Final = tuple(field.name for field in fields(Attributes))
 
@@ -62,7 +62,7 @@ def check_serials_known(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
 def may_bring_in(case: Case[UnitMessage], lot: Lot) -> bool:
     """Tell whether a message of this kind can be the first the ledger hears of units."""
     body = case.body
-    if isinstance(body, A64FirstTransfer):
+    if isinstance(body, A64FirstTransfer | A64AuthorizationChange):
         return True
     if isinstance(body, ACTIONS):
         # Units authorized for OIMP, and any cancelled for OMGE, may end where they were issued: the

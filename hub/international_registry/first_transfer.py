@@ -76,6 +76,17 @@ def event_of_use(
     return _event_of_end(already, purposes, definition, FirstTransferEvent.USE)
 
 
+def event_of_retirement(
+    already: FirstTransferEvent | None, purposes: str, definition: FirstTransferDefinition | None
+) -> FirstTransferEvent | None:
+    """Return the event by which A6.4ERs retired for another Party's NDC were first transferred.
+
+    They moved to that Party inside the mechanism registry, which tells of it with the retirement
+    (7/CMA.4 annex I paras 36, 44).
+    """
+    return event_of_move(already, purposes, definition)
+
+
 def event_of_cancellation(
     already: FirstTransferEvent | None, purposes: str, definition: FirstTransferDefinition | None
 ) -> FirstTransferEvent | None:

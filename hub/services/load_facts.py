@@ -7,7 +7,7 @@ time, so the cost of a batch is a handful of statements whatever its size.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection
@@ -17,31 +17,30 @@ from hub.checks.sequence import natural_id
 from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.ledger import LedgerWindow
 from hub.international_registry.units import LedgerBlock, Range
-from hub.protocol.envelopes import (
-    ENVELOPE_TYP,
-    RECEIPT_TYP,
-    OpenEnvelope,
-    OpenMessage,
-    type_message,
-)
+from hub.protocol.envelopes import OpenEnvelope, OpenMessage, stored_messages
 from hub.protocol.limits import Limits
-from hub.services import load_provenance
+from hub.services import load_provenance, xml_threads
 from hub.services.batch_work import BatchWork
 from hub.services.handlers.article64 import issuance_of
 from hub.services.handlers.units import range_of
 from hub.services.outcomes import ACCEPTED
 from hub.services.record_bodies import MESSAGE_TYPE_OF_KIND, RecordMessage, key_of
 from hub.services.reference_data import ReferenceData
+from hub.services.sealing import read_own
 from hub.store import envelopes, ledger, mailboxes, reference, transfers
 from hub.store.head import Head
 from hub.store.interning import Interning
 from hub.store.transfers import ActedRow
 from hub.store.underlying import unit_of
-from keys.jws import open_signed
 from message_schemas import json_codec
 from message_schemas.blocks import UnderlyingUnit
 from message_schemas.messages.article64 import A64IssuanceNotice
 from message_schemas.messages.records import AuthorizationRecord
+
+OF_ISSUANCE: Final = frozenset(
+    {"a64.first_transfer", "a64.authorization_change", "action.use", "action.cancellation"}
+)
+"""Acts that are taken once, and that may be of an issuance of A6.4ERs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +90,12 @@ def _add(needs: Needs, sender: str, message: OpenMessage) -> None:
         if type_ in ("transfer.proposal", "transfer.notification"):
             needs.proposed_ids.add(named.transfer_id)
             needs.initiators.add(sender)
-    elif type_ == "a64.first_transfer":
+    elif type_ in OF_ISSUANCE:
         needs.action_ids.add(natural_id(type_, body) or "")
         if named.issuance_id is not None:
             needs.issuance_ids.add(named.issuance_id)
     elif type_ == "a64.issuance_notice":
         needs.issuance_ids.add(named.issuance_id)
-    elif type_.startswith("action."):
-        needs.action_ids.add(natural_id(type_, body) or "")
     elif type_ in ("delivery.acknowledgement", "delivery.resend"):
         needs.mailboxes.add(sender)
         if type_ == "delivery.acknowledgement":
@@ -251,6 +248,9 @@ def _load_issuances(connection: Connection, facts: Facts, ids: set[str]) -> None
             sop_done=row.sop_done,
             omge_done=row.omge_done,
             forwarded=row.forwarded,
+            authorized_later=row.authorized_later,
+            sop_later=row.sop_later,
+            omge_later=row.omge_later,
         )
         _remember(facts, "a64.issuance_notice", body)
 
@@ -283,7 +283,7 @@ def _load_earlier(
 
 def _accepted_ids(receipt: bytes) -> set[str]:
     """Return the ids of the messages that one of our receipts says were accepted."""
-    outcomes = msgspec.json.decode(open_signed(receipt, RECEIPT_TYP).payload)["outcomes"]
+    outcomes = read_own(receipt, "receipt")["outcomes"]
     return {one["message_id"] for one in outcomes if one["outcome"] == ACCEPTED}
 
 
@@ -296,6 +296,5 @@ def _remember(facts: Facts, type_: str, body: object) -> None:
 
 def messages_of(raw: bytes) -> list[OpenMessage]:
     """Return the typed messages of an envelope that was verified when it was recorded."""
-    payload = open_signed(raw, ENVELOPE_TYP).payload
-    envelope = json_codec.decode_envelope(json_codec.parse_strict(payload))
-    return [opened for opened in map(type_message, envelope.messages) if opened.body is not None]
+    xml_threads.count_bytes(raw)
+    return [opened for opened in stored_messages(raw) if opened.body is not None]

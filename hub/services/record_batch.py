@@ -14,6 +14,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection
 
+from hub.checks.facts import IssuanceRecord
 from hub.services.acts import act_leaf
 from hub.services.batch_work import BatchWork, OutgoingItem
 from hub.store import acts, alerts, envelopes, ledger, log, mailboxes, reference, transfers
@@ -113,22 +114,12 @@ def _record_reference(connection: Connection, work: BatchWork) -> bool:
     for row in work.new_records:
         reference.add_record(connection, row)
     for issuance_id, (body, log_index) in work.new_issuances.items():
-        record = work.facts.issuances[issuance_id]
-        reference.add_issuance(
-            connection,
-            reference.IssuanceRow(
-                issuance_id, body, log_index, record.sop_done, record.omge_done, record.forwarded
-            ),
-        )
+        noticed = _issuance_row(work.facts.issuances[issuance_id], body, log_index)
+        reference.add_issuance(connection, noticed)
     for issuance_id in sorted(work.dirty_issuances - work.new_issuances.keys()):
-        record = work.facts.issuances[issuance_id]
-        reference.update_issuance(
-            connection,
-            issuance_id,
-            sop_done=record.sop_done,
-            omge_done=record.omge_done,
-            forwarded=record.forwarded,
-        )
+        changed_row = _issuance_row(work.facts.issuances[issuance_id], "", 0)
+        reference.update_issuance(connection, changed_row)
+    changed_bindings = _record_bindings(connection, work)
     modes = work.participant_changes.delivery_modes
     changed = {
         code: mode
@@ -138,7 +129,34 @@ def _record_reference(connection: Connection, work: BatchWork) -> bool:
     for code, mode in sorted(changed.items()):
         endpoint = work.reference.rows[code].endpoint
         reference.set_delivery(connection, code, mode=mode, endpoint=endpoint)
-    return bool(work.new_records or changed)
+    return bool(work.new_records or changed or changed_bindings)
+
+
+def _record_bindings(connection: Connection, work: BatchWork) -> bool:
+    """Write in which binding participants want their deliveries; return whether any changed."""
+    changed = {
+        code: binding
+        for code, binding in work.participant_changes.bindings.items()
+        if work.reference.rows[code].binding != binding
+    }
+    for code, binding in sorted(changed.items()):
+        reference.set_binding(connection, code, binding)
+    return bool(changed)
+
+
+def _issuance_row(record: IssuanceRecord, body: str, log_index: int) -> reference.IssuanceRow:
+    """Return an issuance as it is stored; its notice and log index never change."""
+    return reference.IssuanceRow(
+        record.issuance_id,
+        body,
+        log_index,
+        sop_done=record.sop_done,
+        omge_done=record.omge_done,
+        forwarded=record.forwarded,
+        authorized_later=record.authorized_later,
+        sop_later=record.sop_later,
+        omge_later=record.omge_later,
+    )
 
 
 def file_items(

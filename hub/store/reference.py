@@ -4,7 +4,7 @@ All of it is small. The services keep it in memory and load it again when the he
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -94,6 +94,19 @@ def set_delivery(connection: Connection, code: str, *, mode: str, endpoint: str 
         .where(participant.c.code == code)
         .values(delivery_mode=mode, endpoint=endpoint)
     )
+
+
+def set_binding(connection: Connection, code: str, binding: str) -> None:
+    """Write in which binding a participant receives its deliveries."""
+    connection.execute(
+        update(participant).where(participant.c.code == code).values(binding=binding)
+    )
+
+
+def bindings(connection: Connection, codes: Collection[str]) -> dict[str, str]:
+    """Return in which binding participants receive their deliveries, by code."""
+    rows = connection.execute(_BINDINGS, {"codes": sorted(codes)})
+    return {row[0]: row[1] for row in rows}
 
 
 def note_seen(connection: Connection, codes: Collection[str], at: datetime) -> None:
@@ -310,7 +323,7 @@ def add_record(connection: Connection, row: RecordRow) -> None:
 
 @dataclass(frozen=True, slots=True)
 class IssuanceRow:
-    """An issuance announced by the mechanism registry and what was first transferred of it."""
+    """An issuance announced by the mechanism registry, what left it, what was authorized later."""
 
     issuance_id: str
     body: str
@@ -318,8 +331,14 @@ class IssuanceRow:
     sop_done: int
     omge_done: int
     forwarded: int
+    authorized_later: int = 0
+    sop_later: int = 0
+    omge_later: int = 0
 
 
+_BINDINGS = select(participant.c.code, participant.c.binding).where(
+    participant.c.code.in_(bindparam("codes", expanding=True))
+)
 _ISSUANCES = select(
     issuance.c.issuance_id,
     issuance.c.body,
@@ -327,6 +346,9 @@ _ISSUANCES = select(
     issuance.c.sop_done,
     issuance.c.omge_done,
     issuance.c.forwarded,
+    issuance.c.authorized_later,
+    issuance.c.sop_later,
+    issuance.c.omge_later,
 ).where(issuance.c.issuance_id.in_(bindparam("ids", expanding=True)))
 
 
@@ -341,27 +363,16 @@ def issuances(connection: Connection, ids: Collection[str]) -> dict[str, Issuanc
 
 def add_issuance(connection: Connection, row: IssuanceRow) -> None:
     """Insert an announced issuance."""
-    connection.execute(
-        insert(issuance).values(
-            issuance_id=row.issuance_id,
-            body=row.body,
-            log_index=row.log_index,
-            sop_done=row.sop_done,
-            omge_done=row.omge_done,
-            forwarded=row.forwarded,
-        )
-    )
+    connection.execute(insert(issuance).values(**asdict(row)))
 
 
-def update_issuance(
-    connection: Connection, issuance_id: str, *, sop_done: int, omge_done: int, forwarded: int
-) -> None:
-    """Write how much of an issuance was first transferred, by kind."""
-    connection.execute(
-        update(issuance)
-        .where(issuance.c.issuance_id == issuance_id)
-        .values(sop_done=sop_done, omge_done=omge_done, forwarded=forwarded)
-    )
+def update_issuance(connection: Connection, row: IssuanceRow) -> None:
+    """Write how much of an issuance left it, by kind, and was authorized later."""
+    counts = asdict(row)
+    for name in ("issuance_id", "body", "log_index"):
+        del counts[name]  # the notice stays as it was recorded
+    changed = update(issuance).where(issuance.c.issuance_id == row.issuance_id)
+    connection.execute(changed.values(**counts))
 
 
 _USAGES = PairLookup(

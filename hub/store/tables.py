@@ -118,6 +118,9 @@ issuance = Table(
     Column("sop_done", BigInteger, nullable=False),
     Column("omge_done", BigInteger, nullable=False),
     Column("forwarded", BigInteger, nullable=False),
+    Column("authorized_later", BigInteger, nullable=False, server_default="0"),
+    Column("sop_later", BigInteger, nullable=False, server_default="0"),
+    Column("omge_later", BigInteger, nullable=False, server_default="0"),
 )
 
 suspension = Table(

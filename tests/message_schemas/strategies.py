@@ -109,7 +109,10 @@ def documents(type_: str) -> Documents:
 def from_schema(schema: dict[str, Json]) -> st.SearchStrategy[Any]:
     """Draw values of one schema, of the keywords that ours use."""
     if "$ref" in schema:
-        return _definition(schema["$ref"].rpartition("/")[2])
+        file, _, pointer = schema["$ref"].partition("#")
+        if not pointer:
+            return documents(file.removesuffix(".schema.json"))
+        return _definition(pointer.rpartition("/")[2])
     if "const" in schema:
         return st.just(schema["const"])
     if "enum" in schema:
@@ -210,10 +213,13 @@ def _consistent(type_: str, document: dict[str, Json]) -> dict[str, Json]:
         document["reasons"] = [{"text": "no"}]
     if document.get("sop_exempt"):
         document.setdefault("sop_exemption", "SIDS")
+        document.pop("sop_exemption_waived", None)
     else:
         document.pop("sop_exemption", None)
     if type_ == "a64.first_transfer":
         document["first_transfer_id"] = "XMR01" + document["first_transfer_id"][5:]
+    if type_ == "a64.authorization_change":
+        document["change_id"] = "XMR01" + document["change_id"][5:]
     if type_ == "history.query" and ("range" in document) == ("transfer_id" in document):
         document.pop("range", None)
         document["transfer_id"] = "THA01-1"

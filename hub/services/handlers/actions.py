@@ -6,8 +6,10 @@ told, since it must adjust (4/CMA.6 para 13).
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+from hub.checks.case import Case
 from hub.checks.facts import MessageContext
 from hub.international_registry import first_transfer
 from hub.international_registry.units import (
@@ -55,6 +57,7 @@ def _act(context: MessageContext, work: BatchWork, kind: str) -> dict[str, Any]:
         range_ = range_of(block)
         for gap in window.gaps(range_):
             _introduce(context, work, block, gap)
+            count_leaving(work, body.issuance_id, gap.quantity)
         for piece in window.overlapping(range_.series, range_.first, range_.last):
             part = piece.range.intersect(range_)
             assert part is not None
@@ -77,9 +80,11 @@ def _introduce(context: MessageContext, work: BatchWork, block: Any, gap: Range)
     authorization = work.facts.authorizations[
         gap.series.first_transferring_party, attributes.authorization_id
     ]
-    event = first_transfer.event_of_introduction(
-        authorization.purposes, definition_of(work.facts, authorization)
-    )
+    definition = definition_of(work.facts, authorization)
+    if Case(context, body, work.facts).retires_abroad(gap.series.first_transferring_party):
+        event = first_transfer.event_of_retirement(None, authorization.purposes, definition)
+    else:
+        event = first_transfer.event_of_introduction(authorization.purposes, definition)
     work.facts.window.introduce(
         gap,
         attributes,
@@ -109,6 +114,13 @@ def _event(
         return first_transfer.event_of_omge(block.first_transfer)
     rule = first_transfer.event_of_use if kind == "use" else first_transfer.event_of_cancellation
     return rule(block.first_transfer, authorization.purposes, definition)
+
+
+def count_leaving(work: BatchWork, issuance_id: str | None, quantity: int) -> None:
+    """Count units that end in the mechanism registry as gone from their issuance."""
+    if issuance_id is not None:
+        record = work.facts.issuances[issuance_id]
+        work.set_issuance(replace(record, forwarded=record.forwarded + quantity))
 
 
 def count_first_transfer(work: BatchWork, range_: Range, authorization_id: str) -> None:
@@ -149,7 +161,10 @@ def tell_first_transfer(
 def _tell_sender(
     context: MessageContext, work: BatchWork, kind: str, ended: list[LedgerBlock]
 ) -> None:
-    """Confirm the act in the sender's ordered channel, so that its book moves in order too."""
+    """Confirm the act in the sender's ordered channel, so that its book moves in order too.
+
+    What ends in the mechanism registry ends for a Party, whose registries are told as well.
+    """
     body: Any = context.body
     notice: dict[str, Any] = {
         "action_id": body.action_id,
@@ -164,3 +179,7 @@ def _tell_sender(
         if body.calendar_year is not None:
             notice["calendar_year"] = body.calendar_year
     work.notify(context.sender, "action.recorded", notice)
+    if body.issuance_id is not None:  # ended in the mechanism registry: its Party must know
+        party = body.using_party if kind == "use" else body.cancelling_party
+        for code in work.reference.registries_of(party):
+            work.notify(code, "action.recorded", notice)
