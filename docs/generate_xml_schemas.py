@@ -11,12 +11,15 @@ because ``xmllint`` and most registries' tools know no other; what it cannot say
 2. A member becomes an element of a sequence; lists and nullable members follow ``xml_forms``.
 3. Members that exclude or need each other become choices (``oneOf``, ``anyOf``).
 4. Generic values are types by depth and by kind of key.
+
+And the names by which the evidence verifier reads XML without them (``generate_evidence_names``).
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from docs import generate_evidence_names
 from docs.xml_elements import Node, node, rendered
 from docs.xml_generic_types import generic_types, keys_once
 from docs.xml_patterns import xsd_pattern
@@ -128,11 +131,9 @@ def _alternatives(schema: Schema, place: str) -> tuple[set[str], Node | None]:
         branches = [_required_members(schema, group, place) for group in groups]
     elif "anyOf" in schema:
         first, second = (_needed_with(schema, *branch["required"]) for branch in schema["anyOf"])
-        groups = [first, second]
-        optional = [
-            _element(name, schema["properties"][name], place, required=False) for name in second
-        ]
-        both = [*_required_members(schema, first, place), *optional]
+        beside = _allowed_with(schema, first)
+        groups = [first | beside, second]
+        both = _members(schema, first | beside | second, place, required=first)
         branches = [both, _required_members(schema, second, place)]
     else:
         return set(), None
@@ -156,9 +157,19 @@ def _needed_with(schema: Schema, name: str) -> set[str]:
     return {name, *schema.get("dependentRequired", {}).get(name, ())}
 
 
+def _allowed_with(schema: Schema, names: set[str]) -> set[str]:
+    """Return the members that may stand where ``names`` do, and nowhere else."""
+    needs = schema.get("dependentRequired", {})
+    return {name for name, needed in needs.items() if set(needed) <= names} - names
+
+
 def _required_members(schema: Schema, names: set[str], place: str) -> list[Node]:
+    return _members(schema, names, place, required=names)
+
+
+def _members(schema: Schema, names: set[str], place: str, *, required: set[str]) -> list[Node]:
     return [
-        _element(name, part, place, required=True)
+        _element(name, part, place, required=name in required)
         for name, part in schema["properties"].items()
         if name in names
     ]
@@ -179,7 +190,9 @@ def _element(name: str, schema: Schema, place: str, *, required: bool) -> Node:
     if isinstance(meant.get("type"), list):
         attributes["nillable"] = "true"
     about = [_documentation(schema["description"])] if "description" in schema else []
-    if "$ref" in schema and schema.keys() <= {"$ref", "description"}:
+    if "#" not in schema.get("$ref", "#"):
+        schema = meant  # a whole document: written out, because XML Schema has no such reference
+    elif "$ref" in schema and schema.keys() <= {"$ref", "description"}:
         return node("element", *about, type=schema["$ref"].rpartition("/")[2], **attributes)
     inside = _type_of(schema, f"{place}{name}.")
     if inside.tag == "simpleType" and not _is_anonymous(inside):
@@ -279,6 +292,7 @@ def main() -> None:
     for path in FOLDER.glob("*.xsd"):
         if path.name not in made:
             path.unlink()
+    generate_evidence_names.main()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """One transfer as its signed messages tell it, checked to be one story.
 
-1. Deliveries carry the very envelopes of the bundle, after them in the log.
+1. Deliveries carry the very envelopes of the bundle, after them in the log; what they say in the
+   recipient's binding of an envelope in the other one is what that envelope says.
 2. There is one accepted proposal. At most one thing ended the transfer: the acquirer's answer or
    the initiator's withdrawal, each naming the proposal's digest; a deadline; or the proposal
    itself, when the hub's own registry acquires.
@@ -10,15 +11,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hub.evidence.archives import Json, RefutedError, digest
 from hub.evidence.reports import NOT_PROVED, OPEN, PROVED, Finding
-from hub.evidence.signatures import open_signed
+from hub.evidence.signatures import ENVELOPE_TYP, open_signed
 
-ENVELOPE_TYP: Final = "itmo-envelope+jws"
 PROPOSALS: Final = ("transfer.proposal", "transfer.notification")
 ANSWERS: Final = ("transfer.acknowledgement", "transfer.recognition")
 STATES: Final = ("completed", "rejected", "cancelled", "expired")
@@ -143,6 +144,8 @@ class Narrative:
                 raise RefutedError(f"the delivery at {index} carries another envelope as {of}")
             if raw is not None and self._record.entries.get(of) is None:
                 about_us += self._bodies_about_us(raw)
+            if raw is not None and "content" in item:
+                _check_content(index, item, raw)
             if about_us and of not in self._record.entries:
                 raise RefutedError(f"the bundle leaves out entry {of}, which was delivered")
             for verdict in item.get("verdicts", ()):
@@ -258,6 +261,28 @@ class Narrative:
                     raise RefutedError(f"entry {one.index} acknowledges what comes after it")
                 text = f"{one.sender} signed that it has the delivery at {index} ({one.at})"
                 yield self._say(PROVED, one.index, text)
+
+
+def _check_content(index: int, item: Json, raw: str) -> None:
+    """Check that what a delivery says of an envelope is what its sender signed.
+
+    A refused message's body has no other writing when it broke its form: it may be empty there.
+    """
+    signed, _ = open_signed(raw.encode(), ENVELOPE_TYP)
+    told, messages = item["content"], list(signed["messages"])
+    refused = {one["message_id"] for one in item["verdicts"] if one["outcome"] != "accepted"}
+    for place, one in enumerate(told["messages"][: len(messages)]):
+        if one["body"] == {} and one["message_id"] in refused:
+            messages[place] = messages[place] | {"body": {}}
+    if _plain(signed | {"messages": messages}) != _plain(told):
+        raise RefutedError(
+            f"the delivery at {index} says other things than the envelope it carries"
+        )
+
+
+def _plain(value: Json) -> str:
+    # As text, because in Python 1 equals True.
+    return json.dumps(value, sort_keys=True)
 
 
 def _proposal_text(said: Said) -> str:

@@ -12,6 +12,10 @@ PACKAGE: Final = "hub.evidence"
 MODULES: Final = (
     "archives",
     "anchors",
+    "xml_documents",
+    "xml_signatures",
+    "xml_names",
+    "xml_values",
     "signatures",
     "reports",
     "narratives",

@@ -13,15 +13,13 @@ from hub.evidence.anchors import Tree
 from hub.evidence.archives import MALFORMED, Json, RefutedError, digest, parse_json
 from hub.evidence.bundles import BundleItem, Evidence
 from hub.evidence.narratives import (
-    ENVELOPE_TYP,
     PROPOSALS,
     UNKNOWN,
     Narrative,
     Record,
     Said,
 )
-from hub.evidence.signatures import open_signed
-from hub.evidence.verification import DELIVERY_TYP, RECEIPT_TYP
+from hub.evidence.signatures import DELIVERY_TYP, ENVELOPE_TYP, RECEIPT_TYP, open_signed
 
 _STYLE: Final = """
 @page { size: A4; margin: 18mm 16mm; }

@@ -31,9 +31,12 @@ from hub.evidence.archives import (
     read_archive,
     read_manifest,
 )
-from hub.evidence.narratives import ENVELOPE_TYP, UNKNOWN, Narrative, Record, Said
+from hub.evidence.narratives import UNKNOWN, Narrative, Record, Said
 from hub.evidence.reports import FAILED, NOT_PROVED, PROVED, Finding, Report, plain
 from hub.evidence.signatures import (
+    DELIVERY_TYP,
+    ENVELOPE_TYP,
+    RECEIPT_TYP,
     Key,
     check_signature,
     is_post_quantum,
@@ -41,8 +44,6 @@ from hub.evidence.signatures import (
     raw_ed25519,
 )
 
-RECEIPT_TYP: Final = "itmo-receipt+jws"
-DELIVERY_TYP: Final = "itmo-delivery+jws"
 PARTICIPANTS_TYP: Final = "itmo-participants+jws"
 KEY_TYP: Final = "itmo-key+jws"
 CHECKPOINT: Final = "checkpoint.txt"

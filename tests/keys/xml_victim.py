@@ -5,6 +5,7 @@ import pytest
 from keys.algorithms import Algorithm
 from keys.errors import KeysError
 from keys.xml_signatures import VerifiedXml, open_signed_xml, sign_xml, verify_xml
+from tests.keys.second_reader import second_opinion
 from tests.keys.support import NOW, seeded_signer, trusting
 from tests.keys.xml_forger import digest_of, put, reference, signature_block, signed_info
 
@@ -19,8 +20,15 @@ SIGNED = sign_xml(CONTENT, ES)
 
 
 def check(raw: bytes) -> VerifiedXml:
-    """Open and verify as a door would for THA01 at NOW."""
-    return verify_xml(open_signed_xml(raw, ROOT), TRUST, "THA01", NOW)
+    """Open and verify as a door would for THA01 at NOW; the verifier of evidence must agree."""
+    believed = second_opinion(raw, ROOT, ES)
+    try:
+        verified = verify_xml(open_signed_xml(raw, ROOT), TRUST, "THA01", NOW)
+    except KeysError:
+        assert believed is None
+        raise
+    assert believed == verified.referenced
+    return verified
 
 
 def reason_of(raw: bytes) -> str:

@@ -6,9 +6,9 @@ verifier is tested against what a hub may have written, also against what ours n
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -17,43 +17,30 @@ from hub.evidence.bundles import BundleItem, BundleKey, Evidence, write
 from hub.evidence.reports import Report
 from hub.evidence.verification import verify
 from hub.transparency_log.checkpoints import Checkpoint
-from hub.transparency_log.cosignatures import cosign
 from hub.transparency_log.entries import Entry, PartyStep, commitment, encode, encode_salt
 from hub.transparency_log.hashing import leaf_hash
-from hub.transparency_log.notes import Note, SignatureType, VerifierKey, sign_note
 from hub.transparency_log.proof_files import ProofFile
 from hub.transparency_log.proofs import inclusion_proof, root_of
-from keys.algorithms import Algorithm, load_public_key
+from keys.algorithms import Algorithm
 from keys.documents import format_time
 from keys.jws import sign
 from keys.local_signer import LocalSigner
 from keys.possession import sign_possession
-from tests.keys import support
+from keys.xml_signatures import sign_xml
+from message_schemas import xml_codec
+from tests.hub.evidence.made_trust import (
+    BUYER,
+    HUB,
+    ORIGIN,
+    SELLER,
+    START,
+    Json,
+    Signers,
+    Trusted,
+    seeded_signer,
+)
 
-START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-ORIGIN = "itmo-hub.invalid/xhb01"
 TRANSFER = "THA01-17"
-HUB, SELLER, BUYER = "XHB01", "THA01", "CHE01"
-Signers = Sequence[LocalSigner]
-Json = dict[str, Any]
-
-
-def seeded_signer(
-    algorithm: Algorithm = Algorithm.ED25519, participant: str = SELLER, seed: str = "one"
-) -> LocalSigner:
-    """Return a signer whose key is no other participant's."""
-    return support.seeded_signer(algorithm, participant, f"{participant} {seed}")
-
-
-def raw_key(signer: LocalSigner) -> bytes:
-    """Return the raw public key of a signer, as vkeys carry it."""
-    _, native = load_public_key(signer.public_key_der)
-    return native.public_bytes_raw()  # type: ignore[union-attr]  # no EC key signs notes
-
-
-def note_key(name: str, type_: SignatureType, signer: LocalSigner) -> VerifierKey:
-    """Return the verifier key of a log or witness."""
-    return VerifierKey(name, type_, raw_key(signer))
 
 
 @dataclass(slots=True)
@@ -66,7 +53,12 @@ class MadeLog:
     kinds: list[str] = field(default_factory=list)
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     hub_signers: Signers = field(default_factory=lambda: [seeded_signer(participant=HUB)])
+    hub_xml_signer: LocalSigner = field(
+        default_factory=lambda: seeded_signer(Algorithm.ES256, HUB, "xml")
+    )
+    speaks_xml: frozenset[str] = frozenset()
     sequence: dict[str, int] = field(default_factory=dict)
+    payloads: dict[int, Json] = field(default_factory=dict)
 
     @property
     def index(self) -> int:
@@ -105,6 +97,13 @@ class MadeLog:
         self.kinds.append(kind)
         self.entries.append(encode(entry))
         return index
+
+    def sealed(self, kind: str, payload: Json, signers: Signers, code: str) -> bytes:
+        """Return the signed object in the binding that the participant ``code`` speaks."""
+        if code not in self.speaks_xml:
+            return sign(json.dumps(payload).encode(), f"itmo-{kind}+jws", signers)
+        signer = self.hub_xml_signer if signers == self.hub_signers else signers[0]
+        return sign_xml(xml_codec.encode_document(kind, payload), signer)
 
     def act(self, kind: str, subject: str, detail: Json, told: Sequence[str] = ()) -> int:
         """Append an administrator's act."""
@@ -157,7 +156,8 @@ class MadeLog:
             "sent_at": self.at,
             "messages": [message],
         }
-        raw = sign(json.dumps(payload).encode(), "itmo-envelope+jws", signers)
+        raw = self.sealed("envelope", payload, signers, sender)
+        self.payloads[self.index] = payload
         receipt = {
             "protocol": "itmo-exchange/1",
             "receipt_for": f"e-{self.index}",
@@ -179,7 +179,7 @@ class MadeLog:
                 }
             ],
         }
-        signed = sign(json.dumps(receipt).encode(), "itmo-receipt+jws", self.hub_signers)
+        signed = self.sealed("receipt", receipt, self.hub_signers, sender)
         parties = {sender, recipient} - {HUB, "XIR01"}
         return self.append(
             "envelope", sender, recipient, sorted(parties), envelope=raw, receipt=signed
@@ -203,7 +203,7 @@ class MadeLog:
                 for number, (index, notices) in enumerate(items, start=first)
             ],
         }
-        raw = sign(json.dumps(payload).encode(), "itmo-delivery+jws", self.hub_signers)
+        raw = self.sealed("delivery", payload, self.hub_signers, recipient)
         return self.append("delivery", HUB, recipient, [recipient], delivery=raw)
 
     def _item(self, recipient: str, number: int, index: int, notices: Sequence[Json]) -> Json:
@@ -211,15 +211,21 @@ class MadeLog:
         raw = self.contents[index].get("envelope")
         salt = self.salts[index]
         if raw is not None and salt is not None:
-            payload = json.loads(base64.urlsafe_b64decode(json.loads(raw)["payload"] + "=="))
+            payload = self.payloads[index]
             if payload["recipient"] == recipient:
                 message = payload["messages"][0]["message_id"]
                 item["envelope"] = raw.decode()
+                if self.says_content(payload["sender"], recipient):
+                    item["content"] = payload
                 item["entry_salt"] = encode_salt(salt)
                 item["verdicts"] = [{"message_id": message, "outcome": "accepted", "code": 0}]
         if notices:
             item["notices"] = list(notices)
         return item
+
+    def says_content(self, sender: str, recipient: str) -> bool:
+        """Tell whether the hub says again what the original says: to whom speaks JSON alone."""
+        return sender in self.speaks_xml and recipient not in self.speaks_xml
 
     # --- the tree -------------------------------------------------------------------------------
 
@@ -231,78 +237,6 @@ class MadeLog:
     def checkpoint(self) -> Checkpoint:
         """Return the tree head."""
         return Checkpoint(ORIGIN, len(self.entries), root_of(len(self.entries), self.tile))
-
-
-@dataclass(slots=True)
-class Trusted:
-    """Keys of the log and of three witnesses, and the anchors made of them."""
-
-    log_signer: LocalSigner = field(default_factory=lambda: seeded_signer(participant=HUB))
-    settling: LocalSigner = field(
-        default_factory=lambda: seeded_signer(Algorithm.ML_DSA_44, HUB, "settling")
-    )
-    witnesses: Mapping[str, LocalSigner] = field(
-        default_factory=lambda: {
-            "w1.example": seeded_signer(participant="CHE01", seed="w1"),
-            "w2.example": seeded_signer(participant="GHA01", seed="w2"),
-            "w3.example": seeded_signer(Algorithm.ML_DSA_44, "THA01", "w3"),
-        }
-    )
-
-    @property
-    def log_key(self) -> VerifierKey:
-        """The log's Ed25519 key."""
-        return note_key(ORIGIN, SignatureType.ED25519, self.log_signer)
-
-    @property
-    def settling_key(self) -> VerifierKey:
-        """The log's ML-DSA-44 key."""
-        return note_key(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44, self.settling)
-
-    def witness_key(self, name: str) -> VerifierKey:
-        """Return a witness's key."""
-        signer = self.witnesses[name]
-        pq = signer.algorithm is Algorithm.ML_DSA_44
-        kind = SignatureType.COSIGNATURE_ML_DSA_44 if pq else SignatureType.COSIGNATURE_ED25519
-        return note_key(name, kind, signer)
-
-    def sign(
-        self, checkpoint: Checkpoint, cosigners: Sequence[str], *, settle: bool = False
-    ) -> str:
-        """Return the signed and cosigned note of a checkpoint."""
-        lines = [sign_note(checkpoint.text, self.log_key, self.log_signer.sign)]
-        seconds = int(START.timestamp()) + 600
-        if settle:
-            lines.append(cosign(checkpoint, self.settling_key, self.settling.sign, seconds))
-        for name in cosigners:
-            signer = self.witnesses[name]
-            lines.append(cosign(checkpoint, self.witness_key(name), signer.sign, seconds))
-        return Note(checkpoint.text, tuple(lines)).render()
-
-    def policy(self, quorum: str = "group two 2 w1 w2 w3\nquorum two\n") -> str:
-        """Return a tlog-policy that names the log and all witnesses."""
-        named = "".join(
-            f"witness {name.partition('.')[0]} {self.witness_key(name).vkey}\n"
-            for name in self.witnesses
-        )
-        return f"log {self.log_key.vkey}\nlog {self.settling_key.vkey}\n{named}{quorum}"
-
-    def anchor(self, *pinned: LocalSigner, hub: Signers = (), quorum: str | None = None) -> bytes:
-        """Return an itmo-anchor/1 document."""
-        policy = self.policy() if quorum is None else self.policy(quorum)
-        return json.dumps(
-            {
-                "format": "itmo-anchor/1",
-                "policy": policy,
-                "hub_keys": [_pin(one) for one in hub],
-                "participant_keys": [_pin(one) for one in pinned],
-            }
-        ).encode()
-
-
-def _pin(signer: LocalSigner) -> Json:
-    public = base64.b64encode(signer.public_key_der).decode()
-    return {"key_id": signer.key_id, "public_key": public}
 
 
 def proposal_body(**changes: Any) -> Json:
@@ -340,6 +274,11 @@ class Story:
     proposing: Signers = ()
     answering: Signers = ()
     filler: int = 30
+
+    @property
+    def hub(self) -> Signers:
+        """The hub's signers in both bindings."""
+        return [*self.log.hub_signers, self.log.hub_xml_signer]
 
     def note(self, index: int, role: str) -> int:
         """Remember that an entry belongs to the bundle."""
@@ -443,8 +382,7 @@ class Story:
             for one in (*self.seller, *self.buyer)
         ]
         hub = [
-            BundleKey.of(one.key_id, one.algorithm.value, one.public_key_der)
-            for one in self.log.hub_signers
+            BundleKey.of(one.key_id, one.algorithm.value, one.public_key_der) for one in self.hub
         ]
         return [*found, *hub]
 

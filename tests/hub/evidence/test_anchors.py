@@ -15,7 +15,7 @@ from hub.transparency_log.hashing import leaf_hash
 from hub.transparency_log.policies import Policy
 from hub.transparency_log.proof_files import ProofFile
 from hub.transparency_log.proofs import inclusion_proof
-from tests.hub.evidence.made_log import ORIGIN, Trusted
+from tests.hub.evidence.made_trust import ORIGIN, Trusted
 
 TRUSTED = Trusted()
 NAMES = ("w1", "w2", "w3")

@@ -13,17 +13,8 @@ from hub.transparency_log.cosignatures import cosign
 from hub.transparency_log.notes import Note
 from keys.algorithms import Algorithm
 from keys.local_signer import LocalSigner
-from tests.hub.evidence.made_log import (
-    BUYER,
-    SELLER,
-    MadeLog,
-    Story,
-    Trusted,
-    bundle_of,
-    failures,
-    report_on,
-    seeded_signer,
-)
+from tests.hub.evidence.made_log import MadeLog, Story, bundle_of, failures, report_on
+from tests.hub.evidence.made_trust import BUYER, SELLER, Trusted, seeded_signer
 from tests.hub.evidence.test_verification import pinned, texts
 from tests.keys import support
 

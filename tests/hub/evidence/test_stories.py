@@ -8,7 +8,8 @@ import pytest
 
 from hub.evidence import stories
 from hub.evidence.bundles import erased, read
-from tests.hub.evidence.made_log import Story, bundle_of, proposal_body, seeded_signer
+from tests.hub.evidence.made_log import Story, bundle_of, proposal_body
+from tests.hub.evidence.made_trust import seeded_signer
 
 
 class Elements(HTMLParser):

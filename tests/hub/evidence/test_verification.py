@@ -12,25 +12,15 @@ from hub.evidence.bundles import BundleItem, Evidence, erased
 from hub.evidence.reports import Report
 from keys.algorithms import Algorithm
 from keys.documents import format_time
-from tests.hub.evidence.made_log import (
-    BUYER,
-    HUB,
-    SELLER,
-    START,
-    Story,
-    Trusted,
-    failures,
-    proposal_body,
-    report_on,
-    seeded_signer,
-)
+from tests.hub.evidence.made_log import Story, failures, proposal_body, report_on
+from tests.hub.evidence.made_trust import BUYER, HUB, SELLER, START, Trusted, seeded_signer
 
 ENDINGS = ("completed", "rejected", "cancelled", "expired", "open")
 
 
 def pinned(story: Story) -> bytes:
     """Return the anchor of a reader who knows everybody's keys."""
-    return story.trusted.anchor(*story.seller, *story.buyer, hub=story.log.hub_signers)
+    return story.trusted.anchor(*story.seller, *story.buyer, hub=story.hub)
 
 
 def texts(report: Report, status: str) -> str:

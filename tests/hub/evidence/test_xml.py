@@ -1,0 +1,117 @@
+"""Evidence in XML: the same story in either binding, and no lie more than in JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from hub.evidence.archives import RefutedError
+from hub.evidence.signatures import ENVELOPE_TYP, check_signature, open_signed
+from keys.algorithms import Algorithm
+from tests.hub.evidence.made_log import MadeLog, Story, failures, report_on
+from tests.hub.evidence.made_trust import BUYER, HUB, SELLER, Json, seeded_signer
+from tests.hub.evidence.test_verification import pinned, texts
+
+ENDINGS = ("completed", "rejected", "cancelled", "expired", "open")
+SPEAKING = [frozenset({SELLER}), frozenset({BUYER}), frozenset({SELLER, BUYER})]
+
+
+class Embellishing(MadeLog):
+    """A log whose hub tells other contents than the senders signed."""
+
+    def _item(self, *given: Any) -> Json:
+        item = MadeLog._item(self, *given)
+        if "content" in item:
+            messages = [
+                one | {"body": one["body"] | {"quantity": 19_000_000}}
+                for one in item["content"]["messages"]
+            ]
+            item["content"] = item["content"] | {"messages": messages}
+        return item
+
+
+def story_of(
+    speaking: frozenset[str], ending: str = "completed", kind: type[MadeLog] = MadeLog
+) -> Story:
+    """Return a story in which these participants speak XML."""
+    signers = {code: [seeded_signer(Algorithm.ES256, code, "es")] for code in (SELLER, BUYER)}
+    log = kind(speaks_xml=speaking)
+    return Story(ending, seller=signers[SELLER], buyer=signers[BUYER], log=log)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("speaking", SPEAKING, ids=["seller", "buyer", "both"])
+def test_a_transfer_is_proved_in_whichever_binding_it_was_spoken(
+    speaking: frozenset[str], ending: str
+) -> None:
+    """Each party signs in its own binding; findings are the same but for keys and digests."""
+    story = story_of(speaking, ending).tell()
+    report = report_on(story.evidence(), pinned(story))
+    assert (report.verdict, report.outcome, failures(report)) == ("proved", ending, "")
+    plain = story_of(frozenset(), ending).tell()
+    expected = [
+        one for one in report_on(plain.evidence(), pinned(plain)).findings if one.about != "keys"
+    ]
+    found = [one for one in report.findings if one.about != "keys"]
+    assert [one.about for one in found] == [one.about for one in expected]
+    assert [one.text for one in found if one.about != "log"] == [
+        one.text for one in expected if one.about != "log"
+    ]
+    assert "THA01-" in texts(report, "PROVED")
+
+
+def test_the_hubs_own_word_in_xml_is_under_its_own_key() -> None:
+    """Receipts and deliveries in XML are signed with the hub's key for XML."""
+    story = story_of(frozenset({SELLER, BUYER})).tell()
+    proved = texts(report_on(story.evidence(), pinned(story)), "PROVED")
+    assert f"the key {story.log.hub_xml_signer.key_id} (ES256) is {HUB}'s" in proved
+    assert story.log.hub_signers[0].key_id not in proved
+
+
+def test_what_a_delivery_says_of_an_xml_original_must_be_what_it_says() -> None:
+    """A hub that translates falsely is caught by the original beside its translation."""
+    story = story_of(frozenset({SELLER}), kind=Embellishing).tell()
+    said = failures(report_on(story.evidence(), pinned(story)))
+    assert "the delivery at 4 says other things than the envelope it carries" in said
+
+
+@pytest.mark.parametrize("swap", ["envelope", "receipt"])
+def test_an_xml_signature_moved_to_another_document_is_refused(swap: str) -> None:
+    """Each block is right, of another document: with the log's commitment mended too."""
+
+    class Swapping(MadeLog):
+        def append(
+            self, kind: str, sender: str, recipient: str, parties: Sequence[str], **contents: bytes
+        ) -> int:
+            if kind == "envelope" and self.index == 6:
+                contents[swap] = transplanted(self.contents[3][swap] or b"", contents[swap])
+            return MadeLog.append(self, kind, sender, recipient, parties, **contents)
+
+    story = story_of(frozenset({SELLER, BUYER}), kind=Swapping).tell()
+    said = failures(report_on(story.evidence(), pinned(story)))
+    assert "entry 6: the XML document is not the one that its signature is of" in said
+
+
+def transplanted(giver: bytes, taker: bytes) -> bytes:
+    """Return a signed document with another one's signature."""
+
+    def block(raw: bytes) -> bytes:
+        return raw[raw.index(b"<ds:Signature ") : raw.index(b"</ds:Signature>") + 15]
+
+    return taker.replace(block(taker), block(giver))
+
+
+def test_one_byte_of_an_xml_original_changes_nothing_unseen() -> None:
+    """A flipped byte is refused, or says the same under the same key, as a quote by another."""
+    story = story_of(frozenset({SELLER}), "open").tell()
+    raw = story.log.contents[3]["envelope"] or b""
+    key = story.seller[0]
+    said, _ = open_signed(raw, ENVELOPE_TYP)
+    for place in range(len(raw)):
+        flipped = raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]
+        try:
+            found, ((algorithm, key_id, signed, signature),) = open_signed(flipped, ENVELOPE_TYP)
+            check_signature(key.public_key_der, algorithm, signed, signature)
+        except RefutedError:
+            continue
+        assert (found, key_id == key.key_id) == (said, b"<ds:KeyName>" not in raw[:place])
