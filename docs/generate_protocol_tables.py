@@ -53,7 +53,9 @@ def _cell(value: object) -> str:
 def _form(schema: Schema) -> str:
     """Say in a few words what values a field takes."""
     if "$ref" in schema:
-        return f"`{str(schema['$ref']).rpartition('/')[2]}`"
+        file, _, pointer = str(schema["$ref"]).partition("#")
+        name = pointer.rpartition("/")[2] or file.removesuffix(".schema.json")
+        return f"`{name}`"
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub import bootstrap
 from hub.config import Settings
 from hub.protocol.limits import Limits
+from hub.protocol.signed_objects import SigningKeys
 from hub.services import deliver, receive_envelopes
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
@@ -94,8 +95,8 @@ class Exchange:
         settings = Settings(database_url=database_url)
         self.now = START
         self.database: Database = bootstrap.open_database(settings, create=True)
-        signers = [example_signer(HUB)]
-        bootstrap.ensure_own_participants(self.database, settings, list(signers), self.now)
+        keys = SigningKeys.of([example_signer(HUB)])
+        bootstrap.ensure_own_participants(self.database, settings, keys.signers, self.now)
         for code in CODES[1:]:
             self._join(code)
         self._receiver = EnvelopeReceiver(
@@ -103,9 +104,9 @@ class Exchange:
             handlers=bootstrap.HANDLERS,
             identity=bootstrap.identity_of(settings),
             limits=Limits(),
-            signers=signers,
+            keys=keys,
         )
-        self._maker = DeliveryMaker(HUB, Limits(), signers)
+        self._maker = DeliveryMaker(HUB, Limits(), keys)
         self._count = 0
 
     def _join(self, code: str) -> None:

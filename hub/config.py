@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     international_registry_code: Code = "XIR01"
     mechanism_registry_code: Code = "XMR01"
     signers: tuple[str, ...] = Field((), description="URIs of the hub's keys (two: hybrid)")
+    xml_signer: str | None = Field(
+        None, description="URI of the hub's ES256 key for XML; none: a lone ES256 key in `signers`"
+    )
     tls_certificate: FilePath | None = Field(None, description="PEM certificate chain for TLS 1.3")
     tls_key: FilePath | None = None
     tls_client_ca: FilePath | None = Field(None, description="PEM: ask participants for them too")

@@ -117,14 +117,16 @@ class Notice:
 class DeliveryItem:
     """All that one log entry means for one recipient.
 
-    ``envelope`` is the sender's original bytes as text. ``verdicts`` and ``entry_salt`` (which
-    opens the entry's commitment to it) stand exactly when it does.
+    ``envelope`` is the sender's original bytes as text, in either binding. ``verdicts`` and
+    ``entry_salt`` (which opens the entry's commitment to it) stand exactly when it does.
+    ``content`` is the value that a delivery in the other binding says it has.
     """
 
     sequence: int
     log_index: int
     recorded_at: str
     envelope: str | None = None
+    content: Envelope | None = None
     entry_salt: str | None = None
     verdicts: tuple[Verdict, ...] = ()
     notices: tuple[Notice, ...] = ()

@@ -108,7 +108,8 @@ def _shortened(text: str) -> str:
 
 def _fast_validators() -> Mapping[tuple[str, int], jsonschema_rs.Draft202012Validator]:
     common = schema_files.DOCUMENTS["common"]
-    shared = jsonschema_rs.Registry([(common["$id"], common)])
+    envelope = schema_files.DOCUMENTS["envelope"]
+    shared = jsonschema_rs.Registry([(one["$id"], one) for one in (common, envelope)])
     return {
         (name, schema_files.VERSION): jsonschema_rs.Draft202012Validator(
             document, registry=shared, validate_formats=True
@@ -137,8 +138,10 @@ _Reference: Final = _extend(Draft202012Validator, {"pattern": _ecma_pattern})
 
 @cache
 def _reference_validator(name: str) -> Any:
-    common = schema_files.DOCUMENTS["common"]
-    registry = Registry().with_resource(common["$id"], Resource.from_contents(common))
+    shared = (schema_files.DOCUMENTS["common"], schema_files.DOCUMENTS["envelope"])
+    registry = Registry().with_resources(
+        [(one["$id"], Resource.from_contents(one)) for one in shared]
+    )
     return _Reference(
         schema_files.DOCUMENTS[name],
         registry=registry,

@@ -70,10 +70,14 @@ def singular(name: str) -> str:
 
 
 def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the schema with its ``$ref`` replaced by the common definition meant."""
+    """Return the schema with its ``$ref`` replaced by the definition or document meant."""
     if "$ref" not in schema:
         return schema
-    meant = DOCUMENTS["common"]["$defs"][schema["$ref"].rpartition("/")[2]]
+    file, _, pointer = schema["$ref"].partition("#")
+    if pointer:
+        meant = DOCUMENTS["common"]["$defs"][pointer.rpartition("/")[2]]
+    else:
+        meant = DOCUMENTS[file.removesuffix(".schema.json")]
     return {**meant, **{key: part for key, part in schema.items() if key != "$ref"}}
 
 

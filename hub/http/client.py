@@ -4,7 +4,7 @@ import ssl
 
 import aiohttp
 
-from hub.protocol.envelopes import MEDIA_TYPE
+from hub.protocol.signed_objects import MEDIA_TYPES, binding_of
 from hub.services.collect_cosignatures import WitnessAnswer, WitnessUnreachableError
 from hub.services.courier import PushFailedError
 
@@ -33,7 +33,7 @@ class PushClient:
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=self._timeout,
-            headers={"Content-Type": MEDIA_TYPE, "User-Agent": "itmo-hub"},
+            headers={"User-Agent": "itmo-hub"},
             auto_decompress=False,
         )
 
@@ -43,12 +43,18 @@ class PushClient:
             await self._session.close()
 
     async def post(self, endpoint: str, body: bytes) -> bytes:
-        """Return the body of the 200 that answers a delivery. Raises PushFailedError."""
+        """Return the body of the 200 that answers a delivery. Raises PushFailedError.
+
+        The answer may be in either binding, whatever its media type says: its bytes tell.
+        """
         if not self._allow_http and not endpoint.startswith("https://"):
             raise PushFailedError(f"{endpoint} is not https, and plain http is not allowed")
         assert self._session is not None
+        headers = {"Content-Type": MEDIA_TYPES[binding_of(body)]}
         try:
-            async with self._session.post(endpoint, data=body, allow_redirects=False) as response:
+            async with self._session.post(
+                endpoint, data=body, headers=headers, allow_redirects=False
+            ) as response:
                 if response.status != 200:
                     raise PushFailedError(f"{endpoint} answered {response.status}")
                 answer = await response.content.read(ANSWER_BYTES_MAX + 1)

@@ -1,16 +1,18 @@
 """Open what a peer posted: size, then signature over the exact bytes, then header and messages.
 
 1. The size limit, before anything is parsed.
-2. The signed form (``keys.jws``): which keys claim to have signed.
+2. The signed form of either binding (``signed_objects``): which keys claim to have signed.
 3. The claimed keys must belong to one participant, be valid at ``now`` and match the bytes.
-4. The payload is strict JSON and an envelope; its sender is the participant whose keys signed it.
+4. What was signed is a value and an envelope; its sender is the participant whose keys signed it.
 5. Each message is judged by its schema and typed. A message that fails does not spoil its
    neighbours: it carries its faults and will be refused in the receipt.
 
-A ``PeerError`` from steps 1 to 4 means: no receipt, nothing stored.
+A ``PeerError`` from steps 1 to 4 means: no receipt, nothing stored. From step 5 on nobody can tell
+the bindings apart; ``OpenEnvelope.binding`` says how to answer.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,8 +20,13 @@ from typing import Final
 from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
+from hub.protocol.signed_objects import (
+    Binding,
+    ObjectRefusedError,
+    UnverifiedObject,
+    open_object,
+)
 from keys import errors as key_errors
-from keys.jws import open_signed, verify
 from keys.key_ids import participant_of
 from keys.public_keys import KeyRecord
 from keys.trust import TrustStore
@@ -33,6 +40,7 @@ from message_schemas.envelopes import (
     Envelope,
     Message,
 )
+from message_schemas.validation import SchemaError
 
 __all__ = [
     "DELIVERY_TYP",
@@ -46,8 +54,8 @@ __all__ = [
     "OpenMessage",
     "digest",
     "open_envelope",
-    "read_envelope",
     "signer_of",
+    "stored_messages",
     "type_message",
 ]
 
@@ -63,6 +71,7 @@ _KEY_FAULTS: Final[dict[type[key_errors.KeysError], ResponseCode]] = {
     key_errors.SuiteNotAcceptedError: ResponseCode.SIGNATURE_SUITE_NOT_ALLOWED,
     key_errors.SignatureInvalidError: ResponseCode.SIGNATURE_INVALID,
     key_errors.MalformedJwsError: ResponseCode.ENVELOPE_MALFORMED,
+    key_errors.MalformedXmlError: ResponseCode.ENVELOPE_MALFORMED,
 }
 
 
@@ -89,6 +98,7 @@ class OpenEnvelope:
     """A verified envelope. ``raw`` are the exact bytes and ``sha256`` their digest."""
 
     raw: bytes
+    binding: Binding
     sha256: str
     envelope: Envelope
     key_ids: tuple[str, ...]
@@ -107,38 +117,41 @@ def open_envelope(raw: bytes, trust: TrustStore, limits: Limits, now: datetime) 
             ResponseCode.ENVELOPE_TOO_LARGE,
             f"{len(raw)} bytes; the limit is {limits.envelope_bytes_max}",
         )
-    payload, key_ids, signer = _verified_payload(raw, trust, now)
-    envelope = read_envelope(payload, limits)
+    verified, signer = _verified(raw, trust, limits, now)
+    envelope, body_faults = _read(verified, limits)
     if envelope.sender != signer:
         raise PeerError(
             ResponseCode.KEY_OF_ANOTHER_PARTICIPANT,
             f"the envelope says it is from {envelope.sender}, its keys are those of {signer}",
         )
-    messages = tuple(_within_limits(type_message(message), limits) for message in envelope.messages)
-    return OpenEnvelope(raw, digest(raw), envelope, key_ids, messages)
+    messages = tuple(_within_limits(one, limits) for one in _typed(envelope, body_faults))
+    return OpenEnvelope(raw, verified.binding, digest(raw), envelope, verified.key_ids, messages)
 
 
-def _verified_payload(
-    raw: bytes, trust: TrustStore, now: datetime
-) -> tuple[bytes, tuple[str, ...], str]:
-    """Return the payload, the keys that signed it and whose they are."""
+def _verified(
+    raw: bytes, trust: TrustStore, limits: Limits, now: datetime
+) -> tuple[UnverifiedObject, str]:
+    """Return the object, its signatures checked, and whose they are."""
     try:
-        unverified = open_signed(raw, ENVELOPE_TYP)
-        known = _claimed_key(unverified.key_ids[0], trust)
-        verified = verify(unverified, trust, known.participant, now)
+        opened = open_object(raw, "envelope", bytes_max=limits.envelope_bytes_max)
+        known = _claimed_key(opened.key_ids[0], trust)
+        opened.verify(trust, known.participant, now)
     except key_errors.KeysError as error:
         code = next(
             (code for kind, code in _KEY_FAULTS.items() if isinstance(error, kind)),
             ResponseCode.SIGNATURE_INVALID,
         )
         raise PeerError(code, error.detail) from error
-    return verified.payload, verified.key_ids, known.participant
+    return opened, known.participant
 
 
 def signer_of(raw: bytes) -> str:
-    """Return whose key claims to have signed an envelope; nothing is verified. Raises PeerError."""
+    """Return whose key claims to have signed an envelope; nothing is verified. Raises PeerError.
+
+    XML of a stranger: only in a thread that ends (``hub.protocol.signed_objects``).
+    """
     try:
-        return participant_of(open_signed(raw, ENVELOPE_TYP).key_ids[0])
+        return participant_of(open_object(raw, "envelope").key_ids[0])
     except key_errors.KeysError as error:
         raise PeerError(ResponseCode.ENVELOPE_MALFORMED, error.detail) from error
 
@@ -155,12 +168,16 @@ def _claimed_key(key_id: str, trust: TrustStore) -> KeyRecord:
     raise PeerError(ResponseCode.KEY_UNKNOWN, f"the key {key_id[:64]!r} is not registered")
 
 
-def read_envelope(payload: bytes, limits: Limits) -> Envelope:
-    """Return the envelope a verified payload holds. Raises PeerError (1013, 1020)."""
+def _read(verified: UnverifiedObject, limits: Limits) -> tuple[Envelope, Mapping[str, SchemaError]]:
+    """Return the envelope that was signed, and the bodies in it that cannot be read.
+
+    Raises PeerError (1013, 1020).
+    """
     try:
-        document = json_codec.parse_strict(payload, depth_max=limits.json_depth_max)
-    except json_codec.JsonRefusedError as error:
+        read = verified.read(depth_max=limits.json_depth_max)
+    except ObjectRefusedError as error:
         raise PeerError(ResponseCode.PAYLOAD_NOT_AN_ENVELOPE, str(error)) from error
+    document = read.document
     if isinstance(document, dict) and document.get("protocol", PROTOCOL) != PROTOCOL:
         raise PeerError(
             ResponseCode.PROTOCOL_NOT_SUPPORTED,
@@ -176,7 +193,22 @@ def read_envelope(payload: bytes, limits: Limits) -> Envelope:
             ResponseCode.PAYLOAD_NOT_AN_ENVELOPE,
             f"{len(envelope.messages)} messages; the limit is {limits.messages_per_envelope_max}",
         )
-    return envelope
+    return envelope, read.body_faults
+
+
+def stored_messages(raw: bytes) -> list[OpenMessage]:
+    """Return the messages of an envelope that was verified when it was recorded."""
+    read = open_object(raw, "envelope").read()
+    return _typed(json_codec.decode_envelope(read.document), read.body_faults)
+
+
+def _typed(envelope: Envelope, body_faults: Mapping[str, SchemaError]) -> list[OpenMessage]:
+    if not body_faults:
+        return [type_message(message) for message in envelope.messages]
+    return [
+        type_message(message, body_faults.get(f"/messages/{position}/body"))
+        for position, message in enumerate(envelope.messages)
+    ]
 
 
 def _within_limits(opened: OpenMessage, limits: Limits) -> OpenMessage:
@@ -190,8 +222,11 @@ def _within_limits(opened: OpenMessage, limits: Limits) -> OpenMessage:
     )
 
 
-def type_message(message: Message) -> OpenMessage:
-    """Judge a message by its schema and type its body; never raises."""
+def type_message(message: Message, body_fault: SchemaError | None = None) -> OpenMessage:
+    """Judge a message by its schema and type its body; never raises.
+
+    ``body_fault`` is why its body could not be read at all, if it could not.
+    """
     known = catalogue.MESSAGE_TYPES.get(message.type)
     if known is None:
         fault = Fault(
@@ -202,7 +237,11 @@ def type_message(message: Message) -> OpenMessage:
         detail = f"{message.type} version {message.version}; this hub knows {known.version}"
         fault = Fault(ResponseCode.MESSAGE_VERSION_NOT_SUPPORTED, detail, "")
         return OpenMessage(message, None, (fault,))
-    problems = validation.schema_errors(message.type, message.version, message.body)
+    problems: tuple[SchemaError, ...]
+    if body_fault is not None:
+        problems = (body_fault,)
+    else:
+        problems = validation.schema_errors(message.type, message.version, message.body)
     if problems:
         faults = tuple(
             Fault(ResponseCode.SCHEMA_VIOLATED, problem.text, problem.path)

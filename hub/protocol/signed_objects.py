@@ -12,7 +12,7 @@ keeps every name it parses for the life of its thread: whoever opens XML of stra
 threads that are replaced (docs/adr/0015).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 from lxml import etree
 
+from keys.algorithms import Algorithm
 from keys.jws import UnverifiedJws, open_signed, sign, verify
 from keys.signer import Signer
 from keys.trust import TrustStore
@@ -44,6 +45,8 @@ __all__ = [
     "UnverifiedObject",
     "binding_of",
     "binding_of_media_type",
+    "fault_of_binding",
+    "nests_deeper",
     "open_object",
 ]
 
@@ -65,6 +68,7 @@ _TYPS: Final[Mapping[ObjectKind, str]] = MappingProxyType(
 )
 OBJECT_BYTES_MAX: Final = 64 * 1024 * 1024
 """The last resort; each door sets a smaller limit of its own before it comes here."""
+_SCALARS: Final = frozenset({str, int, bool, type(None)})
 _BEFORE_MARKUP: Final = b" \t\r\n"
 
 
@@ -117,20 +121,36 @@ class UnverifiedObject:
         ``depth_max`` limits lists and objects inside each other. Raises ObjectRefusedError.
         """
         if isinstance(self.form, UnverifiedXml):
-            return self._read_xml(self.form.element)
+            return self._read_xml(self.form.element, depth_max)
         try:
             return ReadObject(json_codec.parse_strict(self.form.payload, depth_max=depth_max), {})
         except json_codec.JsonRefusedError as error:
             raise ObjectRefusedError(str(error)) from error
 
-    def _read_xml(self, element: etree._Element) -> ReadObject:
+    def _read_xml(self, element: etree._Element, depth_max: int) -> ReadObject:
         try:
             read = xml_codec.read_document(self.kind, element)
         except xml_codec.XmlFormError as error:
             raise ObjectRefusedError(str(error), error.path) from error
         except strict_xml.XmlRefusedError as error:
             raise ObjectRefusedError(str(error)) from error
+        if nests_deeper(read.document, depth_max):
+            raise ObjectRefusedError(f"lists and objects nested deeper than {depth_max}")
         return ReadObject(read.document, read.body_faults)
+
+
+def nests_deeper(value: Any, depth_max: int) -> bool:
+    """Tell whether lists and objects of a JSON value stand inside each other deeper than this.
+
+    A scalar has depth 0, as in ``strict_json``.
+    """
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return False
+    return depth_max < 1 or any(
+        nests_deeper(part, depth_max - 1) for part in value if type(part) not in _SCALARS
+    )
 
 
 def binding_of(raw: bytes) -> Binding:
@@ -147,6 +167,17 @@ def binding_of_media_type(media_type: str) -> Binding | None:
             return Binding.XML
         case _:
             return None
+
+
+def fault_of_binding(binding: str, suites: Collection[str]) -> str | None:
+    """Return why a participant whose policy accepts these suites cannot speak a binding, or None.
+
+    ES256 alone signs XML: a participant bound to another suite would receive what it may not send.
+    """
+    if binding != Binding.XML or Algorithm.ES256 in suites:
+        return None
+    listed = ", ".join(sorted(suites))
+    return f"XML is signed with ES256 alone, and its signature suites are {listed}"
 
 
 def open_object(
@@ -184,6 +215,13 @@ class SigningKeys:
     def speaks(self, binding: Binding) -> bool:
         """Tell whether there is a key for the binding."""
         return bool(self.json) if binding is Binding.JSON else self.xml is not None
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        """Every key, each once."""
+        if self.xml is None or self.xml.key_id in self.key_ids_of(Binding.JSON):
+            return self.json
+        return (*self.json, self.xml)
 
     @property
     def key_ids(self) -> frozenset[str]:

@@ -51,6 +51,7 @@ class ParticipantChanges:
     """
 
     delivery_modes: dict[str, str] = field(default_factory=dict)
+    bindings: dict[str, str] = field(default_factory=dict)
     new_keys: list[KeyRecord] = field(default_factory=list)
     ended_keys: dict[str, datetime] = field(default_factory=dict)
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
@@ -64,7 +65,10 @@ class ParticipantChanges:
 
 
 class BatchWork:
-    """The working state of one batch at one ``now``."""
+    """The working state of one batch at one ``now``.
+
+    ``writes_xml`` tells whether the hub has a key for XML.
+    """
 
     def __init__(
         self,
@@ -98,6 +102,7 @@ class BatchWork:
         self.dirty_issuances: set[str] = set()
         self.dirty_usages: set[tuple[str, str]] = set()
         self.participant_changes = ParticipantChanges()
+        self.writes_xml = False
         self.alerts: list[tuple[str, str, str]] = []
         self._entry_items: dict[str, OutgoingItem] = {}
 

@@ -2,7 +2,8 @@
 
 Only the leading hub process of a database pushes. It learns of new items at once from its own
 intake, and by looking every quarter of a second from that of other processes. The answer to a push
-is a signed envelope with the acknowledgement: it goes through the same door as any other.
+is a signed envelope with the acknowledgement, in whatever binding: it goes through the same door as
+any other.
 
 A failed attempt is written down with the time of the next one. Anything else that the recipient
 says, to any hub process, is a sign of life and ends the wait. Its answer to a push is not one,
@@ -10,7 +11,6 @@ or a peer that answers every push wrongly would be pushed to without pause.
 """
 
 import asyncio
-import json
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -19,15 +19,14 @@ from typing import Protocol
 
 import structlog
 
-from hub.protocol.envelopes import RECEIPT_TYP
 from hub.protocol.errors import PeerError, UnavailableError
 from hub.protocol.retry_schedule import RetrySchedule
 from hub.services import crash_points, deliver
 from hub.services.deliver import DeliveryMaker
+from hub.services.sealing import read_own
 from hub.store.database import Database, DatabaseUnavailableError
 from hub.store.mailboxes import Delivery
 from hub.store.reference import ParticipantRow
-from keys.jws import open_signed
 
 log = structlog.get_logger(__name__)
 
@@ -242,7 +241,7 @@ class Courier:
 
 def _require_acknowledged(receipt: bytes, delivery: Delivery) -> None:
     """Raise PushFailedError unless our receipt says that the answer acknowledged the delivery."""
-    answered = json.loads(open_signed(receipt, RECEIPT_TYP).payload)
+    answered = read_own(receipt, "receipt")
     if answered["recipient"] != delivery.recipient:
         raise PushFailedError(f"the answer was signed by {answered['recipient']}")
     outcomes = answered["outcomes"]

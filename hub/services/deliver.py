@@ -3,10 +3,10 @@
 1. Asked to resend: the stored delivery that holds the item asked for, unchanged.
 2. A stored delivery not yet acknowledged: the same bytes again.
 3. Either, if a key that signed it was revoked since: no recipient takes it any more. The same items
-   are sealed again with the keys of today, as a new leaf that names the ones it replaces; the row
-   is replaced, the older sealing is kept beside it.
-4. Otherwise the items after the last stored delivery, up to the limits, sealed and stored now, and
-   a leaf of the transparency log.
+   are sealed again with the keys and in the binding of today, as a new leaf that names the ones it
+   replaces; the row is replaced, the older sealing is kept beside it.
+4. Otherwise the items after the last stored delivery, up to the limits, sealed in the recipient's
+   binding and stored now, and a leaf of the transparency log.
 
 One transaction serves all recipients that are ready. The mailbox rows are locked, so that two hub
 processes never cut a recipient's items into different deliveries.
@@ -18,22 +18,21 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection
 
-from hub.protocol.envelopes import DELIVERY_TYP, PROTOCOL, digest
+from hub.protocol.envelopes import PROTOCOL, digest
 from hub.protocol.limits import Limits
 from hub.protocol.retry_schedule import RetrySchedule
-from hub.services import crash_points
+from hub.protocol.signed_objects import Binding, SigningKeys, open_object
+from hub.services import crash_points, delivery_items
 from hub.services.acts import new_salt
+from hub.services.sealing import read_own, seal
 from hub.store import head as heads
 from hub.store import log, mailboxes, reference, replaced_deliveries
 from hub.store.database import Database
 from hub.store.log import PendingEntry
-from hub.store.mailboxes import Delivery, Mailbox, ReadyItem
+from hub.store.mailboxes import Delivery, Mailbox
 from hub.transparency_log.entries import encode_salt
-from keys.jws import open_signed, sign
-from keys.signer import Signer
 from message_schemas import timestamps
 
 REPLACED_MAX: Final = 100
@@ -50,7 +49,7 @@ class DeliveryMaker:
 
     hub: str
     limits: Limits
-    signers: Sequence[Signer]
+    keys: SigningKeys
 
     def prepare(
         self, database: Database, recipients: Collection[str], now: datetime
@@ -58,7 +57,7 @@ class DeliveryMaker:
         """Return the delivery to send next to each of ``recipients`` that has one."""
         ready: list[Delivery] = []
         with database.writing() as connection:
-            batch = _Sealing(self, connection, now)
+            batch = _Sealing(self, connection, recipients, now)
             for mailbox in mailboxes.lock(connection, recipients):
                 if mailbox.next_attempt_at is not None and now < mailbox.next_attempt_at:
                     continue  # new items do not cut a back-off short
@@ -84,7 +83,7 @@ class DeliveryMaker:
         Raises DeliveryErasedError when it was stored and erased.
         """
         with database.writing() as connection:
-            batch = _Sealing(self, connection, now)
+            batch = _Sealing(self, connection, [recipient], now)
             locked = mailboxes.lock(connection, [recipient])
             if not locked:
                 return None, 0
@@ -105,12 +104,19 @@ class DeliveryMaker:
 class _Sealing:
     """One transaction's deliveries: each new one is sealed with its place in the log."""
 
-    def __init__(self, maker: DeliveryMaker, connection: Connection, now: datetime) -> None:
+    def __init__(
+        self,
+        maker: DeliveryMaker,
+        connection: Connection,
+        recipients: Collection[str],
+        now: datetime,
+    ) -> None:
         self._maker = maker
         self._connection = connection
         self._now = now
         # Before the mailboxes, as every writer does: two processes cannot wait for each other.
         self._head = heads.lock(connection)
+        self._bindings = reference.bindings(connection, recipients)
         self._sealed: list[Delivery] = []
         self._replaced: list[tuple[Delivery, Delivery]] = []
 
@@ -145,20 +151,20 @@ class _Sealing:
         items = mailboxes.items_after(
             self._connection, mailbox.recipient, mailbox.stored_sequence, limit
         )
-        within = _within(items, self._maker.limits.delivery_bytes_max)
-        return self._seal(mailbox.recipient, within)
+        binding = Binding(self._bindings[mailbox.recipient])
+        bytes_max = self._maker.limits.delivery_bytes_max
+        return self._seal(mailbox.recipient, delivery_items.written(items, binding, bytes_max))
 
-    def _seal(self, recipient: str, items: Sequence[ReadyItem]) -> Delivery:
+    def _seal(self, recipient: str, items: Sequence[dict[str, Any]]) -> Delivery:
         """Return a signed delivery of the given items, at the next index of the log."""
-        first, last = items[0].item.sequence, items[-1].item.sequence
         return self._signed(
             {
                 "protocol": PROTOCOL,
                 "sender": self._maker.hub,
                 "recipient": recipient,
-                "first_sequence": first,
-                "last_sequence": last,
-                "items": [_item(one) for one in items],
+                "first_sequence": items[0]["sequence"],
+                "last_sequence": items[-1]["sequence"],
+                "items": items,
             }
         )
 
@@ -173,7 +179,8 @@ class _Sealing:
             "created_at": timestamps.render(self._now),
             "items": items,
         }
-        body = sign(msgspec.json.encode(payload), DELIVERY_TYP, self._maker.signers)
+        binding = Binding(self._bindings[content["recipient"]])
+        body = seal(self._maker.keys, "delivery", payload, binding)
         sealed = Delivery(
             recipient=content["recipient"],
             first_sequence=content["first_sequence"],
@@ -191,29 +198,32 @@ class _Sealing:
 
     def _fit_to_send(self, stored: Delivery) -> Delivery:
         """Return a stored delivery, or its items sealed again if a key of it was revoked."""
-        if stored.body is None or self._own_key_ids & self._revoked_key_ids:
-            return stored  # erased; or nothing better to sign it with
-        signed = open_signed(stored.body, DELIVERY_TYP)
-        if self._revoked_key_ids.isdisjoint(signed.key_ids):
+        if stored.body is None or not self._revoked_key_ids:
             return stored
-        said = msgspec.json.decode(signed.payload, type=dict[str, msgspec.Raw])
-        replaces = msgspec.json.decode(said.get("replaces", b"[]"), type=list[int])
+        if not self._revoked_key_ids.isdisjoint(self._key_ids_for(stored.recipient)):
+            return stored  # nothing better to sign it with
+        if self._revoked_key_ids.isdisjoint(open_object(stored.body, "delivery").key_ids):
+            return stored
+        said = read_own(stored.body, "delivery")
+        bytes_max = self._maker.limits.delivery_bytes_max
+        binding = Binding(self._bindings[stored.recipient])
         content: dict[str, Any] = {
             "protocol": PROTOCOL,
             "sender": self._maker.hub,
             "recipient": stored.recipient,
             "first_sequence": stored.first_sequence,
             "last_sequence": stored.last_sequence,
-            "replaces": [*replaces, stored.log_index][-REPLACED_MAX:],
-            "items": said["items"],
+            "replaces": [*said.get("replaces", []), stored.log_index][-REPLACED_MAX:],
+            "items": [delivery_items.rewritten(one, binding, bytes_max) for one in said["items"]],
         }
         again = replace(self._signed(content), acknowledged_at=stored.acknowledged_at)
         self._replaced.append((stored, again))
         return again
 
-    @property
-    def _own_key_ids(self) -> set[str]:
-        return {signer.key_id for signer in self._maker.signers}
+    def _key_ids_for(self, recipient: str) -> frozenset[str]:
+        """Return the ids of the keys that would sign for a recipient today."""
+        binding, keys = Binding(self._bindings[recipient]), self._maker.keys
+        return keys.key_ids_of(binding if keys.speaks(binding) else Binding.JSON)
 
     @cached_property
     def _revoked_key_ids(self) -> set[str]:
@@ -256,36 +266,6 @@ def _leaf(sealed: Delivery, hub: str) -> PendingEntry:
         salt=sealed.salt,
         contents={"delivery": sealed.body},
     )
-
-
-def _item(ready: ReadyItem) -> dict[str, Any]:
-    """Return one item as the wire shows it; verdicts and notices are stored as JSON."""
-    item = ready.item
-    shown: dict[str, Any] = {
-        "sequence": item.sequence,
-        "log_index": item.log_index,
-        "recorded_at": timestamps.render(item.recorded_at),
-    }
-    if item.carries_envelope:
-        assert ready.envelope is not None, "an envelope is kept until it was delivered"
-        assert ready.salt is not None
-        shown["envelope"] = ready.envelope.decode()
-        shown["entry_salt"] = encode_salt(ready.salt)
-        shown["verdicts"] = msgspec.Raw((item.verdicts or "[]").encode())
-    if item.notices is not None:
-        shown["notices"] = msgspec.Raw(item.notices.encode())
-    return shown
-
-
-def _within(items: Sequence[ReadyItem], bytes_max: int) -> Sequence[ReadyItem]:
-    """Return as many items as fit ``bytes_max``, at least one."""
-    size = 0
-    for count, one in enumerate(items):
-        item = one.item
-        size += len(one.envelope or b"") + len(item.verdicts or "") + len(item.notices or "")
-        if count and size > bytes_max:
-            return items[:count]
-    return items
 
 
 def note_failure(

@@ -8,12 +8,13 @@ opens batch n+1 while batch n is being committed.
 The queue is bounded in envelopes and bytes. When it is full the answer is 503 before any work.
 A batch whose transaction fails for a reason of one envelope (our defect) is taken apart and each
 envelope tried alone: a poisonous one cannot take its neighbours with it.
+
+Both threads read XML that others wrote, so they are replaced from time to time (``xml_threads``).
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -25,6 +26,7 @@ from hub.protocol.errors import HubError, UnavailableError
 from hub.protocol.response_codes import ResponseCode
 from hub.services import crash_points
 from hub.services.receive_envelopes import Answer, EnvelopeReceiver, Opened, RecordedBatch
+from hub.services.xml_threads import ReplacedThread
 from hub.store.database import DatabaseUnavailableError
 from keys.trust import TrustStore
 
@@ -69,8 +71,8 @@ class Intake:
         self._waiting: list[Waiting] = []
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
-        self._opening = ThreadPoolExecutor(1, thread_name_prefix="open")
-        self._recording = ThreadPoolExecutor(1, thread_name_prefix="record")
+        self._opening = ReplacedThread("open")
+        self._recording = ReplacedThread("record")
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._open_questions: Counter[str] = Counter()

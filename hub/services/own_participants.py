@@ -6,6 +6,7 @@
 """
 
 import contextlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from hub.services.administration.administration import Administration
@@ -23,7 +24,7 @@ from keys.signer import Signer
 def ensure(
     database: Database,
     identity: HubIdentity,
-    signers: list[Signer],
+    signers: Sequence[Signer],
     now: datetime,
     clock_skew: timedelta,
 ) -> None:
@@ -40,7 +41,7 @@ def ensure(
 def _register(
     database: Database,
     identity: HubIdentity,
-    signers: list[Signer],
+    signers: Sequence[Signer],
     now: datetime,
     clock_skew: timedelta,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
 from typing import Any
@@ -23,7 +24,7 @@ _NAME_CHARACTERS_MAX = 100
 
 
 def participants_document(
-    data: ReferenceData, *, hub: str, signers: list[Signer], now: datetime, log: dict[str, Any]
+    data: ReferenceData, *, hub: str, signers: Sequence[Signer], now: datetime, log: dict[str, Any]
 ) -> bytes:
     """Return the hub-signed list of participants with all their keys, old ones too.
 

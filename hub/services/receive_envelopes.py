@@ -23,7 +23,6 @@ from hub.checks import rulebook
 from hub.checks.facts import MessageContext
 from hub.protocol.envelopes import (
     PROTOCOL,
-    RECEIPT_TYP,
     OpenEnvelope,
     OpenMessage,
     open_envelope,
@@ -32,12 +31,14 @@ from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.questions import asks_hub, asks_mechanism
 from hub.protocol.response_codes import ResponseCode
-from hub.services import crash_points, outcomes, reference_data
+from hub.protocol.signed_objects import Binding, SigningKeys, binding_of
+from hub.services import crash_points, outcomes, reference_data, xml_threads
 from hub.services.acts import new_salt
 from hub.services.batch_work import BatchWork
 from hub.services.load_facts import HubIdentity, load_work
 from hub.services.record_batch import record_work
 from hub.services.reference_data import ReferenceData
+from hub.services.sealing import seal
 from hub.store import alerts, envelopes
 from hub.store import head as heads
 from hub.store.database import Database
@@ -45,10 +46,8 @@ from hub.store.envelopes import EnvelopeRow, StoredAnswer
 from hub.store.head import Head
 from hub.store.interning import Interning
 from hub.transparency_log.entries import encode_salt
-from keys.jws import sign
-from keys.signer import Signer
 from keys.trust import TrustStore
-from message_schemas import json_codec, timestamps
+from message_schemas import timestamps
 from message_schemas.envelopes import Outcome, Receipt, Verdict
 
 Handler = Callable[[MessageContext, BatchWork], Outcome]
@@ -76,13 +75,13 @@ class EnvelopeReceiver:
         handlers: Mapping[str, Handler],
         identity: HubIdentity,
         limits: Limits,
-        signers: Sequence[Signer],
+        keys: SigningKeys,
     ) -> None:
         self._database = database
         self._handlers = handlers
         self._identity = identity
         self._limits = limits
-        self._signers = signers
+        self._keys = keys
         self._interning = Interning()
         self._keeping = threading.Lock()
         with database.reading() as connection:
@@ -120,14 +119,28 @@ class EnvelopeReceiver:
             self.refresh(connection, heads.read(connection))
 
     def open_batch(self, raws: Sequence[bytes], trust: TrustStore, now: datetime) -> list[Opened]:
-        """Step 1: open each; a fault of one does not touch the others."""
+        """Step 1: open each; a fault of one does not touch the others.
+
+        XML of strangers is parsed here: only in threads that are replaced (``xml_threads``).
+        """
         opened: list[Opened] = []
         for raw in raws:
             try:
+                self._require_readable(raw)
                 opened.append(open_envelope(raw, trust, self._limits, now))
             except PeerError as error:
                 opened.append(error)
         return opened
+
+    def _require_readable(self, raw: bytes) -> None:
+        """Raise PeerError for XML where the hub has no key to answer it with."""
+        if binding_of(raw) is Binding.XML and not self._keys.speaks(Binding.XML):
+            raise PeerError(
+                ResponseCode.MEDIA_TYPE_NOT_SUPPORTED,
+                "this hub has no key that signs XML, so it takes none; send JSON, or ask its "
+                "operator for an ES256 key (`xml_signer`)",
+            )
+        xml_threads.count_bytes(raw)
 
     def record_batch(
         self, raws: Sequence[bytes], opened: list[Opened], trust: TrustStore, now: datetime
@@ -199,6 +212,7 @@ class EnvelopeReceiver:
                 limits=self._limits,
                 now=now,
             )
+            work.writes_xml = self._keys.speaks(Binding.XML)
             rows = [self._decide(item, work) for item in fresh]
             told = record_work(connection, self._interning, work, head, rows)
             sealed.update(
@@ -284,7 +298,10 @@ class EnvelopeReceiver:
         now: datetime,
         salt: bytes | None = None,
     ) -> bytes:
-        """Return the hub-signed receipt of an envelope; ``salt`` opens the log's entry of it."""
+        """Return the hub-signed receipt of an envelope, in its binding.
+
+        ``salt`` opens the log's entry of it.
+        """
         receipt = Receipt(
             protocol=PROTOCOL,
             receipt_for=item.envelope.envelope_id,
@@ -297,7 +314,7 @@ class EnvelopeReceiver:
             rulebook=rulebook.CURRENT,
             outcomes=tuple(found),
         )
-        return sign(json_codec.encode(receipt), RECEIPT_TYP, self._signers)
+        return seal(self._keys, "receipt", receipt, item.binding)
 
 
 def _until_key_change(items: Sequence[Opened]) -> int:

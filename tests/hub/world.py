@@ -12,6 +12,7 @@ from hub import bootstrap
 from hub.checks.facts import Policy
 from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
+from hub.protocol.signed_objects import SigningKeys
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
 from hub.services.check_database import check_exchange, check_ledger
@@ -46,6 +47,7 @@ class World:
     limits: Limits = field(default_factory=Limits)
     policy: Policy = field(default_factory=Policy)
     handlers: Mapping[str, Handler] = field(default_factory=lambda: bootstrap.HANDLERS)
+    keys: SigningKeys = field(default_factory=lambda: SigningKeys.of([seeded_signer(HUB)]))
     receiver: EnvelopeReceiver = field(init=False)
     peers: dict[str, Peer] = field(init=False)
 
@@ -55,7 +57,7 @@ class World:
             handlers=self.handlers,
             identity=self.identity,
             limits=self.limits,
-            signers=[seeded_signer(HUB)],
+            keys=self.keys,
         )
         nowhere = cast(aiohttp.ClientSession, None)  # these peers only sign
         self.peers = {
@@ -75,7 +77,7 @@ class World:
     @property
     def maker(self) -> DeliveryMaker:
         """Return what makes this hub's deliveries."""
-        return DeliveryMaker(HUB, self.limits, [seeded_signer(HUB)])
+        return DeliveryMaker(HUB, self.limits, self.keys)
 
     def envelope(self, sender: str, recipient: str, *said: Said, **changes: Any) -> bytes:
         """Return a signed envelope; ``changes`` replace members of its payload."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,8 +21,9 @@ from hub.services.check_database import check_exchange, check_ledger
 from hub.services.check_log import check_log
 from hub.store.database import Database
 from hub.store.reference import ParticipantRow
+from keys.local_signer import LocalSigner
 from keys.public_keys import KeyRecord, PublicKey
-from tests.integration.peers import now, seeded_signer
+from tests.integration.peers import now, seeded_signer, seeded_xml_signer
 
 PARTICIPANTS = {
     "THA01": "party_registry",
@@ -31,9 +33,9 @@ PARTICIPANTS = {
 }
 
 
-def hub_key_variable() -> str:
-    """Return the hub's test key as PEM, for an environment variable."""
-    key = seeded_signer("XHB01")._key
+def hub_key_variable(signer: LocalSigner | None = None) -> str:
+    """Return a test key of the hub as PEM, for an environment variable; its own if none given."""
+    key = (signer or seeded_signer("XHB01"))._key
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -49,6 +51,7 @@ class HubUnderTest:
     folder: Path
     port: int = 0
     environment: dict[str, str] = field(default_factory=dict)
+    speaks_xml: bool = False
     address: str = ""
     process: subprocess.Popen[bytes] | None = None
 
@@ -64,6 +67,9 @@ class HubUnderTest:
             "ITMO_HUB_LOG_LEVEL": "warning",
             **self.environment,
         }
+        if self.speaks_xml:
+            environment["ITMO_TEST_HUB_XML_KEY"] = hub_key_variable(seeded_xml_signer("XHB01"))
+            environment["ITMO_HUB_XML_SIGNER"] = "env:ITMO_TEST_HUB_XML_KEY"
         command = [sys.executable, "-m", "hub", "serve", "--database", self.database_url]
         command += ["--signer", "env:ITMO_TEST_HUB_KEY", "--port", str(self.port)]
         with self.log.open("ab") as log:
@@ -126,11 +132,16 @@ class HubUnderTest:
             database.dispose()
 
 
-def register(database_url: str, codes: dict[str, str] | None = None) -> None:
-    """Create the schema and register active participants with their seeded keys (they pull)."""
+def register(
+    database_url: str, codes: dict[str, str] | None = None, xml: Sequence[str] = ()
+) -> None:
+    """Create the schema and register active participants with their seeded keys (they pull).
+
+    Those in ``xml``, the hub among them, have a key for XML too.
+    """
     settings = Settings(database_url=database_url)
     database = bootstrap.open_database(settings, create=True)
-    bootstrap.ensure_own_participants(database, settings, [seeded_signer("XHB01")], now())
+    bootstrap.ensure_own_participants(database, settings, _signers("XHB01", xml), now())
     administration = Administration(database)
     act = Act(actor="tests", reason="a world to test in", at=now())
     for code, kind in (codes or PARTICIPANTS).items():
@@ -147,9 +158,14 @@ def register(database_url: str, codes: dict[str, str] | None = None) -> None:
             added_at=now(),
             last_seen_at=None,
         )
-        key = PublicKey.from_der(code, seeded_signer(code).public_key_der)
-        administration.do(
-            add_participant(row, [KeyRecord.of(key, now() - timedelta(hours=1))]), act
-        )
+        keys = [
+            KeyRecord.of(PublicKey.from_der(code, one.public_key_der), now() - timedelta(hours=1))
+            for one in _signers(code, xml)
+        ]
+        administration.do(add_participant(row, keys), act)
         administration.do(change_state(code, "activate"), act)
     database.dispose()
+
+
+def _signers(code: str, xml: Sequence[str]) -> list[LocalSigner]:
+    return [seeded_signer(code), *([seeded_xml_signer(code)] if code in xml else [])]

@@ -3,19 +3,32 @@
 import asyncio
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 from uuid_utils import uuid7
 
+from hub.protocol.signed_objects import (
+    MEDIA_TYPES,
+    Binding,
+    ObjectKind,
+    SigningKeys,
+    binding_of,
+    open_object,
+)
 from keys.jws import open_signed, sign
 from keys.local_signer import LocalSigner
 from message_schemas import timestamps
 
 Body = dict[str, Any]
 Said = tuple[str, Body]
+KINDS: dict[str, ObjectKind] = {
+    "itmo-envelope+jws": "envelope",
+    "itmo-receipt+jws": "receipt",
+    "itmo-delivery+jws": "delivery",
+}
 
 
 def now() -> datetime:
@@ -32,23 +45,40 @@ def seeded_signer(code: str, salt: str = "") -> LocalSigner:
     return LocalSigner(Ed25519PrivateKey.from_private_bytes(seed), code)
 
 
+def seeded_xml_signer(code: str) -> LocalSigner:
+    """Return a participant's ES256 signer for XML, always the same for a code."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    seed = hashlib.sha256(f"itmo-hub test key for XML {code}".encode()).digest()
+    return LocalSigner(ec.derive_private_key(int.from_bytes(seed), ec.SECP256R1()), code)
+
+
 def payload_of(raw: bytes, typ: str) -> Any:
-    """Return the JSON payload of a signed object, unverified."""
-    return json.loads(open_signed(raw, typ).payload)
+    """Return the JSON value of a signed object of either binding, unverified."""
+    kind = KINDS.get(typ)
+    if kind is None:
+        return json.loads(open_signed(raw, typ).payload)
+    return open_object(raw, kind).read(depth_max=64).document
 
 
 @dataclass(slots=True)
 class Peer:
-    """One participant speaking to one hub address."""
+    """One participant speaking to one hub address, in one binding."""
 
     code: str
     hub: str
     http: aiohttp.ClientSession
     signers: list[Any] = field(default_factory=list)
+    binding: Binding = Binding.JSON
 
     def __post_init__(self) -> None:
         if not self.signers:
             self.signers = [seeded_signer(self.code)]
+
+    @property
+    def in_xml(self) -> "Peer":
+        """Return the same participant as it speaks XML, with its key for that."""
+        return replace(self, binding=Binding.XML)
 
     def envelope(self, recipient: str, *said: Said, **changes: Any) -> bytes:
         """Return a signed envelope; ``changes`` replace members of its payload."""
@@ -63,6 +93,9 @@ class Peer:
                 for type_, body in said
             ],
         } | changes
+        if self.binding is Binding.XML:
+            keys = SigningKeys.of(self.signers, seeded_xml_signer(self.code))
+            return keys.seal("envelope", payload, Binding.XML)
         return sign(json.dumps(payload).encode(), "itmo-envelope+jws", self.signers)
 
     async def post(self, raw: bytes, hub: str | None = None) -> tuple[int, bytes]:
@@ -70,9 +103,12 @@ class Peer:
         async with self.http.post(
             (hub or self.hub) + "/v1/envelopes",
             data=raw,
-            headers={"Content-Type": "application/jose+json"},
+            headers={"Content-Type": MEDIA_TYPES[binding_of(raw)]},
         ) as response:
-            return response.status, await response.read()
+            body = await response.read()
+            if response.status == 200:
+                assert response.content_type == MEDIA_TYPES[binding_of(body)]
+            return response.status, body
 
     async def post_until_answered(self, raw: bytes, tries: int = 100) -> bytes:
         """Post the same bytes until there is a receipt, through restarts of the hub."""

@@ -59,7 +59,8 @@ def test_every_field_of_a_schema_is_described(name: str) -> None:
     for _, schema in subschemas(schema_files.DOCUMENTS[name]):
         properties = schema.get("properties", {}) if "additionalProperties" in schema else {}
         for field, part in properties.items():
-            meant = common[part["$ref"].rpartition("/")[2]] if "$ref" in part else {}
+            pointer = part.get("$ref", "").partition("#")[2]
+            meant = common[pointer.rpartition("/")[2]] if pointer else {}
             assert part.get("description") or meant.get("description"), field
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from hub.checks import rulebook
 from hub.checks.facts import MessageContext
 from hub.protocol.response_codes import ResponseCode
+from hub.protocol.signed_objects import Binding, fault_of_binding
 from hub.services import outcomes
 from hub.services.batch_work import BatchWork
 from hub.services.handlers.judging import judged
@@ -25,9 +26,12 @@ def handle_hello(context: MessageContext, work: BatchWork) -> Outcome:
         return outcomes.refused_for(
             context.message_id, ResponseCode.CONDITIONAL_FIELD_MISSING, detail
         )
+    if (reason := _why_not_written(body.binding, context.sender, work)) is not None:
+        return outcomes.refused_for(context.message_id, ResponseCode.BINDING_NOT_AVAILABLE, reason)
 
     def effect() -> dict[str, Any]:
         work.participant_changes.delivery_modes[context.sender] = body.delivery_mode
+        work.participant_changes.bindings[context.sender] = body.binding
         return {
             "hub_time": work.now_text,
             "rulebook": rulebook.CURRENT,
@@ -36,6 +40,15 @@ def handle_hello(context: MessageContext, work: BatchWork) -> Outcome:
         }
 
     return judged(context, work, effect)
+
+
+def _why_not_written(binding: str, participant: str, work: BatchWork) -> str | None:
+    """Return why a participant cannot have its deliveries in a binding, or None if it can."""
+    if binding != Binding.XML:
+        return None
+    if not work.writes_xml:
+        return "the hub has no key that signs XML (its setting `xml_signer`); ask for json"
+    return fault_of_binding(binding, work.reference.trust.suites_of(participant))
 
 
 def handle_acknowledgement(context: MessageContext, work: BatchWork) -> Outcome:

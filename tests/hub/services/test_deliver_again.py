@@ -8,6 +8,7 @@ import pytest
 
 from connectors.session.deliveries import CheckedDelivery, DeliveryRefusedError, open_delivery
 from connectors.session.trust import Trust
+from hub.protocol.signed_objects import SigningKeys
 from hub.services.administration.participants import add_key, revoke_key
 from hub.services.check_log import check_log
 from hub.services.deliver import DeliveryMaker
@@ -33,7 +34,7 @@ class Rekeyed:
     @property
     def maker(self) -> DeliveryMaker:
         """Return what makes deliveries with the key of now."""
-        return DeliveryMaker(HUB, self.world.limits, [self.signer])
+        return DeliveryMaker(HUB, self.world.limits, SigningKeys.of([self.signer]))
 
     def change_key(self, signer: Any) -> None:
         """Register the next key, revoke the one before, and go on with the next."""
