@@ -20,6 +20,8 @@ from sqlalchemy import Connection
 
 from connectors.mechanism_registry import store
 from connectors.mechanism_registry.cli_log import app as log_app
+from connectors.mechanism_registry.cli_mapping import app as mapping_app
+from connectors.mechanism_registry.cli_serve import serve_command
 from connectors.mechanism_registry.example_feed import (
     ExampleWorld,
     change_world,
@@ -28,7 +30,9 @@ from connectors.mechanism_registry.example_feed import (
 )
 from connectors.mechanism_registry.feed_lines import FeedFormat, FeedRefusedError
 from connectors.mechanism_registry.feeds import FeedChangedError
+from connectors.mechanism_registry.mapping_file import MappingError, load_mapping
 from connectors.mechanism_registry.push import PushStoppedError
+from connectors.mechanism_registry.rejected import rejected_path
 from connectors.mechanism_registry.report import (
     Report,
     print_report,
@@ -37,10 +41,9 @@ from connectors.mechanism_registry.report import (
 )
 from connectors.mechanism_registry.run import Order, StrictError, dry_run, push
 from connectors.mechanism_registry.settings import MechanismSettings, SettingsError, load_settings
-from connectors.mechanism_registry.tables import METADATA
+from connectors.mechanism_registry.tables import open_feeds
 from connectors.session import outbox_states
 from connectors.session.logs import log_to_standard_error
-from connectors.session.session import open_database
 from keys.errors import KeysError
 
 FEEDS_SHOWN_MAX = 100
@@ -54,7 +57,9 @@ app = typer.Typer(
 )
 feed_app = typer.Typer(help="Work with feed files.", no_args_is_help=True)
 app.add_typer(feed_app, name="feed")
+app.add_typer(mapping_app, name="mapping")
 app.add_typer(log_app, name="log")
+app.command("serve")(serve_command)
 
 Config = Annotated[Path, typer.Option("--config", help="The settings, a TOML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -72,6 +77,9 @@ def push_command(
     format_: Annotated[
         FeedFormat | None, typer.Option("--format", help="Default: by the file's ending.")
     ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="From the source's names to ours. Default: the setting.")
+    ] = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Judge every line, send none.")] = False,
     strict: Annotated[bool, typer.Option(help="Send nothing if any line is refused.")] = False,
     refusals: Annotated[
@@ -82,13 +90,16 @@ def push_command(
     """Push a feed; go on where an earlier run stopped."""
     notes = Console(stderr=True)
     with _refusals(notes):
+        settings = load_settings(config)
+        mapping = mapping or settings.mapping
         order = Order(
             path=feed,
-            settings=load_settings(config),
+            settings=settings,
             console=notes,
             refusals_path=refusals or feed.with_name(f"{feed.name}.refusals.jsonl"),
             format=format_,
             strict=strict,
+            mapping=None if mapping is None else load_mapping(mapping),
         )
         extra: dict[str, Any] = {"dry_run": dry, "refusals": str(order.refusals_path)}
         if dry:
@@ -101,6 +112,8 @@ def push_command(
     _show(report, extra, as_json=as_json)
     if not good:
         notes.print(f"refusals: {order.refusals_path}", soft_wrap=True, highlight=False)
+        if (rejected := rejected_path(order.feed)).exists():
+            notes.print(f"rejected: {rejected}", soft_wrap=True, highlight=False)
         raise typer.Exit(1)
 
 
@@ -147,7 +160,7 @@ def _read_status(settings: MechanismSettings) -> dict[str, Any]:
             "envelopes": [asdict(entry) for entry in entries],
         }
 
-    with closing(open_database(settings.database, METADATA)) as database:
+    with closing(open_feeds(settings.database)) as database:
         return database.read_now(read)
 
 
@@ -163,7 +176,7 @@ def release(
     notes = Console(stderr=True)
     with _refusals(notes):
         settings = load_settings(config)
-    with closing(open_database(settings.database, METADATA)) as database:
+    with closing(open_feeds(settings.database)) as database:
         now_ms = int(datetime.now(UTC).timestamp() * 1000)
         done = database.write_now(
             "outbox.operate",
@@ -205,7 +218,7 @@ def _refusals(notes: Console) -> Iterator[None]:
     """Turn what may go wrong into one line on standard error and an exit status."""
     try:
         yield
-    except (SettingsError, FeedRefusedError, KeysError, OSError) as error:
+    except (SettingsError, MappingError, FeedRefusedError, KeysError, OSError) as error:
         status_code, text = 2, str(error)
     except (FeedChangedError, StrictError, PushStoppedError) as error:
         status_code, text = 1, str(error)

@@ -87,7 +87,7 @@ class FeedLine:
     ``fields`` holds JSON values, or strings only when the feed is CSV or XML (empty ones left
     out). ``consumed`` is False for a last line that seems to be cut off. In XML ``number`` counts
     records, and ``source_line`` is the line on which the record begins. The bytes of the line lie
-    from ``offset`` to ``end_offset``. ``problems`` are those of a mapping.
+    from ``offset`` to ``end_offset``. A mapping sets ``problems``, and ``source`` to what it read.
     """
 
     number: int
@@ -99,12 +99,14 @@ class FeedLine:
     offset: int = 0
     source_line: int | None = None
     problems: tuple[Problem, ...] = ()
+    source: dict[str, object] | None = None
 
 
 class Reader(Protocol):
-    """The lines of a feed, in any format; ``head`` is what stands before the first of them."""
+    """The lines of a feed, in any format; ``head`` and ``foot`` are what stands around them."""
 
     head: bytes
+    foot: bytes
 
     @property
     def place(self) -> FeedPlace:
@@ -236,6 +238,7 @@ class FeedReader:
 
     def __init__(self, path: Path, format_: FeedFormat, columns: frozenset[str] | None) -> None:
         self.path = path
+        self.foot = b""
         self.format = format_
         self._columns = columns
         self._file: BinaryIO = path.open("rb")

@@ -66,10 +66,11 @@ class XmlFeedReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.head = b""
+        self.head = self.foot = b""
         self._file: BinaryIO = path.open("rb")
         self._place = start()
         self._names: dict[str, str] = {}
+        self._parser: expat.XMLParserType
         try:
             self._begin(start())
             self._read_head()
@@ -243,6 +244,7 @@ class XmlFeedReader:
         self._note_event()
         self._depth += 1
         if self._depth == 1:
+            self.foot = f"</{name}>\n".encode()
             return
         if self._depth > DEPTH_MAX:
             self._break(f"elements lie deeper than {DEPTH_MAX}")

@@ -25,6 +25,7 @@ from connectors.mechanism_registry.feed_lines import (
     place_at,
 )
 from connectors.mechanism_registry.feed_xml import XmlFeedReader
+from connectors.mechanism_registry.mapping import Mapping
 from connectors.mechanism_registry.shares import IssuanceTally
 from connectors.mechanism_registry.store import FeedState, Refusal, refusals_of
 from connectors.mechanism_registry.survey import Survey, Totals
@@ -46,63 +47,83 @@ class Surveyed:
     unterminated: bool
 
 
-def open_reader(path: Path, format_: FeedFormat) -> Reader:
-    """Return a reader of the feed's lines, at the first of them.
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A feed file, its format, and the mapping from its names to ours, if it needs one."""
 
-    Raises FeedRefusedError when the file is no feed of the format, OSError.
-    """
-    if format_ is FeedFormat.XML:
-        return XmlFeedReader(path)
-    return FeedReader(path, format_, COLUMNS)
+    path: Path
+    format: FeedFormat
+    mapping: Mapping | None = None
 
+    def open(self) -> Reader:
+        """Return a reader of the lines, at the first of them.
 
-def steps(lines: Iterator[FeedLine]) -> Iterator[list[FeedLine]]:
-    """Return the lines a few hundred at a time."""
-    while step := list(islice(lines, LINES_PER_STEP)):
-        yield step
+        Raises FeedRefusedError when the file is no feed of the format, OSError.
+        """
+        if self.format is FeedFormat.XML:
+            return XmlFeedReader(self.path)
+        return FeedReader(self.path, self.format, COLUMNS if self.mapping is None else None)
+
+    def steps(self, lines: Iterator[FeedLine]) -> Iterator[list[FeedLine]]:
+        """Return the lines in our names, a few hundred at a time."""
+        while step := list(islice(lines, LINES_PER_STEP)):
+            yield step if self.mapping is None else [self.mapping.line(line) for line in step]
 
 
 def survey_feed(
-    path: Path,
-    format_: FeedFormat,
+    feed: Feed,
     survey: Survey,
     refuse: Callable[[Sequence[Refusal]], None],
     registry: str,
-    seen: Callable[[int], None],
+    seen: Callable[[int, int], None],
 ) -> Surveyed:
-    """Judge every line; ``refuse`` gets the refusals, ``seen`` the number of bytes read so far.
+    """Judge every line; ``refuse`` gets the refusals, ``seen`` the bytes and lines read so far.
 
     Raises FeedRefusedError when the file is no feed, OSError when it cannot be read.
     """
     unterminated = False
-    with closing(open_reader(path, format_)) as reader:
-        for step in steps(iter(reader)):
+    count = 0
+    with closing(feed.open()) as reader:
+        for step in feed.steps(iter(reader)):
             refusals = [
                 refusal
-                for judged in survey.judge(step)
-                for refusal in refusals_of(judged.number, judged.row, judged.problems, registry)
+                for line, judged in zip(step, survey.judge(step), strict=True)
+                if judged.problems
+                for refusal in refusals_of(
+                    line, judged.row, judged.problems, registry, feed.mapping
+                )
             ]
             refuse(refusals)
-            seen(step[-1].end_offset)
+            count += len(step)
+            seen(step[-1].end_offset, count)
             unterminated = not step[-1].terminated
         return Surveyed(survey.totals, tuple(survey.tallies()), reader.place, unterminated)
 
 
-def find_place(path: Path, format_: FeedFormat, state: FeedState | None) -> FeedPlace:
+def find_place(feed: Feed, state: FeedState | None) -> FeedPlace:
     """Return where to go on with a feed: behind the header, or where an earlier run stopped.
 
-    Raises FeedChangedError when the file does not begin with what was pushed.
+    Raises FeedChangedError when the file does not begin with what was pushed, or was pushed in
+    another format or with another mapping.
     """
     if state is None or state.line == 0:
-        with closing(open_reader(path, format_)) as reader:
+        with closing(feed.open()) as reader:
             return reader.place
+    name, remedy = feed.path.name, "give a corrected feed another name"
+    if state.format != feed.format.value:
+        raise FeedChangedError(f"{name} was pushed before as {state.format}; {remedy}")
+    if state.mapping_sha256 != (feed.mapping and feed.mapping.sha256):
+        before = "no mapping"
+        if state.mapping_name is not None:
+            before = f"the mapping {state.mapping_name} version {state.mapping_version}"
+            before += f" ({state.mapping_sha256})"
+        raise FeedChangedError(f"{name} was pushed before with {before}; use it again, or {remedy}")
     try:
-        place = place_at(path, state.offset_bytes, state.line, format_)
+        place = place_at(feed.path, state.offset_bytes, state.line, feed.format)
     except FeedRefusedError as error:
         raise FeedChangedError(str(error)) from None
     if place.reached_sha256 != state.prefix_sha256:
         raise FeedChangedError(
-            f"{path.name} was pushed before up to line {state.line}, with another content; "
-            "give a corrected feed another name"
+            f"{name} was pushed before up to line {state.line}, with another content; {remedy}"
         )
     return place

@@ -37,6 +37,7 @@ class ProgressView:
         self._started_at = self._said_at = clock()
         self._first: int | None = None
         self._done = 0
+        self._lines: int | None = None
         self._bar: Progress | None = None
         if console.is_terminal:
             self._bar = Progress(
@@ -65,8 +66,12 @@ class ProgressView:
         elif self._done:
             self._say()
 
-    def advance_to(self, done: int) -> None:
-        """Note that so many units are done, counted from the beginning of the feed."""
+    def advance_to(self, done: int, lines: int | None = None) -> None:
+        """Note that so many units are done, counted from the beginning of the feed.
+
+        Where the unit is no line, ``lines`` says how many lines this run has done.
+        """
+        self._lines = lines
         if self._first is None:
             self._first = done
         self._done = done
@@ -76,13 +81,20 @@ class ProgressView:
             self._say()
 
     @property
+    def seconds(self) -> float:
+        """Return how long this phase lasts by now."""
+        return self._clock() - self._started_at
+
+    @property
     def per_second(self) -> float:
         """Return how many units a second this run did so far."""
-        seconds = self._clock() - self._started_at
+        seconds = self.seconds
         return (self._done - (self._first or 0)) / seconds if seconds > 0 else 0.0
 
     def _rate(self) -> str:
-        return f"{self.per_second:,.0f} {self._unit}/s"
+        if self._lines is None:
+            return f"{self.per_second:,.0f} {self._unit}/s"
+        return f"{self._lines / max(self.seconds, 1e-9):,.0f} lines/s"
 
     def _say(self) -> None:
         """Print one plain line."""

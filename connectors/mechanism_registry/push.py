@@ -14,16 +14,16 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection
 
 from connectors.mechanism_registry import store
+from connectors.mechanism_registry.asked import file_queries
 from connectors.mechanism_registry.feed_fields import FeedRules, read_row
-from connectors.mechanism_registry.feed_lines import FeedFormat, FeedLine, FeedPlace, Reader
+from connectors.mechanism_registry.feed_lines import FeedLine, FeedPlace, Reader
 from connectors.mechanism_registry.feed_rows import Row, content_sha256, reference_of
-from connectors.mechanism_registry.feeds import FeedChangedError, open_reader, steps
+from connectors.mechanism_registry.feeds import Feed, FeedChangedError
 from connectors.mechanism_registry.messages import message_of
 from connectors.mechanism_registry.store import FeedState, Refusal
 from connectors.session.deliveries import ArrivedItem
@@ -54,7 +54,8 @@ class FeedHandler:
         self._loop.call_soon_threadsafe(self.settled.set)
 
     def item_arrived(self, transaction: Transaction, item: ArrivedItem) -> None:
-        """Do nothing: the session keeps the item, and no block's fate depends on it."""
+        """File what the item asks, for ``mechanism serve``; no block's fate depends on it."""
+        file_queries(transaction, item)
 
     def outcome_known(self, transaction: Transaction, known: KnownOutcome) -> None:
         """Settle the message, and write down why if the hub refused it."""
@@ -108,7 +109,7 @@ class Pusher:
         self._queued_count = 0
 
     async def push(
-        self, path: Path, format_: FeedFormat, state: FeedState, place: FeedPlace, end: FeedPlace
+        self, feed: Feed, state: FeedState, place: FeedPlace, end: FeedPlace
     ) -> FeedState:
         """Push the lines between two places and wait for every answer; return the new state.
 
@@ -117,13 +118,13 @@ class Pusher:
         """
         outcomes = await self._session.database.read(store.count_outcomes, state.feed_id)
         self._queued_count = sum(outcomes.values()) + state.known_count
-        with closing(open_reader(path, format_)) as reader:
+        with closing(feed.open()) as reader:
             reader.seek(place)
-            for step in steps(_lines_until(reader, end)):
+            for step in feed.steps(_lines_until(reader, end)):
                 state = await self._fill(state, step, reader.place)
                 await self._wait_until_at_most(state, self._waiting_max)
             if reader.place.digest.hexdigest() != end.digest.hexdigest():
-                raise FeedChangedError(f"{path.name} changed while it was pushed")
+                raise FeedChangedError(f"{feed.path.name} changed while it was pushed")
         await self._wait_until_at_most(state, 0)
         return state
 
@@ -147,23 +148,22 @@ class Pusher:
         refused = store.fetch_refused_lines(
             connection, state.feed_id, lines[0].number, lines[-1].number
         )
-        rows = [(line.number, self._row(line)) for line in lines if line.number not in refused]
+        rows = [(line, self._row(line)) for line in lines if line.number not in refused]
         pushed = store.fetch_pushed(connection, [reference_of(row) for _, row in rows])
-        fresh: dict[str, tuple[int, Row]] = {}
-        for number, row in rows:
+        fresh: dict[str, tuple[FeedLine, Row]] = {}
+        for line, row in rows:
             reference = reference_of(row)
             known = pushed.get(reference)
             if known is not None and known != content_sha256(row):
-                raise FeedChangedError(f"line {number}: {reference} was pushed meanwhile")
+                raise FeedChangedError(f"line {line.number}: {reference} was pushed meanwhile")
             if known is None:
-                fresh.setdefault(reference, (number, row))
+                fresh.setdefault(reference, (line, row))
         store.put_messages(connection, state.feed_id, list(fresh.values()), registry)
         messages = [
             (*message_of(row, registry), reference) for reference, (_, row) in fresh.items()
         ]
-        moved = FeedState(
-            state.feed_id,
-            state.name,
+        moved = replace(
+            state,
             offset_bytes=place.offset,
             line=place.line,
             prefix_sha256=place.digest.hexdigest(),

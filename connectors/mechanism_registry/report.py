@@ -151,13 +151,26 @@ def print_report(console: Console, report: Report, *, dry_run: bool) -> None:
     console.print(table)
 
 
-def refusal_line(refusal: Refusal) -> str:
-    """Return a refusal as one JSON line, with its line break; absent members are left out."""
+def refusal_document(refusal: Refusal) -> dict[str, Any]:
+    """Return a refusal as JSON values; absent members are left out.
+
+    In XML ``line`` is where the record begins and ``record`` is its number.
+    """
     members = {name: value for name, value in asdict(refusal).items() if value is not None}
+    for name in ("offset_bytes", "end_bytes"):
+        members.pop(name, None)
+    if "source_line" in members:
+        members = {"line": members.pop("source_line"), "record": members.pop("line"), **members}
     first, last = members.pop("block_first", None), members.pop("block_last", None)
     if first is not None:
         members["block"] = {"first_id": first, "last_id": last}
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return members
+
+
+def refusal_line(refusal: Refusal) -> str:
+    """Return a refusal as one JSON line, with its line break."""
+    document = refusal_document(refusal)
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def stored_refusals(connection: Connection, feed_id: int) -> Iterator[Refusal]:

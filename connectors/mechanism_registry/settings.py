@@ -6,6 +6,8 @@
     signing_keys = ["file:XMR01.pem?passphrase-env=XMR01_PASSPHRASE"]
     database = "mechanism.sqlite"
 
+    mapping = "a64-export.toml"              # from the source's names to ours, if it needs one
+
     [shares]
     rounding = "up"                          # up, down or half-even: written nowhere, so a setting
 
@@ -20,6 +22,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connectors.mechanism_registry.shares import ShareRounding, ShareRules
+from connectors.mechanism_registry.view_settings import ViewSettings
 from connectors.session.settings import FileSettings, SessionSettings
 from keys.key_uris import counted_from
 
@@ -56,7 +59,10 @@ class MechanismSettings(FileSettings):
     database: Path = Path("mechanism.sqlite")
     delivery_mode: Literal["pull", "none"] = "pull"
     """Whether the mailbox is fetched while a feed is pushed."""
+    mapping: Path | None = None
+    """From the source's names to ours; without one a feed has our own."""
     shares: ShareSettings = ShareSettings()
+    views: ViewSettings | None = None
     messages_per_envelope_max: int = Field(500, ge=1, le=500)
     messages_waiting_max: int = Field(4_000, ge=1)
     """How many messages may wait in the outbox before the feed is read on."""
@@ -102,7 +108,9 @@ def load_settings(path: Path) -> MechanismSettings:
     return settings.model_copy(
         update={
             "database": folder / settings.database,
+            "mapping": None if settings.mapping is None else folder / settings.mapping,
             "hub_keys": tuple(folder / name for name in settings.hub_keys),
             "signing_keys": tuple(counted_from(uri, folder) for uri in settings.signing_keys),
+            "views": settings.views and settings.views.counted_from(folder),
         }
     )

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from connectors.mechanism_registry.feed_lines import FeedFormat
+from connectors.mechanism_registry.feed_lines import FeedFormat, FeedLine
 from connectors.mechanism_registry.feed_rows import (
     ISSUANCE,
     BlockKind,
@@ -24,6 +24,7 @@ from connectors.mechanism_registry.feed_rows import (
     issuance_reference,
     reference_of,
 )
+from connectors.mechanism_registry.mapping import Mapping as FieldMapping
 from connectors.mechanism_registry.problems import ADVICE, Problem
 from connectors.mechanism_registry.shares import IssuanceTally
 from connectors.mechanism_registry.tables import feed, feed_message, feed_refusal
@@ -35,7 +36,7 @@ TAKEN: Final = ("accepted", "duplicate-of")
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """How far a feed is in the outbox: bytes and lines, and the digest of those bytes."""
+    """How far a feed is in the outbox: bytes and lines, the digest of those bytes, its mapping."""
 
     feed_id: int
     name: str
@@ -43,11 +44,19 @@ class FeedState:
     line: int
     prefix_sha256: str
     known_count: int
+    format: str
+    mapping_name: str | None = None
+    mapping_version: str | None = None
+    mapping_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One problem of one line, as reported; ``source`` is who found it, feed or hub."""
+    """One problem of one line, as reported; ``source`` is who found it, feed or hub.
+
+    ``source_line`` is set for XML, where ``line`` counts records. ``source_field`` and
+    ``source_value`` are what a mapping read.
+    """
 
     line: int
     source: str
@@ -61,16 +70,27 @@ class Refusal:
     text: str
     remedy: str
     paragraph: str
+    source_line: int | None = None
+    source_field: str | None = None
+    source_value: str | None = None
+    offset_bytes: int | None = None
+    end_bytes: int | None = None
 
 
 def refusals_of(
-    number: int, row: Row | None, problems: Iterable[Problem], registry: str
+    line: FeedLine,
+    row: Row | None,
+    problems: Iterable[Problem],
+    registry: str,
+    mapping: FieldMapping | None = None,
 ) -> list[Refusal]:
     """Return the refusals of a line that was held back here."""
+    # Where XML breaks there is no record whose bytes could be told.
+    is_row = line.consumed or line.source_line is None
     block = row.identifier(registry) if isinstance(row, UnitBlockLine) else (None, None)
     return [
         Refusal(
-            line=number,
+            line=line.number,
             source="feed",
             reference=None if row is None else reference_of(row),
             block_first=block[0],
@@ -82,9 +102,27 @@ def refusals_of(
             text=problem.text,
             remedy=ADVICE[problem.code].remedy,
             paragraph=ADVICE[problem.code].paragraph,
+            source_line=line.source_line,
+            offset_bytes=line.offset if is_row else None,
+            end_bytes=line.end_offset if is_row else None,
+            **_source_of(line, problem, mapping),
         )
         for problem in problems
     ]
+
+
+def _source_of(
+    line: FeedLine, problem: Problem, mapping: FieldMapping | None
+) -> dict[str, str | None]:
+    """Return the source's field and value that a problem goes back to, if a mapping knows."""
+    if mapping is None or line.source is None:
+        return {}
+    record = mapping.records.get(str(line.source.get(mapping.record_field)), "")
+    name = mapping.source_of(record, problem.field)
+    if name is None and problem.field in line.source:
+        name = problem.field  # a field of the source that no rule reads
+    value = None if name is None else line.source.get(name)
+    return {"source_field": name, "source_value": None if value is None else str(value)[:200]}
 
 
 def find_feed(connection: Connection, name: str) -> FeedState | None:
@@ -94,17 +132,28 @@ def find_feed(connection: Connection, name: str) -> FeedState | None:
     return None if row is None else FeedState(**row)
 
 
-def add_feed(connection: Connection, name: str, format_: FeedFormat, at: str) -> FeedState:
-    """Remember a new feed, with nothing of it in the outbox yet."""
-    values: dict[str, Any] = {"offset_bytes": 0, "line": 0, "prefix_sha256": NOTHING_SHA256}
-    result = connection.execute(
-        insert(feed).values(
-            name=name, format=format_.value, known_count=0, started_at=at, changed_at=at, **values
-        )
+def add_feed(
+    connection: Connection,
+    name: str,
+    format_: FeedFormat,
+    at: str,
+    mapping: FieldMapping | None = None,
+) -> FeedState:
+    """Remember a feed with nothing of it in the outbox yet; of a known one only the mapping."""
+    values: dict[str, Any] = {
+        "format": format_.value,
+        "mapping_name": mapping and mapping.name,
+        "mapping_version": mapping and mapping.version,
+        "mapping_sha256": mapping and mapping.sha256,
+    }
+    start: dict[str, Any] = {"offset_bytes": 0, "line": 0, "prefix_sha256": NOTHING_SHA256}
+    statement = upsert(feed).values(
+        name=name, known_count=0, started_at=at, changed_at=at, **start, **values
     )
-    key = result.inserted_primary_key
-    assert key is not None
-    return FeedState(feed_id=key[0], name=name, known_count=0, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+    state = find_feed(connection, name)
+    assert state is not None
+    return state
 
 
 def move_place(connection: Connection, old: FeedState, new: FeedState, at: str) -> bool:
@@ -198,7 +247,7 @@ def fetch_pushed(
 
 
 def put_messages(
-    connection: Connection, feed_id: int, rows: Sequence[tuple[int, Row]], registry: str
+    connection: Connection, feed_id: int, rows: Sequence[tuple[FeedLine, Row]], registry: str
 ) -> None:
     """Remember messages put into the outbox; a refused one of the same id gives way."""
     if not rows:
@@ -211,15 +260,19 @@ def put_messages(
     }
     connection.execute(
         statement.on_conflict_do_update(index_elements=["reference"], set_=changes),
-        [_message_values(feed_id, number, row, registry) for number, row in rows],
+        [_message_values(feed_id, line, row, registry) for line, row in rows],
     )
 
 
-def _message_values(feed_id: int, number: int, row: Row, registry: str) -> dict[str, Any]:
+def _message_values(feed_id: int, line: FeedLine, row: Row, registry: str) -> dict[str, Any]:
     values: dict[str, Any] = {
         "reference": reference_of(row),
         "feed_id": feed_id,
-        "line": number,
+        "line": line.number,
+        "source_line": line.source_line,
+        "offset_bytes": line.offset,
+        "end_bytes": line.end_offset,
+        "party": row.host_party,
         "issuance_id": row.issuance_id,
         "content_sha256": content_sha256(row),
         "vintage": row.vintage,
@@ -248,17 +301,33 @@ def settle(connection: Connection, reference: str, outcome: str) -> tuple[int, R
 
     None means that the message is none of a feed's, or has this outcome already.
     """
-    columns = [feed_message.c[name] for name in ("feed_id", "line", "block_first", "block_last")]
-    row = connection.execute(
-        update(feed_message)
-        .where(feed_message.c.reference == reference, feed_message.c.outcome.is_(None))
-        .values(outcome=outcome)
-        .returning(*columns)
-    ).first()
+    shared = ("line", "block_first", "block_last", "source_line", "offset_bytes", "end_bytes")
+    columns = [feed_message.c[name] for name in ("feed_id", *shared)]
+    row = (
+        connection.execute(
+            update(feed_message)
+            .where(feed_message.c.reference == reference, feed_message.c.outcome.is_(None))
+            .values(outcome=outcome)
+            .returning(*columns)
+        )
+        .mappings()
+        .first()
+    )
     if row is None:
         return None
-    blank = Refusal(row[1], "hub", reference, row[2], row[3], 0, "", None, None, "", "", "")
-    return row[0], blank
+    blank = Refusal(
+        source="hub",
+        reference=reference,
+        rule=0,
+        name="",
+        field=None,
+        value=None,
+        text="",
+        remedy="",
+        paragraph="",
+        **{name: row[name] for name in shared},
+    )
+    return row["feed_id"], blank
 
 
 def count_outcomes(connection: Connection, feed_id: int) -> dict[str | None, int]:

@@ -111,6 +111,8 @@ class Survey:
         return answers
 
     def _read(self, line: FeedLine) -> Row | tuple[Problem, ...]:
+        if line.problems:
+            return line.problems
         if line.fields is None:
             return (Problem(Code.SCHEMA_VIOLATED, line.problem or "unreadable", "line"),)
         return read_row(line.fields, self._rules)

@@ -1,18 +1,38 @@
 """What the connector remembers of its feeds, in the same file as its session's outbox.
 
 1. ``feed``: one row a feed file, with the place up to which its lines are in the outbox and the
-   digest of the bytes before that place. It moves in the transaction that fills the outbox.
+   digest of the bytes before that place. It moves in the transaction that fills the outbox. A
+   feed is read with one mapping, or with none.
 2. ``feed_message``: one row a message put into the outbox, by its natural id (of the first
    transfer, or "issuance" and its id), with the hub's outcome once there is a receipt. It is
    what makes a corrected feed send only what is not accepted yet.
 3. ``feed_refusal``: one row a problem of a line, found here (``feed``) or by the hub (``hub``).
+4. ``feed_run``: one row a run over a feed: when, how many lines, how fast, how it ended.
 
-Quantities are in t CO2 eq, times are TS texts.
+Quantities are in t CO2 eq, times are TS texts. ``line`` counts the records of an XML feed; there
+``source_line`` is the line of the file. From ``offset_bytes`` to ``end_bytes`` lies the line.
 """
 
+from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    inspect,
+    text,
+)
+
+from connectors.session.database import Database, Work
+from connectors.session.session import open_database
 
 METADATA: Final = MetaData()
 
@@ -28,6 +48,9 @@ feed: Final = Table(
     Column("known_count", Integer, nullable=False),  # lines that an earlier feed had pushed
     Column("started_at", String(24), nullable=False),
     Column("changed_at", String(24), nullable=False),
+    Column("mapping_name", String(64)),
+    Column("mapping_version", String(32)),
+    Column("mapping_sha256", String(64)),
     sqlite_autoincrement=True,
 )
 
@@ -47,6 +70,10 @@ feed_message: Final = Table(
     Column("block_last", Text),
     Column("issuance", LargeBinary),  # the issuance line itself, as JSON; None for a block
     Column("outcome", String(16)),  # accepted, duplicate-of, refused; None while waiting
+    Column("party", String(3)),
+    Column("source_line", Integer),
+    Column("offset_bytes", Integer),
+    Column("end_bytes", Integer),
     Index("feed_message_feed", "feed_id", "outcome"),
     Index("feed_message_issuance", "issuance_id", "feed_id"),
     sqlite_with_rowid=False,
@@ -69,5 +96,50 @@ feed_refusal: Final = Table(
     Column("text", Text, nullable=False),
     Column("remedy", Text, nullable=False),
     Column("paragraph", Text, nullable=False),
+    Column("source_line", Integer),
+    Column("source_field", Text),
+    Column("source_value", Text),
+    Column("offset_bytes", Integer),
+    Column("end_bytes", Integer),
     sqlite_with_rowid=False,
 )
+
+feed_run: Final = Table(
+    "feed_run",
+    METADATA,
+    Column("run_id", Integer, primary_key=True, autoincrement=True),
+    Column("feed_id", Integer, nullable=False, index=True),
+    Column("started_at", String(24), nullable=False),
+    Column("ended_at", String(24)),  # None: it runs, or was killed
+    Column("ending", Text),  # complete, refusals, or why it stopped
+    Column("surveyed_lines", Integer, nullable=False),
+    Column("survey_seconds", Float, nullable=False),
+    Column("pushed_lines", Integer, nullable=False),
+    Column("push_seconds", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def missing_columns(connection: Connection) -> list[str]:
+    """Return the statements that add what a database of an earlier version lacks."""
+    return [
+        f"ALTER TABLE {table.name} ADD COLUMN {column.name} "
+        f"{column.type.compile(connection.dialect)}"
+        for table in METADATA.sorted_tables
+        for column in table.columns
+        if column.name
+        not in {there["name"] for there in inspect(connection).get_columns(table.name)}
+    ]
+
+
+def open_feeds(path: Path) -> Database:
+    """Open the connector's database: the session's tables, and those above, as they are now."""
+    database = open_database(path, METADATA)
+    if statements := database.read_now(missing_columns):
+
+        def add(work: Work) -> None:
+            for statement in statements:
+                work.connection.execute(text(statement))
+
+        database.write_now("registry.command", add)
+    return database

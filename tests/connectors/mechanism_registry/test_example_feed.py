@@ -15,7 +15,7 @@ from connectors.mechanism_registry.example_feed import (
 from connectors.mechanism_registry.feed_fields import read_row
 from connectors.mechanism_registry.feed_lines import FeedFormat
 from connectors.mechanism_registry.feed_rows import UnitBlockLine
-from connectors.mechanism_registry.feeds import open_reader
+from connectors.mechanism_registry.feeds import Feed
 from connectors.mechanism_registry.messages import body_problems
 from connectors.mechanism_registry.shares import ShareRules
 from connectors.mechanism_registry.survey import Survey
@@ -31,7 +31,7 @@ def test_every_line_of_an_example_is_good(tmp_path: Path, format_: FeedFormat, s
     with path.open("w", encoding="utf-8") as file:
         assert write_feed(iter(rows), format_, file) == len(rows)
     survey = Survey(RULES, ShareRules(), lambda _: None, lambda _: {})
-    with closing(open_reader(path, format_)) as reader:
+    with closing(Feed(path, format_).open()) as reader:
         lines = list(reader)
     assert [judged.row for judged in survey.judge(lines)] == rows
     assert survey.totals.refused_by_rule == {}

@@ -6,6 +6,7 @@ import json
 from rich.console import Console
 
 from connectors.mechanism_registry.feed_fields import read_row
+from connectors.mechanism_registry.feed_lines import FeedLine
 from connectors.mechanism_registry.feed_rows import IssuanceLine
 from connectors.mechanism_registry.problems import Problem
 from connectors.mechanism_registry.report import (
@@ -33,7 +34,7 @@ def test_a_refusal_is_one_json_line_with_block_rule_and_remedy() -> None:
     row = read_row(block(), RULES)
     assert not isinstance(row, tuple)
     problem = Problem(ResponseCode.QUANTITY_NOT_RANGE, "quantity is 7", "quantity", "7")
-    (refusal,) = refusals_of(4, row, [problem], "XMR01")
+    (refusal,) = refusals_of(FeedLine(4, 90, None, None), row, [problem], "XMR01")
     line = refusal_line(refusal)
     assert line.endswith("\n")
     assert json.loads(line) == {
