@@ -27,14 +27,17 @@ from connectors.session.tables import inbox_delivery, inbox_item, outbox_envelop
 from connectors.session.trust import Trust
 from hub.evidence import bundles, stories
 from hub.evidence.bundles import BundleItem, BundleKey, Evidence
-from hub.protocol.envelopes import DELIVERY_TYP, ENVELOPE_TYP, RECEIPT_TYP
+from hub.protocol.signed_objects import (
+    ObjectKind,
+    ObjectRefusedError,
+    UnverifiedObject,
+    open_object,
+)
 from hub.transparency_log.checkpoints import read_checkpoint
 from hub.transparency_log.entries import decode, decode_salt
 from hub.transparency_log.proof_files import ProofFile
 from keys.documents import to_document
-from keys.errors import MalformedJwsError
-from keys.jws import UnverifiedJws, open_signed
-from message_schemas.json_codec import parse_strict
+from keys.errors import MalformedJwsError, MalformedXmlError
 
 __all__ = ["EvidenceUnavailableError", "Found", "assemble", "gather"]
 
@@ -118,7 +121,7 @@ def _sent(connection: Connection, transfer_id: str) -> Iterator[tuple[int, str, 
         )
     )
     for type_, envelope, receipt in rows:
-        told = _payload(receipt, RECEIPT_TYP)
+        told = _payload(receipt, "receipt")
         if told["log_index"] is not None:
             yield told["log_index"], _ROLES[type_], told["entry_salt"], envelope, receipt
 
@@ -145,7 +148,7 @@ def _take_item(connection: Connection, pieces: dict[int, Piece], item: Mapping[s
     index = item["log_index"]
     envelope = item.get("envelope")
     if envelope is not None:
-        first = _payload(envelope.encode(), ENVELOPE_TYP)["messages"][0]
+        first = _payload(envelope.encode(), "envelope")["messages"][0]
         role = _ROLES.get(first["type"], "envelope")
         pieces.setdefault(index, Piece(role)).add(item["entry_salt"], envelope=envelope.encode())
     else:
@@ -154,7 +157,7 @@ def _take_item(connection: Connection, pieces: dict[int, Piece], item: Mapping[s
     raw = connection.execute(
         select(inbox_delivery.c.raw).where(inbox_delivery.c.sha256 == sha256)
     ).scalar_one()
-    told = _payload(raw, DELIVERY_TYP)
+    told = _payload(raw, "delivery")
     piece = pieces.setdefault(told["log_index"], Piece("delivery"))
     piece.add(told["entry_salt"], delivery=raw)
     given = connection.execute(
@@ -164,23 +167,30 @@ def _take_item(connection: Connection, pieces: dict[int, Piece], item: Mapping[s
         )
     ).all()
     for acknowledgement, receipt in given:
-        answer = _payload(receipt, RECEIPT_TYP)
+        answer = _payload(receipt, "receipt")
         piece = pieces.setdefault(answer["log_index"], Piece("acknowledgement"))
         piece.add(answer["entry_salt"], envelope=acknowledgement, receipt=receipt)
 
 
-def _payload(raw: bytes, typ: str) -> Any:
-    return parse_strict(_opened(raw, typ).payload)
+def _payload(raw: bytes, kind: ObjectKind) -> Any:
+    try:
+        return _opened(raw, kind).read().document
+    except ObjectRefusedError as error:
+        raise _damaged(error) from error
 
 
-def _opened(raw: bytes, typ: str) -> UnverifiedJws:
+def _opened(raw: bytes, kind: ObjectKind) -> UnverifiedObject:
     """Return a signed object of the book. Raises EvidenceUnavailableError if it is damaged."""
     try:
-        return open_signed(raw, typ)
-    except MalformedJwsError as error:
-        raise EvidenceUnavailableError(
-            f"what is held here does not prove the transfer: a kept object is damaged: {error}"
-        ) from error
+        return open_object(raw, kind)
+    except (MalformedJwsError, MalformedXmlError) as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> EvidenceUnavailableError:
+    return EvidenceUnavailableError(
+        f"what is held here does not prove the transfer: a kept object is damaged: {error}"
+    )
 
 
 def assemble(found: Found, trust: Trust, *, made_by: str, made_at: str) -> bytes:
@@ -233,7 +243,7 @@ def _keys(found: Found, trust: Trust) -> list[BundleKey]:
     for piece in found.pieces.values():
         raw = piece.contents.get("envelope")
         if raw is not None:
-            codes |= {key_id[:5] for key_id in _opened(raw, ENVELOPE_TYP).key_ids}
+            codes |= {key_id[:5] for key_id in _opened(raw, "envelope").key_ids}
     keys: list[BundleKey] = []
     for record in sorted(trust.store.records(), key=lambda one: one.key_id):
         if record.participant in codes:

@@ -3,7 +3,7 @@
     manifest.json            what is in it, item by item in the order of the log
     checkpoint.txt           the newest tree head, cosigned
     entries/<index>.json     a leaf's exact bytes       proofs/<index>.tlog-proof   its C2SP proof
-    contents/<index>.<name>  what the leaf commits to, unless it was erased
+    contents/<index>.<name>  what the leaf commits to, unless it was erased: .jws or .xml as it is
     keys.json                the public keys that signed, and when they were valid
     participants.jws         the hub's signed list of participants, where that is at hand
     story.html               the same for a person to read and print; it proves nothing
@@ -28,14 +28,9 @@ from hub.evidence.archives import (
     read_manifest,
 )
 from hub.evidence.verification import CHECKPOINT, KEYS, PARTICIPANTS
+from hub.evidence.xml_signatures import is_xml
 
 STORY: Final = "story.html"
-_SUFFIXES: Final = {
-    "envelope": "envelope.jws",
-    "receipt": "receipt.jws",
-    "delivery": "delivery.jws",
-    "act": "act.json",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +99,7 @@ def write(evidence: Evidence, story: str) -> bytes:
     listed = []
     for item in items:
         paths = {
-            name: None if content is None else f"contents/{item.index}.{_SUFFIXES[name]}"
+            name: None if content is None else f"contents/{item.index}.{_named(name, content)}"
             for name, content in item.contents.items()
         }
         shown = {
@@ -167,6 +162,12 @@ def read(bundle: bytes) -> Evidence:
 def erased(item: BundleItem) -> BundleItem:
     """Return the item as it is once its salt and bodies are erased."""
     return replace(item, salt=None, contents=dict.fromkeys(item.contents))
+
+
+def _named(name: str, content: bytes) -> str:
+    if name == "act":
+        return "act.json"
+    return f"{name}.xml" if is_xml(content) else f"{name}.jws"
 
 
 def _document(value: Any) -> bytes:

@@ -3,6 +3,7 @@
 1. One HTML file, no script, nothing fetched: a strict policy in it forbids both.
 2. Every word of a participant is escaped; the page says that it proves nothing by itself.
 3. What happened is told in the verifier's own words, from the same contents.
+4. What the participants signed stands in their own words, JSON or XML, laid out for reading.
 """
 
 import html
@@ -19,6 +20,7 @@ from hub.evidence.narratives import (
     Record,
     Said,
 )
+from hub.evidence.originals import laid_out
 from hub.evidence.signatures import DELIVERY_TYP, ENVELOPE_TYP, RECEIPT_TYP, open_signed
 
 _STYLE: Final = """
@@ -28,6 +30,7 @@ body { font: 10.5pt/1.45 "Source Sans 3", "Segoe UI", Helvetica, Arial, sans-ser
 header { border-bottom: 2pt solid #14507a; padding-bottom: 3mm; margin-bottom: 5mm; }
 h1 { font-size: 19pt; line-height: 1.2; margin: 0 0 1mm; color: #14507a; }
 h2 { font-size: 12.5pt; margin: 7mm 0 2mm; color: #14507a; break-after: avoid; }
+h3 { font-size: 10.5pt; margin: 4mm 0 1mm; break-after: avoid; }
 p { margin: 0 0 2mm; }
 .state { display: inline-block; padding: .6mm 3mm; border-radius: 3mm; background: #e4eef5;
   color: #14507a; font-weight: 600; }
@@ -39,7 +42,7 @@ td { vertical-align: top; border-bottom: .4pt solid #cdd8e0; padding: 1.2mm 2mm 
 tr { break-inside: avoid; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; padding-right: 4mm; }
 code, pre { font: 8.5pt/1.4 "JetBrains Mono", Consolas, Menlo, monospace; overflow-wrap: anywhere; }
-pre { background: #f1f5f8; padding: 3mm; white-space: pre-wrap; break-inside: avoid; }
+pre { background: #f1f5f8; padding: 3mm; white-space: pre-wrap; }
 dl { display: grid; grid-template-columns: 44mm 1fr; gap: 1mm 4mm; margin: 0; }
 dt { color: #52697a; } dd { margin: 0; overflow-wrap: anywhere; }
 li { margin-bottom: 1mm; } li::first-letter { text-transform: uppercase; }
@@ -68,6 +71,7 @@ def render(evidence: Evidence) -> str:
         "" if proposal is None else _facts(proposal),
         _section("What happened", "<ol>" + "".join(f"<li>{_text(one)}" for one in told) + "</ol>"),
         _section("The entries of the log", _entries(evidence.items)),
+        _section("What was signed, word for word", _originals(evidence.items)),
         _section("The keys that signed", _keys(evidence)),
         _section("The log", _log(evidence)),
         _section("How to verify", _how()),
@@ -195,6 +199,21 @@ def _route(item: BundleItem, entry: Json) -> str:
         return f"{entry['sender']} → {entry['recipient']}"
     act = parse_json(raw, "the act")
     return f"{act['kind']} {act['subject']}, by {act['actor']}: {act['reason']}"
+
+
+def _originals(items: Iterable[BundleItem]) -> str:
+    shown = []
+    for item in items:
+        raw = item.contents.get("envelope")
+        if raw is None:
+            continue
+        try:
+            form, words = laid_out(raw)
+        except (RefutedError, *MALFORMED) as error:
+            form, words = "not readable", str(error)
+        shown.append(f"<h3>Entry {item.index}: {_text(item.role)} ({form})</h3>")
+        shown.append(f"<pre>{_text(words)}</pre>")
+    return "\n".join(shown) or f"<p>{_text(_ERASED)}</p>"
 
 
 def _keys(evidence: Evidence) -> str:

@@ -40,6 +40,7 @@ MAPS: Final = frozenset(
 OBJECTS: Final = frozenset(
     {
         "block",
+        "content",
         "finding",
         "item",
         "message",

@@ -4,14 +4,20 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cryptography
 import pytest
 
 from hub.evidence import standalone
+from hub.evidence.archives import MANIFEST, archive, digest, read_archive
 from hub.evidence.verification import verify
-from tests.hub.evidence.made_log import Story, bundle_of
+from keys.algorithms import Algorithm
+from tests.hub.evidence.made_log import MadeLog, Story, bundle_of
+from tests.hub.evidence.made_trust import BUYER, SELLER, seeded_signer
+from tests.hub.evidence.test_verification import pinned
+from tests.hub.evidence.test_xml import flipped, transplanted, wrapped
 
 STORY = Story(filler=3).tell()
 BUNDLE = bundle_of(STORY.evidence())
@@ -64,6 +70,67 @@ def test_the_script_runs_alone_and_says_what_the_library_says(
     assert done.stdout.splitlines() == expected.lines()
     shown = run(tmp_path, files[0], "--trust", files[1], "--json")
     assert json.loads(shown.stdout) == expected.document()
+
+
+@pytest.fixture(scope="module")
+def xml_story() -> Story:
+    """Return a completed transfer of which the initiator speaks XML and the acquirer JSON."""
+    signers = [[seeded_signer(Algorithm.ES256, code, "es")] for code in (SELLER, BUYER)]
+    log = MadeLog(speaks_xml=frozenset({SELLER}))
+    return Story(seller=signers[0], buyer=signers[1], log=log, filler=0).tell()
+
+
+def replaced(bundle: bytes, path: str, change: Callable[[bytes], bytes]) -> bytes:
+    """Return a bundle with one file changed and every digest of the archive mended."""
+    files = read_archive(bundle)
+    files[path] = change(files[path])
+    manifest = json.loads(files[MANIFEST])
+    for one in manifest["files"]:
+        one["sha256"] = digest(files[one["path"]])
+    files[MANIFEST] = json.dumps(manifest).encode()
+    return archive(files)
+
+
+def test_the_script_proves_a_transfer_between_an_xml_and_a_json_party(
+    tmp_path: Path, xml_story: Story
+) -> None:
+    """Alone, offline; the files of the bundle are named after what they are."""
+    bundle = bundle_of(xml_story.evidence())
+    names = set(read_archive(bundle))
+    assert {"contents/3.envelope.xml", "contents/3.receipt.xml", "contents/4.delivery.jws"} <= names
+    (tmp_path / "transfer.zip").write_bytes(bundle)
+    (tmp_path / "anchor.json").write_bytes(pinned(xml_story))
+    done = run(tmp_path, "transfer.zip", "--trust", "anchor.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("PROVED: transfer THA01-17, completed\n")
+
+
+@pytest.mark.parametrize("attack", ["a flipped byte", "a swapped signature", "a wrapped document"])
+def test_the_script_refuses_what_was_done_to_an_xml_original(
+    tmp_path: Path, xml_story: Story, attack: str
+) -> None:
+    """Unusable as the file was; false where every digest of the archive was mended."""
+    bundle = bundle_of(xml_story.evidence())
+    other = read_archive(bundle)["contents/8.envelope.xml"]
+    changes: dict[str, Callable[[bytes], bytes]] = {
+        "a flipped byte": flipped,
+        "a swapped signature": lambda raw: transplanted(other, raw),
+        "a wrapped document": wrapped,
+    }
+    path = "contents/3.envelope.xml"
+    raw = read_archive(bundle)[path]
+    change = changes[attack]
+    assert change(raw) != raw
+    (tmp_path / "anchor.json").write_bytes(pinned(xml_story))
+    (tmp_path / "mended.zip").write_bytes(replaced(bundle, path, change))
+    done = run(tmp_path, "mended.zip", "--trust", "anchor.json")
+    assert done.returncode == 1
+    assert "FAILED      entry 3: the envelope here is not the one that the log committed" in (
+        done.stdout
+    )
+    if attack == "a flipped byte":
+        (tmp_path / "plain.zip").write_bytes(bundle.replace(raw, change(raw)))
+        assert run(tmp_path, "plain.zip", "--trust", "anchor.json").returncode == 2
 
 
 def test_the_exit_status_tells_false_from_unusable(tmp_path: Path, files: tuple[str, str]) -> None:

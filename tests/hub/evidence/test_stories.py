@@ -8,7 +8,8 @@ import pytest
 
 from hub.evidence import stories
 from hub.evidence.bundles import erased, read
-from tests.hub.evidence.made_log import Story, bundle_of, proposal_body
+from keys.algorithms import Algorithm
+from tests.hub.evidence.made_log import MadeLog, Story, bundle_of, proposal_body
 from tests.hub.evidence.made_trust import seeded_signer
 
 
@@ -66,6 +67,30 @@ def test_what_a_participant_wrote_stays_text() -> None:
     page = stories.render(story.tell().evidence())
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_originals_stand_in_their_own_words_in_either_binding() -> None:
+    """What a Party signed in XML is shown as XML, escaped; what it signed in JSON as JSON."""
+    es256 = [seeded_signer(Algorithm.ES256, "THA01", "es")]
+    story = Story(seller=es256, log=MadeLog(speaks_xml=frozenset({"THA01"}))).tell()
+    page = stories.render(story.evidence())
+    assert "<h3>Entry 3: proposal (XML)</h3>" in page
+    assert "  &lt;sender&gt;THA01&lt;/sender&gt;\n" in page
+    assert "<h3>Entry 6: answer (JSON)</h3>" in page
+    assert "  &quot;sender&quot;: &quot;CHE01&quot;,\n" in page
+    assert "SignatureValue" not in page
+
+
+def test_a_long_original_is_cut_and_says_so() -> None:
+    """The page stays short; the file beside it has everything."""
+    story = Story("open")
+    blocks = proposal_body()["blocks"] * 60
+    story.before_proposal = lambda it: it.note(
+        it.log.envelope(it.seller, "CHE01", "transfer.proposal", proposal_body(blocks=blocks)),
+        "long",
+    )
+    page = stories.render(story.tell().evidence())
+    assert re.search(r"… and \d+ more lines, in the file itself</pre>", page)
 
 
 def test_erased_contents_are_called_so() -> None:

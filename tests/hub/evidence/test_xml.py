@@ -75,21 +75,55 @@ def test_what_a_delivery_says_of_an_xml_original_must_be_what_it_says() -> None:
     assert "the delivery at 4 says other things than the envelope it carries" in said
 
 
-@pytest.mark.parametrize("swap", ["envelope", "receipt"])
-def test_an_xml_signature_moved_to_another_document_is_refused(swap: str) -> None:
-    """Each block is right, of another document: with the log's commitment mended too."""
+class Altering(MadeLog):
+    """A log whose hub commits to altered bytes at entry 6, as if they were what was sent."""
 
-    class Swapping(MadeLog):
-        def append(
-            self, kind: str, sender: str, recipient: str, parties: Sequence[str], **contents: bytes
-        ) -> int:
-            if kind == "envelope" and self.index == 6:
-                contents[swap] = transplanted(self.contents[3][swap] or b"", contents[swap])
-            return MadeLog.append(self, kind, sender, recipient, parties, **contents)
+    name = "envelope"
 
-    story = story_of(frozenset({SELLER, BUYER}), kind=Swapping).tell()
+    def alter(self, raw: bytes) -> bytes:
+        """Return other bytes for those of entry 6."""
+        return transplanted(self.contents[3][self.name] or b"", raw)
+
+    def append(
+        self, kind: str, sender: str, recipient: str, parties: Sequence[str], **contents: bytes
+    ) -> int:
+        """Append a leaf."""
+        if self.index == 6:
+            contents[self.name] = self.alter(contents[self.name])
+        return MadeLog.append(self, kind, sender, recipient, parties, **contents)
+
+
+class AlteringReceipts(Altering):
+    """The same with its own receipts."""
+
+    name = "receipt"
+
+
+class Wrapping(Altering):
+    """The same, with the signed document inside another one."""
+
+    def alter(self, raw: bytes) -> bytes:
+        """Return the wrapped document."""
+        return wrapped(raw)
+
+
+@pytest.mark.parametrize("kind", [Altering, AlteringReceipts, Wrapping])
+def test_an_xml_signature_moved_to_another_document_is_refused(kind: type[MadeLog]) -> None:
+    """Each signature is right, of another document: with the log's commitment mended too."""
+    story = story_of(frozenset({SELLER, BUYER}), kind=kind).tell()
     said = failures(report_on(story.evidence(), pinned(story)))
     assert "entry 6: the XML document is not the one that its signature is of" in said
+
+
+def flipped(raw: bytes) -> bytes:
+    """Return an XML original with another quantity, or another decision: one byte."""
+    return raw.replace(b">1900<", b">1901<").replace(b">accept<", b">accent<")
+
+
+def wrapped(raw: bytes) -> bytes:
+    """Return a document that has the signed one inside, and its signature as its own."""
+    block = raw[raw.index(b"<ds:Signature ") : raw.rindex(b"</envelope>")]
+    return flipped(raw).replace(block, b"<wrap>" + raw.replace(block, b"") + b"</wrap>" + block)
 
 
 def transplanted(giver: bytes, taker: bytes) -> bytes:
