@@ -73,7 +73,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def generate(
     participant: Participant,
     out: Annotated[Path, typer.Option(help="Folder for the files; made if missing.")],
-    algorithm: Annotated[Algorithm, typer.Option()] = Algorithm.ED25519,
+    algorithm: Annotated[
+        Algorithm, typer.Option(help="ES256 signs JSON and XML; Ed25519 signs JSON.")
+    ] = Algorithm.ED25519,
     name: Annotated[
         str | None, typer.Option(help="Begins the file names. Default: the key id.")
     ] = None,

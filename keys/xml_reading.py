@@ -2,7 +2,8 @@
 
 1. Before the parser sees anything: not too many bytes, UTF-8 without a byte order mark, no `<!`
    (so no document type, no entity, no comment, no CDATA section), no `<?` but the declaration, few
-   namespace declarations. `<` is markup wherever it stands, so searching bytes is exact.
+   namespace declarations (in tags; a text may say the word). `<` is markup wherever it stands, so
+   searching bytes is exact.
 2. The parser reads UTF-8 whatever the bytes look like, loads nothing, expands nothing but the five
    entities of XML and character references, repairs nothing, and stops at the 257th level and at
    a text of 10 million bytes.
@@ -37,6 +38,8 @@ __all__ = [
 
 _CANONICAL_GROWTH_MAX: Final = 2
 _MARKUP_SHOWN: Final = 24
+_QUOTED: Final = re.compile(rb"""(?:"[^"<]*"|'[^'<]*')""")
+_TAG: Final = re.compile(rb"""<(?:[^<>"']|"[^"<]*"|'[^'<]*')*+""")
 _DECLARATION: Final = re.compile(
     rb"""<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')"""
     rb"""(?:\s+encoding\s*=\s*(?:"[Uu][Tt][Ff]-8"|'[Uu][Tt][Ff]-8'))?"""
@@ -152,9 +155,21 @@ def _check_bytes(raw: bytes, limits: XmlLimits) -> None:
             shown = ascii(raw[place : place + _MARKUP_SHOWN])
             detail = f"{shown} at byte {place}: only elements, attributes and text are read"
             raise MalformedXmlError(XmlFault.MARKUP_NOT_ALLOWED, detail)
-    if raw.count(b"xmlns") > limits.namespace_count_max:
+    if _declarations_over(limits.namespace_count_max, raw):
         detail = f"more than {limits.namespace_count_max} namespace declarations"
         raise MalformedXmlError(XmlFault.NAMESPACE_COUNT, detail)
+
+
+def _declarations_over(count: int, raw: bytes) -> bool:
+    """Tell whether more than `count` namespaces are declared in well-formed markup.
+
+    The word in a text or in an attribute's value declares nothing; it is looked for only where it
+    stands more often than it may.
+    """
+    if raw.count(b"xmlns") <= count:
+        return False
+    names = (_QUOTED.sub(b"", tag) for tag in _TAG.findall(raw))
+    return sum(tag.count(b"xmlns") for tag in names) > count
 
 
 def _parse(raw: bytes) -> etree._Element:

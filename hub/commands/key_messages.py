@@ -1,7 +1,6 @@
 """``itmo-hub keys rotate|revoke``: a participant's own signed messages about its keys."""
 
 import asyncio
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -9,7 +8,6 @@ import typer
 
 from hub.commands.output import refusals, refuse, show_json
 from keys.cli import app
-from keys.jws import open_signed, sign
 from keys.possession import sign_possession
 from keys.signing import open_signer
 from message_schemas import timestamps
@@ -70,7 +68,8 @@ def _say(
     """Post one message and print its outcome; exit 1 when it was refused."""
     from uuid_utils import uuid7
 
-    from hub.protocol.envelopes import ENVELOPE_TYP, PROTOCOL, RECEIPT_TYP
+    from hub.protocol.envelopes import PROTOCOL
+    from hub.protocol.signed_objects import SigningKeys, open_object
 
     signers = [open_signer(uri, participant=participant) for uri in uris]
     envelope = {
@@ -83,11 +82,11 @@ def _say(
             {"message_id": str(uuid7()), "type": message[0], "version": 1, "body": message[1]}
         ],
     }
-    raw = sign(json.dumps(envelope).encode(), ENVELOPE_TYP, signers)
+    raw = SigningKeys.of(signers).seal("envelope", envelope)
     status, answer = asyncio.run(_post(hub, raw))
     if status != 200:
         refuse(answer.decode(errors="replace"))
-    outcome = json.loads(open_signed(answer, RECEIPT_TYP).payload)["outcomes"][0]
+    outcome = open_object(answer, "receipt").read().document["outcomes"][0]
     show_json(outcome)
     if outcome["outcome"] != "accepted":
         raise typer.Exit(1)

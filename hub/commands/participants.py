@@ -23,12 +23,14 @@ from hub.commands.options import (
 from hub.commands.output import refusals, refuse, show
 from hub.protocol.envelopes import digest
 from hub.protocol.retry_schedule import RetrySchedule
+from hub.protocol.signed_objects import Binding
 from hub.services.administration.participants import (
     TRANSITIONS,
     add_key,
     add_participant,
     change_state,
     revoke_key,
+    set_binding,
     set_delivery,
 )
 from hub.store import mailboxes, reference
@@ -68,6 +70,9 @@ def add(
     suite: Annotated[
         list[str] | None, typer.Option(help="Signature suites it must use; repeat. Default: any.")
     ] = None,
+    binding: Annotated[
+        Binding, typer.Option(help="How its deliveries are written; it may post either.")
+    ] = Binding.JSON,
     reason: Reason = "joins",
     actor: Actor = None,
     signer: SignerUri = None,
@@ -86,7 +91,7 @@ def add(
             state="registered",
             delivery_mode="pull" if endpoint is None else "push",
             endpoint=endpoint,
-            binding="json",
+            binding=binding.value,
             suites=tuple(suite or ()),
             added_at=bootstrap.clock(),
             last_seen_at=None,
@@ -175,6 +180,7 @@ _COLUMNS = (
     "kind",
     "state",
     "delivery",
+    "binding",
     "valid_keys",
     "items",
     "acknowledged",
@@ -193,6 +199,7 @@ def _line(
         row.kind,
         row.state,
         row.delivery_mode,
+        row.binding,
         valid_keys,
         box.last_sequence,
         box.acknowledged_sequence,
@@ -224,6 +231,26 @@ def deliver(
         done = carry_out(settings_of(config, database), deed, reason, by)
     if done:
         typer.echo(f"{code}\t{mode}")
+
+
+@app.command()
+def binding(
+    code: str,
+    form: Annotated[Binding, typer.Argument(help="json or xml.")],
+    reason: Reason = "as asked",
+    actor: Actor = None,
+    signer: SignerUri = None,
+    propose: Propose = False,
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Set how a participant's deliveries are written from now on; its own `hello` does too."""
+    with refusals():
+        by = By(actor, signer, propose)
+        deed = set_binding(code, form.value)
+        done = carry_out(settings_of(config, database), deed, reason, by)
+    if done:
+        typer.echo(f"{code}\t{form}")
 
 
 @app.command("try-now")

@@ -25,6 +25,9 @@ def serve(
     signer: Annotated[
         list[str] | None, typer.Option(help="URI of a signing key; twice for hybrid.")
     ] = None,
+    xml_signer: Annotated[
+        str | None, typer.Option(help="URI of the ES256 key that signs XML (else a lone --signer).")
+    ] = None,
 ) -> None:
     """Run the hub. Its address is printed once it takes envelopes."""
     with refusals():
@@ -35,6 +38,7 @@ def serve(
             port=port,
             metrics_port=metrics_port,
             signers=tuple(signer) if signer else None,
+            xml_signer=xml_signer,
         )
         configure_logs(settings.log_level)
         uvloop.run(_run(settings))

@@ -1,17 +1,15 @@
 """``itmo-hub transfer …``: where each transfer stands, and its signed messages."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, database_of
 from hub.commands.output import plain, refusals, refuse, show, show_json
-from hub.protocol.envelopes import RECEIPT_TYP
 from hub.services.load_facts import messages_of
+from hub.services.sealing import read_own
 from hub.store import envelopes, transfers, views
 from hub.store.envelopes import LoggedEnvelope
-from keys.jws import open_signed
 from message_schemas import json_codec
 
 app = typer.Typer(name="transfer", help="Transfers and their history.", no_args_is_help=True)
@@ -97,10 +95,7 @@ def _event(logged: LoggedEnvelope, transfer_id: str) -> dict[str, Any]:
     """Return one envelope of the timeline: what it said of the transfer, and the answer."""
     if logged.body is None or logged.receipt is None:
         return _shown(logged, "(erased)", "(erased)", None)
-    outcomes = {
-        one["message_id"]: one
-        for one in json.loads(open_signed(logged.receipt, RECEIPT_TYP).payload)["outcomes"]
-    }
+    outcomes = {one["message_id"]: one for one in read_own(logged.receipt, "receipt")["outcomes"]}
     said = next(
         message.message
         for message in messages_of(logged.body)

@@ -1,8 +1,8 @@
 """The AsyncAPI 3.0 description of what is said and told, made from the catalogue and its schemas.
 
 1. Two channels have bytes on the wire: envelopes come in at one address, deliveries go out to the
-   endpoint that the secretariat has on record for a participant. Both are JWS; ``x-signed-payload``
-   names the schema of what is signed.
+   endpoint that the secretariat has on record for a participant. Both are JWS, or signed XML
+   (``x-other-content-type``); ``x-signed-payload`` names the schema of what is signed.
 2. Two channels lie inside them: what participants say (bodies of an envelope's messages) and what
    the hub tells (bodies of a delivery's notices), one message a type.
 3. All schemas stand in the document itself, so that no reference leads out of it.
@@ -14,6 +14,7 @@ from typing import Any, Final
 from hub.http.openapi import JWS
 from hub.protocol.envelopes import DELIVERY_TYP, ENVELOPE_TYP, MEDIA_TYPE, RECEIPT_TYP
 from hub.protocol.limits import Limits
+from hub.protocol.signed_objects import MEDIA_TYPES, Binding
 from hub.services import publications
 
 SCHEMA_FORMAT: Final = "application/schema+json;version=draft-2020-12"
@@ -112,10 +113,11 @@ def _signed(name: str, typ: str, summary: str) -> dict[str, Any]:
     payload = "envelope" if name == "acknowledgement" else name
     return {
         "name": name,
-        "summary": f"{summary}. JWS of typ {typ}.",
+        "summary": f"{summary}. JWS of typ {typ}, or XML with an XML Signature.",
         "contentType": MEDIA_TYPE,
         "payload": _to("components", "schemas", "jws"),
         "x-signed-payload": _to("components", "schemas", payload),
+        "x-other-content-type": MEDIA_TYPES[Binding.XML],
     }
 
 

@@ -6,6 +6,7 @@ from hub.http import openapi_log
 from hub.http.problems import STATUS
 from hub.protocol.envelopes import MEDIA_TYPE
 from hub.protocol.limits import Limits
+from hub.protocol.signed_objects import MEDIA_TYPES, Binding
 
 _PROBLEM: Final = {
     "type": "object",
@@ -23,6 +24,11 @@ _PROBLEM: Final = {
             "description": "true: send the same bytes again after Retry-After",
         },
     },
+}
+SIGNED_XML: Final = {
+    "type": "string",
+    "description": "XML of the namespace urn:itmo-exchange:1 with one enveloped XML Signature as "
+    "the last child of its root; see docs/xml-binding.md and /v1/schemas/xml/v1/itmo-exchange.xsd",
 }
 JWS: Final = {
     "type": "object",
@@ -62,13 +68,14 @@ def document(limits: Limits) -> dict[str, Any]:
             "title": "ITMO Hub",
             "version": "1",
             "summary": "Signed messages between the registries of Article 6",
-            "description": "Every envelope, receipt and delivery is a JWS; docs/protocol.md is "
-            "the normative text, /v1/schemas the content model.",
+            "description": "Every envelope, receipt and delivery is a JWS, or XML with an XML "
+            "Signature; docs/protocol.md and docs/xml-binding.md are the normative text, "
+            "/v1/schemas the content model.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": _paths(limits),
         "components": {
-            "schemas": {"Problem": _PROBLEM, "Jws": JWS},
+            "schemas": {"Problem": _PROBLEM, "Jws": JWS, "SignedXml": SIGNED_XML},
             "responses": {"Problem": _problem("A problem document (RFC 9457)")},
         },
     }
@@ -88,8 +95,9 @@ def _paths(limits: Limits) -> dict[str, Any]:
         "/v1/participants": {"get": _get("Participants and their keys, signed by the hub", True)},
         "/v1/rulebook": {"get": _get("The check catalogue")},
         "/v1/limits": {"get": _get("The limits in force")},
-        "/v1/schemas": {"get": _get("The names of the JSON Schemas")},
+        "/v1/schemas": {"get": _get("The names of the JSON Schemas and of the XML Schemas")},
         "/v1/schemas/{name}": {"get": _get("One JSON Schema", False, "name")},
+        "/v1/schemas/xml/v1/{name}": {"get": _xml_schema()},
         "/v1/code-lists": {"get": _get("The names of the code lists, by date")},
         "/v1/code-lists/{date}/{name}": {"get": _get("One code list", False, "date", "name")},
         "/openapi.json": {"get": _get("This description")},
@@ -101,12 +109,12 @@ def _paths(limits: Limits) -> dict[str, Any]:
 
 
 def _post_envelope(limits: Limits) -> dict[str, Any]:
-    jws = {"$ref": "#/components/schemas/Jws"}
+    either = _in_either_binding()
     responses: dict[str, Any] = {
         "200": {
-            "description": "The hub-signed receipt (typ itmo-receipt+jws), after the commit. The "
-            "same envelope again gets the same bytes.",
-            "content": {MEDIA_TYPE: {"schema": jws}},
+            "description": "The hub-signed receipt (typ itmo-receipt+jws), after the commit, in "
+            "the binding of the envelope. The same envelope again gets the same bytes.",
+            "content": either,
         }
     }
     for status in sorted(set(STATUS.values())):
@@ -120,11 +128,27 @@ def _post_envelope(limits: Limits) -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "description": f"At most {limits.envelope_bytes_max} bytes, "
-            f"{limits.messages_per_envelope_max} messages; typ itmo-envelope+jws.",
-            "content": {MEDIA_TYPE: {"schema": jws}},
+            f"{limits.messages_per_envelope_max} messages; typ itmo-envelope+jws. A hub without a "
+            "key for XML answers XML with 415.",
+            "content": either,
         },
         "responses": responses,
     }
+
+
+def _in_either_binding() -> dict[str, Any]:
+    """Return the content of a signed object that may be in JSON or in XML."""
+    return {
+        MEDIA_TYPES[Binding.JSON]: {"schema": {"$ref": "#/components/schemas/Jws"}},
+        MEDIA_TYPES[Binding.XML]: {"schema": {"$ref": "#/components/schemas/SignedXml"}},
+    }
+
+
+def _xml_schema() -> dict[str, Any]:
+    operation = _get("One XML Schema, such as itmo-exchange.xsd", False, "name")
+    answer = operation["responses"]["200"]
+    answer["content"] = {MEDIA_TYPES[Binding.XML]: {"schema": {"type": "string"}}}
+    return operation
 
 
 def _get(summary: str, jws: bool = False, *parameters: str) -> dict[str, Any]:

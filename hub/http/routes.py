@@ -48,6 +48,7 @@ def public_application(door: Door) -> web.Application:
     application.router.add_get("/v1/limits", get_limits)
     application.router.add_get("/v1/schemas", get_schemas)
     application.router.add_get("/v1/schemas/{name}", get_schema)
+    application.router.add_get("/v1/schemas/xml/v1/{name}", get_xml_schema)
     application.router.add_get("/v1/code-lists", get_code_lists)
     application.router.add_get("/v1/code-lists/{date}/{name}", get_code_list)
     application.router.add_get("/openapi.json", get_openapi)
@@ -185,14 +186,27 @@ async def get_limits(request: web.Request) -> web.Response:
 
 
 async def get_schemas(_: web.Request) -> web.Response:
-    """Serve the names of the JSON Schemas."""
-    return _json({"schemas": publications.schema_names()})
+    """Serve the names of the JSON Schemas and of the XML Schemas."""
+    names = {
+        "schemas": publications.schema_names(),
+        "xml_schemas": publications.xml_schema_names(),
+    }
+    return _json(names)
 
 
 async def get_schema(request: web.Request) -> web.Response:
     """Serve one JSON Schema."""
     name = request.match_info["name"].removesuffix(".schema.json")
     return _or_not_found(request, publications.schema_document(name))
+
+
+async def get_xml_schema(request: web.Request) -> web.Response:
+    """Serve one XML Schema; what it includes stands beside it."""
+    name = request.match_info["name"]
+    text = publications.xml_schema_text(name.removesuffix(".xsd")) if ".xsd" in name else None
+    if text is None:
+        return problems.not_found(request.path)
+    return web.Response(body=text, content_type=MEDIA_TYPES[Binding.XML], charset="utf-8")
 
 
 async def get_code_lists(_: web.Request) -> web.Response:

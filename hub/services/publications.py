@@ -16,7 +16,7 @@ from hub.services.reference_data import ReferenceData
 from keys import base64url
 from keys.jws import sign
 from keys.signer import Signer
-from message_schemas import timestamps
+from message_schemas import timestamps, xml_schema_files
 from message_schemas.catalogue import MESSAGE_TYPES, NOTICE_TYPES
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+){0,9}", re.ASCII)
@@ -92,6 +92,16 @@ def schema_names() -> list[str]:
     return sorted(
         entry.name.removesuffix(ending) for entry in folder.iterdir() if entry.name.endswith(ending)
     )
+
+
+def xml_schema_names() -> list[str]:
+    """Return the names of all XML Schemas."""
+    return sorted(xml_schema_files.TEXTS)
+
+
+def xml_schema_text(name: str) -> bytes | None:
+    """Return an XML Schema by its file name without ending, as it lies in the package, or None."""
+    return xml_schema_files.TEXTS.get(name)
 
 
 def message_summaries() -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -7,6 +7,8 @@ import pytest
 from lxml import etree
 
 from docs.generate_xml_binding import PARTS, rendered
+from hub.protocol.response_codes import ResponseCode
+from hub.protocol.signed_objects import MEDIA_TYPES
 from message_schemas import examples, schema_files
 from message_schemas.strict_xml import parse_strict
 from message_schemas.xml_codec import read_document
@@ -56,8 +58,11 @@ def test_types_stand_in_an_order_to_be_read_in() -> None:
 
 
 def test_the_document_claims_no_more_than_there_is() -> None:
-    """The hub's door takes JSON alone, and the document says so until it takes XML."""
-    assert "The hub does not take XML yet." in text_of(NAME)
+    """Codes and media types in the rules stand for what they say."""
+    for code in ("MEDIA_TYPE_NOT_SUPPORTED", "ENVELOPE_ID_REUSED", "BINDING_NOT_AVAILABLE"):
+        assert f"`{int(ResponseCode[code])}`" in text_of(NAME)
+    for media_type in MEDIA_TYPES.values():
+        assert f"`{media_type}`" in text_of(NAME)
     assert NAMESPACE in text_of(NAME)
     for attribute in ("key", "escaped", "escaped_key", "xsi:nil"):
         assert f"`{attribute}" in text_of(NAME)

@@ -62,6 +62,10 @@ class _Delivery(TypedDict):
     endpoint: str | None
 
 
+class _Binding(TypedDict):
+    binding: str
+
+
 class _Account(TypedDict):
     type: int
     party: str
@@ -133,6 +137,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "participant.suspend": Kind(_State, participants.do_change_state),
     "participant.close": Kind(_State, participants.do_change_state, _always),
     "participant.delivery": Kind(_Delivery, participants.do_set_delivery),
+    "participant.binding": Kind(_Binding, participants.do_set_binding),
     "key.add": Kind(_KeyAdded, participants.do_add_key, _always),
     "key.revoke": Kind(_KeyRevoked, participants.do_revoke_key, _is_hubs_key),
     "account.open": Kind(_Account, accounts.do_open_account),

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from hub.protocol.signed_objects import Binding, fault_of_binding
 from hub.services.administration.deeds import AdministrationError, Deed, require_same
 from hub.services.administration.doing import Doing
 from hub.services.administration.key_forms import key_form, key_of_form
 from hub.store import administrators, mailboxes, reference
 from hub.store.reference import ParticipantRow
-from keys.algorithms import SUITES
+from keys.algorithms import SUITES, Algorithm
 from keys.key_ids import is_participant
 from keys.public_keys import KeyRecord
 from message_schemas import timestamps
@@ -73,6 +74,12 @@ def set_delivery(code: str, mode: str, endpoint: str | None) -> Deed:
     return Deed("participant.delivery", code, {"mode": mode, "endpoint": endpoint})
 
 
+def set_binding(code: str, binding: str) -> Deed:
+    """Set in which binding (``json`` or ``xml``) a participant receives its deliveries."""
+    _check_binding(binding)
+    return Deed("participant.binding", code, {"binding": binding})
+
+
 def do_add_participant(doing: Doing, deed: Deed) -> None:
     """Register a participant."""
     given = dict(deed.parameters)
@@ -83,6 +90,7 @@ def do_add_participant(doing: Doing, deed: Deed) -> None:
     require_same(add_participant(row, keys), deed)
     if row.code in doing.data.rows:
         raise AdministrationError(f"{row.code} is registered already")
+    _require_writable(doing, row.binding, row.suites)
     _require_no_administrators_key(doing, keys)
     reference.add_participant(doing.connection, row)
     mailboxes.open_mailbox(doing.connection, row.code)
@@ -144,6 +152,33 @@ def do_set_delivery(doing: Doing, deed: Deed) -> None:
     reference.set_delivery(doing.connection, deed.subject, mode=mode, endpoint=endpoint)
 
 
+def do_set_binding(doing: Doing, deed: Deed) -> None:
+    """Set the binding of a participant's deliveries; those made before stay as they are."""
+    binding = deed.parameters["binding"]
+    require_same(set_binding(deed.subject, binding), deed)
+    row = doing.data.rows.get(deed.subject)
+    if row is None:
+        raise AdministrationError(f"{deed.subject} is not a participant")
+    _require_writable(doing, binding, row.suites)
+    reference.set_binding(doing.connection, row.code, binding)
+
+
+def _require_writable(doing: Doing, binding: str, suites: Sequence[str]) -> None:
+    """Raise AdministrationError unless the hub can write a participant's deliveries like this."""
+    if binding == Binding.JSON:
+        return
+    if (fault := fault_of_binding(binding, suites or SUITES)) is not None:
+        raise AdministrationError(f"the participant cannot speak xml: {fault}")
+    own = doing.data.trust.records_of(doing.identity.hub)
+    if not any(key.algorithm is Algorithm.ES256 and key.is_valid_at(doing.at) for key in own):
+        raise AdministrationError(
+            "the hub has no ES256 key, and nothing else signs XML. Make one with `itmo-hub "
+            f"keys generate --participant {doing.identity.hub} --algorithm ES256 --out DIR`, "
+            "register it with `itmo-hub participant key-add`, and name its URI in the hub's "
+            "setting `xml_signer`"
+        )
+
+
 def _require_no_administrators_key(doing: Doing, keys: Sequence[KeyRecord]) -> None:
     held = {row.key.public_key_der: row.name for row in administrators.every(doing.connection)}
     for key in keys:
@@ -178,8 +213,15 @@ def _check_participant(row: ParticipantRow) -> None:
     if row.delivery_mode == "push" and row.endpoint is None:
         raise AdministrationError("a participant that takes pushes needs an endpoint")
     _check_endpoint(row.endpoint)
+    _check_binding(row.binding)
     if not set(row.suites) <= SUITES:
         raise AdministrationError(f"suites {row.suites} are not among {sorted(SUITES)}")
+
+
+def _check_binding(binding: str) -> None:
+    """Raise AdministrationError unless there is such a binding."""
+    if binding not in set(Binding):
+        raise AdministrationError(f"the binding {binding[:40]!r} is neither json nor xml")
 
 
 def _check_endpoint(endpoint: str | None) -> None:
