@@ -224,8 +224,8 @@ class MadeLog:
         return item
 
     def says_content(self, sender: str, recipient: str) -> bool:
-        """Tell whether the hub says again what the original says: to whom speaks JSON alone."""
-        return sender in self.speaks_xml and recipient not in self.speaks_xml
+        """Tell whether the hub says again what the original says: in the other binding."""
+        return (sender in self.speaks_xml) != (recipient in self.speaks_xml)
 
     # --- the tree -------------------------------------------------------------------------------
 

@@ -68,9 +68,10 @@ def test_the_hubs_own_word_in_xml_is_under_its_own_key() -> None:
     assert story.log.hub_signers[0].key_id not in proved
 
 
-def test_what_a_delivery_says_of_an_xml_original_must_be_what_it_says() -> None:
+@pytest.mark.parametrize("speaking", [SELLER, BUYER])
+def test_what_a_delivery_says_of_an_original_must_be_what_it_says(speaking: str) -> None:
     """A hub that translates falsely is caught by the original beside its translation."""
-    story = story_of(frozenset({SELLER}), kind=Embellishing).tell()
+    story = story_of(frozenset({speaking}), kind=Embellishing).tell()
     said = failures(report_on(story.evidence(), pinned(story)))
     assert "the delivery at 4 says other things than the envelope it carries" in said
 

@@ -1,7 +1,9 @@
 """Evidence from a real hub's log, on both databases: exported, erased, verified."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import time, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from hub.evidence.anchor_files import write as write_anchor
 from hub.evidence.reports import Report
 from hub.evidence.verification import verify
 from hub.international_registry.accounts import Account, AccountStatus
+from hub.protocol.signed_objects import SigningKeys, binding_of
 from hub.services import expire_transfers
 from hub.services.administration.accounts import open_account
 from hub.services.administration.administration import Administration
@@ -33,7 +36,16 @@ from keys.local_signer import LocalSigner
 from keys.possession import sign_possession
 from message_schemas import timestamps
 from tests.hub.world import HUB, World, accepted
-from tests.integration.peers import Peer, acceptance, block, now, proposal, seeded_signer
+from tests.integration.hub_process import register
+from tests.integration.peers import (
+    Peer,
+    acceptance,
+    block,
+    now,
+    proposal,
+    seeded_signer,
+    seeded_xml_signer,
+)
 from tests.integration.worlds import acknowledgement, rejection
 
 ORIGIN = "itmo-hub.invalid/xhb01"
@@ -127,6 +139,41 @@ def test_keys_rest_on_the_acts_that_registered_them(world: World) -> None:
     report = verify(exporter(world).export(TRANSFER, now()), policy_file(log_keys(), None))
     assert report.verdict == "proved"
     assert "is THA01's: the hub registered it, entry" in proved(report)
+
+
+@pytest.mark.parametrize("speaking", [("THA01",), ("CHE01",), ("THA01", "CHE01")])
+def test_evidence_is_in_the_binding_that_each_party_spoke(
+    tmp_path: Path, speaking: Sequence[str]
+) -> None:
+    """XML originals, receipts and deliveries, beside JSON ones: one story, proved as ever."""
+    url = f"sqlite:///{tmp_path}/hub.db"
+    register(url, xml=[HUB, *speaking])
+    keys = SigningKeys.of([seeded_signer(HUB)], seeded_xml_signer(HUB))
+    world = World(Database(url), keys=keys)
+    for code in speaking:
+        world.peers[code] = world.peers[code].in_xml
+        body = {
+            "software": "tests",
+            "protocol_versions": ["itmo-exchange/1"],
+            "binding": "xml",
+            "delivery_mode": "pull",
+        }
+        accepted(world.say(code, HUB, ("participant.hello", body)))
+    world.begin()
+    completed(world)
+    publish(world)
+    bundle = exporter(world).export(TRANSFER, now())
+    report = verify(bundle, anchor(world, pin=["THA01", "CHE01"]))
+    assert (report.verdict, report.outcome, false_lines(report)) == ("proved", "completed", [])
+    for item in bundles.read(bundle).items:
+        told = json.loads(item.entry)
+        for name in item.contents.keys() & {"envelope", "receipt", "delivery"}:
+            raw = item.contents[name] or b""
+            speaker = told["recipient"] if name == "delivery" else told["sender"]
+            assert binding_of(raw) == ("xml" if speaker in speaking else "json")
+    report = verify(bundle, policy_file(log_keys(), None))
+    assert (report.verdict, false_lines(report)) == ("proved", [])
+    world.database.dispose()
 
 
 @pytest.mark.parametrize("ending", ["rejected", "cancelled", "expired", "open"])
