@@ -22,6 +22,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from connectors.session.trust import Trust, open_hub_word
 from hub.protocol.envelopes import digest
 from hub.protocol.signed_objects import ObjectRefusedError, ReadObject, open_object
@@ -31,7 +33,12 @@ from message_schemas import timestamps
 from message_schemas.blocks import IdentifierInconsistentError
 from message_schemas.catalogue import MESSAGE_TYPES, NOTICE_TYPES
 from message_schemas.envelopes import Delivery, DeliveryItem, Envelope, Message, Notice, Verdict
-from message_schemas.json_codec import decode_body, decode_delivery, decode_envelope, encode
+from message_schemas.json_codec import (
+    decode_body,
+    decode_delivery,
+    decode_envelope,
+    encode_body,
+)
 from message_schemas.validation import schema_errors
 
 __all__ = [
@@ -89,7 +96,7 @@ class ArrivedItem:
 
     `envelope` is there if and only if the item carries one, and `envelope_sha256` is the digest
     of its exact bytes, `envelope_raw`: the `previous_sha256` of an answer. `entry_salt` opens the
-    log entry's commitment to them. `messages` holds the accepted ones.
+    log entry's commitment to them. `messages` holds the accepted ones, `delivered` is it all.
     """
 
     sequence: int
@@ -102,7 +109,7 @@ class ArrivedItem:
     verdicts: tuple[Verdict, ...]
     messages: tuple[Arrived, ...]
     notices: tuple[Arrived, ...]
-    encoded: bytes
+    delivered: DeliveryItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,7 @@ def open_item(item: DeliveryItem, *, trust: Trust, participant: str) -> ArrivedI
     where = f"item {item.sequence}"
     if item.envelope is not None:
         original = _open_envelope(item.envelope.encode("utf-8"), item, trust, participant)
+        _check_content(item, original.read.document)
         _check_verdicts(original.envelope, item.verdicts, item.sequence)
         if item.entry_salt is None:
             fault = f"{where}: no entry_salt, so its entry could show anything"
@@ -173,7 +181,7 @@ def open_item(item: DeliveryItem, *, trust: Trust, participant: str) -> ArrivedI
         item.verdicts,
         () if original is None else _accepted(original, item.verdicts, where),
         tuple(_arrived(notice, None, where) for notice in item.notices),
-        encode(item),
+        item,
     )
 
 
@@ -242,6 +250,21 @@ def _verified(raw: bytes, item: DeliveryItem, trust: Trust) -> tuple[str, ReadOb
     except ObjectRefusedError as error:
         text = f"{where} {error.path}: {error}"
         raise DeliveryRefusedError(DeliveryFault.INVALID, text) from error
+
+
+def _check_content(item: DeliveryItem, said: Any) -> None:
+    """Compare what the hub says of an original with what it says itself; nothing said is no lie.
+
+    As JSON texts, because in Python `1 == True`; the order of members means nothing.
+    """
+    if item.content is None:
+        return
+    told, true = (
+        msgspec.json.encode(value, order="sorted") for value in (encode_body(item.content), said)
+    )
+    if told != true:
+        text = f"item {item.sequence}: content says something else than the envelope"
+        raise DeliveryRefusedError(DeliveryFault.INVALID, text)
 
 
 def _check_verdicts(envelope: Envelope, verdicts: tuple[Verdict, ...], sequence: int) -> None:

@@ -7,6 +7,7 @@ which the hub does not record, and for acknowledgements, which a repeated delive
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import uuid_utils
@@ -20,6 +21,7 @@ from connectors.session.outbox import build_envelope
 from connectors.session.participants import Participants
 from connectors.session.receipts import ReceiptInvalidError, open_receipt
 from connectors.session.transport import Problem, Received, TryLater
+from connectors.session.trust import Trust
 from hub.protocol.envelopes import digest
 from message_schemas.envelopes import Outcome, Receipt
 from message_schemas.json_codec import encode_body
@@ -101,10 +103,10 @@ class Exchanger:
         await self._context.database.write("inbox.acknowledge", use)
 
     async def _open(self, body: bytes, envelope_id: str, message_id: str, sha256: str) -> Receipt:
-        def use() -> Receipt:
+        def use(trust: Trust) -> Receipt:
             return open_receipt(
                 body,
-                trust=self._context.trust,
+                trust=trust,
                 participant=self._context.settings.participant,
                 envelope_id=envelope_id,
                 envelope_sha256=sha256,
@@ -114,10 +116,11 @@ class Exchanger:
             )
 
         for attempt in range(2):
+            trust = self._context.trust
             try:
-                return await open_aside(use, [body])
+                return await open_aside(partial(use, trust), [body])
             except ReceiptInvalidError as error:
                 stale = error.key_unknown and attempt == 0
-                if not (stale and await self._participants.refresh()):
+                if not (stale and await self._participants.refresh(unlike=trust)):
                     raise HubUnavailableError(f"receipt refused: {error}") from error
         raise AssertionError("the second attempt returns or raises")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -15,13 +15,12 @@ from connectors.session.alarms import AlarmKind, raise_alarm
 from connectors.session.deliveries import ArrivedItem
 from connectors.session.tables import inbox_item
 from message_schemas.envelopes import DeliveryItem
-from message_schemas.json_codec import encode
+from message_schemas.json_codec import encode, encode_body
 
 __all__ = [
     "InboxEntry",
     "confirm",
-    "fetch_digests",
-    "item_digest",
+    "differing",
     "list_items",
     "store_items",
     "store_refusal",
@@ -43,9 +42,12 @@ class InboxEntry:
     item: Any
 
 
-def item_digest(item: DeliveryItem) -> str:
-    """Return the SHA-256 by which two deliveries of one sequence number are compared."""
-    return sha256(encode(item)).hexdigest()
+def _item_digest(item: DeliveryItem) -> str:
+    """Return the SHA-256 of an item as JSON, without `content`, which is there in one binding only.
+
+    What `content` says stands in the envelope.
+    """
+    return sha256(encode(replace(item, content=None))).hexdigest()
 
 
 def store_items(
@@ -63,22 +65,37 @@ def store_items(
                 "sender": None if item.envelope is None else item.envelope.sender,
                 "envelope_sha256": item.envelope_sha256,
                 "delivery_sha256": delivery_sha256,
-                "item_sha256": sha256(item.encoded).hexdigest(),
-                "item": item.encoded,
+                "item_sha256": _item_digest(item.delivered),
+                "item": encode(item.delivered),
             }
             for item in items
         ],
     )
 
 
-def fetch_digests(connection: Connection, first: int, last: int) -> dict[int, str]:
-    """Return the digests of the stored items from `first` to `last`, by sequence."""
+def differing(connection: Connection, items: Iterable[DeliveryItem]) -> list[int]:
+    """Return the sequence numbers of the items that are stored and say something else there.
+
+    The digest tells most that are equal; the order of members, which another binding may change,
+    is no difference.
+    """
+    told = {item.sequence: item for item in items}
     rows = connection.execute(
-        select(inbox_item.c.sequence, inbox_item.c.item_sha256)
-        .where(inbox_item.c.sequence.between(first, last))
+        select(inbox_item.c.sequence, inbox_item.c.item_sha256, inbox_item.c.item)
+        .where(inbox_item.c.sequence.in_(list(told)))
         .order_by(inbox_item.c.sequence)
     )
-    return {int(sequence): str(digest) for sequence, digest in rows}
+    return [
+        int(sequence)
+        for sequence, digest, stored in rows
+        if digest != _item_digest(told[sequence])
+        and _value(msgspec.json.decode(stored)) != _value(encode_body(told[sequence]))
+    ]
+
+
+def _value(item: dict[str, Any]) -> bytes:
+    members = {name: member for name, member in item.items() if name != "content"}
+    return msgspec.json.encode(members, order="sorted")
 
 
 def list_items(connection: Connection, after: int, limit: int) -> list[InboxEntry]:

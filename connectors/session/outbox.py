@@ -24,6 +24,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, 
 from connectors.session.settings import SessionSettings
 from connectors.session.tables import outbox_envelope, outbox_message
 from hub.protocol.envelopes import PROTOCOL, digest
+from hub.protocol.questions import asks_hub
 from hub.protocol.signed_objects import Binding, SigningKeys
 from keys.errors import MalformedXmlError
 from message_schemas import timestamps
@@ -115,7 +116,7 @@ def _row(
     settings: SessionSettings, recipient: str, type_: str, body: Any, reference: str, now: datetime
 ) -> dict[str, Any]:
     kind = MESSAGE_TYPES.get(type_)
-    if kind is None or kind.read_only:
+    if kind is None or asks_hub(type_, to_mechanism=recipient != settings.hub):
         raise MessageInvalidError(f"{type_} is not a message that is recorded; ask for it instead")
     document = encode_body(body)
     if errors := schema_errors(type_, kind.version, document):

@@ -13,7 +13,7 @@ from connectors.session import state
 from connectors.session.alarms import AlarmKind
 from connectors.session.context import SessionContext
 from connectors.session.transport import Received
-from connectors.session.trust import ParticipantsInvalidError
+from connectors.session.trust import ParticipantsInvalidError, Trust
 
 __all__ = ["Participants"]
 
@@ -47,9 +47,15 @@ class Participants:
                 else max(settings.participants_refresh_seconds_min, 0.05)
             )
 
-    async def refresh(self) -> bool:
-        """Fetch the list unless that was just done; tell whether a fresh one is believed now."""
+    async def refresh(self, unlike: Trust | None = None) -> bool:
+        """Fetch the list unless that was just done; tell whether a fresh one is believed now.
+
+        `unlike` is what was believed when a key was missing: if another fetch has replaced it
+        meanwhile, that is fresh enough.
+        """
         async with self._lock:
+            if unlike is not None and self._context.trust is not unlike:
+                return True
             now = self._context.clock()
             pause = timedelta(seconds=self._context.settings.participants_refresh_seconds_min)
             if self._asked_at is not None and now - self._asked_at < pause:

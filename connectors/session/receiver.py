@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Final
 
@@ -43,6 +44,7 @@ from connectors.session.opening import open_aside
 from connectors.session.outbox import milliseconds
 from connectors.session.participants import Participants
 from connectors.session.tables import inbox_delivery
+from connectors.session.trust import Trust
 from hub.protocol.envelopes import digest
 from message_schemas import timestamps
 from message_schemas.envelopes import DeliveryItem
@@ -103,33 +105,34 @@ class Receiver:
             detail = f"paused since {pause.paused_at}: {pause.kind}"
             return Refused(503, "paused", detail, _PAUSE_RETRY_AFTER_SECONDS)
         for attempt in range(2):
+            trust = self._context.trust
             try:
-                checked = await open_aside(lambda: self._open(raw), [raw])
-                return await self._apply(checked)
+                checked = await open_aside(partial(self._open, raw, trust), [raw])
+                return await self._apply(checked, trust)
             except DeliveryRefusedError as error:
                 if error.fault is not DeliveryFault.KEY_UNKNOWN or attempt == 1:
                     return await self._refuse(raw, error)
-                if not await self._participants.refresh():
+                if not await self._participants.refresh(unlike=trust):
                     # Without a fresh list nobody can tell: not refused, only not yet.
                     return Refused(503, "key-unknown", str(error), _KEY_RETRY_AFTER_SECONDS)
         raise AssertionError("the second attempt returns")
 
-    def _open(self, raw: bytes) -> CheckedDelivery:
+    def _open(self, raw: bytes, trust: Trust) -> CheckedDelivery:
         return open_delivery(
             raw,
-            trust=self._context.trust,
+            trust=trust,
             participant=self._context.settings.participant,
             now=self._context.clock(),
             skew=self._context.skew,
         )
 
-    async def _apply(self, checked: CheckedDelivery) -> Acknowledged | Refused:
+    async def _apply(self, checked: CheckedDelivery, trust: Trust) -> Acknowledged | Refused:
         delivery = checked.delivery
         applied_through = await self._load_applied_through()
         if delivery.first_sequence > applied_through + 1:
             return await self._ask_again(applied_through + 1, delivery.first_sequence - 1)
         items = await self._open_items(
-            [item for item in delivery.items if item.sequence > applied_through]
+            [item for item in delivery.items if item.sequence > applied_through], trust
         )
         if len(items) < len(delivery.items):
             await self._compare(checked, applied_through)
@@ -144,8 +147,8 @@ class Receiver:
         reach("inbox.before_acknowledgement")
         return Acknowledged(given.envelope_id, given.message_id, given.raw, len(items))
 
-    async def _open_items(self, items: list[DeliveryItem]) -> list[ArrivedItem]:
-        trust, participant = self._context.trust, self._context.settings.participant
+    async def _open_items(self, items: list[DeliveryItem], trust: Trust) -> list[ArrivedItem]:
+        participant = self._context.settings.participant
         originals = [item.envelope.encode() for item in items if item.envelope is not None]
         return await open_aside(
             lambda: [open_item(item, trust=trust, participant=participant) for item in items],
@@ -212,18 +215,14 @@ class Receiver:
 
     async def _compare(self, checked: CheckedDelivery, applied_through: int) -> None:
         """Raise an alarm if the hub tells something else under a number than it did before."""
-        known = await self._context.database.read(
-            inbox.fetch_digests, checked.delivery.first_sequence, applied_through
-        )
-        for item in checked.delivery.items:
-            stored = known.get(item.sequence)
-            if stored is not None and stored != inbox.item_digest(item):
-                await self._context.raise_alarm(
-                    AlarmKind.HISTORY_DIFFERS,
-                    str(item.sequence),
-                    f"item {item.sequence} differs from the one applied before",
-                    checked.raw,
-                )
+        applied = [item for item in checked.delivery.items if item.sequence <= applied_through]
+        for sequence in await self._context.database.read(inbox.differing, applied):
+            await self._context.raise_alarm(
+                AlarmKind.HISTORY_DIFFERS,
+                str(sequence),
+                f"item {sequence} differs from the one applied before",
+                checked.raw,
+            )
 
     async def _ask_again(self, first: int, last: int) -> Refused:
         wanted = f"{first}-{last}"

@@ -16,6 +16,7 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from time import perf_counter
 
 from connectors.session import outbox, outbox_states
@@ -30,6 +31,7 @@ from connectors.session.outbox import QueuedEnvelope, SentMessage, milliseconds
 from connectors.session.participants import Participants
 from connectors.session.receipts import ReceiptInvalidError, open_receipt, require_entry
 from connectors.session.transport import Problem, Received, TryLater
+from connectors.session.trust import Trust
 from keys.errors import SignerError
 from message_schemas import timestamps
 from message_schemas.envelopes import Receipt
@@ -174,23 +176,24 @@ class Sender:
     async def _open(
         self, envelope: QueuedEnvelope, body: bytes, messages: list[SentMessage]
     ) -> Receipt:
-        def use() -> Receipt:
-            return self._open_now(envelope, body, messages)
+        def use(trust: Trust) -> Receipt:
+            return self._open_now(trust, envelope, body, messages)
 
+        trust = self._context.trust
         try:
-            return await open_aside(use, [body])
+            return await open_aside(partial(use, trust), [body])
         except ReceiptInvalidError as error:
-            if not error.key_unknown or not await self._participants.refresh():
+            if not (error.key_unknown and await self._participants.refresh(unlike=trust)):
                 raise
-        return await open_aside(use, [body])
+        return await open_aside(partial(use, self._context.trust), [body])
 
     def _open_now(
-        self, envelope: QueuedEnvelope, body: bytes, messages: list[SentMessage]
+        self, trust: Trust, envelope: QueuedEnvelope, body: bytes, messages: list[SentMessage]
     ) -> Receipt:
         context = self._context
         receipt = open_receipt(
             body,
-            trust=context.trust,
+            trust=trust,
             participant=context.settings.participant,
             envelope_id=envelope.envelope_id,
             envelope_sha256=envelope.sha256,

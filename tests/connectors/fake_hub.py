@@ -67,7 +67,7 @@ from message_schemas.messages.notices import ActionRecorded, TransferClosed
 from message_schemas.messages.session import DeliveryAcknowledgement, MailboxFetch
 from tests.connectors.fake_answers import ANSWERS, SPOILERS, TWISTS, problem, refuse
 from tests.connectors.fake_log import FakeLog
-from tests.connectors.fake_parts import INPUTS, HubTransfer, Mailbox, only_asks
+from tests.connectors.fake_parts import INPUTS, HubTransfer, Mailbox, only_asks, with_content
 from tests.connectors.worlds import XML_LABEL, Clock, make_record, make_signer
 
 HUB = "XHB01"
@@ -82,6 +82,8 @@ class FakeHub:
     ) -> None:
         self.clock = clock or Clock()
         self.xml = frozenset(xml)
+        self.tells_content = True
+        self.answers_in: Binding | None = None  # instead of the binding of the question
         self.signers: list[Signer] = [make_signer(HUB)]
         self.xml_signer = make_signer(HUB, XML_LABEL)
         self.hub_records = [make_record(HUB), make_record(HUB, XML_LABEL)]
@@ -155,7 +157,11 @@ class FakeHub:
             "created_at": timestamps.render(self.clock()),
             **({"log": self.log_document or self.log.document} if self.has_log else {}),
             "participants": [
-                {"code": code, "keys": [to_document(record) for record in records]}
+                {
+                    "code": code,
+                    "party": code[:3],
+                    "keys": [to_document(record) for record in records],
+                }
                 for code, records in everybody.items()
             ],
         }
@@ -220,7 +226,7 @@ class FakeHub:
             rulebook=RULEBOOK,
             outcomes=tuple(outcomes),
         )
-        raw = self.seal("receipt", receipt, binding_of(envelope.raw))
+        raw = self.seal("receipt", receipt, self.answers_in or binding_of(envelope.raw))
         if log_index is not None:
             header = envelope.envelope
             contents = {"envelope": envelope.raw, "receipt": raw}
@@ -394,6 +400,8 @@ class FakeHub:
     ) -> bytes:
         """Return a signed delivery of these items, whatever they are: a leaf of the log too."""
         chosen = binding or self.binding(recipient)
+        if self.tells_content:
+            items = tuple(with_content(item, chosen) for item in items)
         salt, at = os.urandom(16), timestamps.render(created_at or self.clock())
         delivery = Delivery(
             protocol=PROTOCOL,

@@ -1,13 +1,15 @@
 """What the fake hub keeps of a transfer and of a mailbox."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.protocol.envelopes import OpenEnvelope
+from hub.protocol.questions import asks_hub
+from hub.protocol.signed_objects import Binding, binding_of, open_object
 from hub.protocol.transfer_states import TransferInput, TransferState
-from message_schemas.catalogue import MESSAGE_TYPES
 from message_schemas.envelopes import DeliveryItem
+from message_schemas.json_codec import decode_envelope
 
 INPUTS = {
     "accept": TransferInput.ACCEPTED,
@@ -42,5 +44,21 @@ class Mailbox:
 
 def only_asks(envelope: OpenEnvelope) -> bool:
     """Tell whether an envelope to the hub holds questions and nothing else: it is not recorded."""
-    kinds = [MESSAGE_TYPES.get(opened.message.type) for opened in envelope.messages]
-    return all(kind is not None and kind.read_only for kind in kinds)
+    to_mechanism = envelope.envelope.recipient.startswith("XMR")
+    return all(
+        asks_hub(opened.message.type, to_mechanism=to_mechanism) for opened in envelope.messages
+    )
+
+
+def with_content(item: DeliveryItem, binding: Binding) -> DeliveryItem:
+    """Return the item for a delivery in a binding: with `content` if its original is in another.
+
+    What an item says already stays as it is, true or not.
+    """
+    if item.envelope is None or item.content is not None:
+        return item
+    raw = item.envelope.encode()
+    if binding_of(raw) is binding:
+        return item
+    document = open_object(raw, "envelope").read().document
+    return replace(item, content=decode_envelope(document))

@@ -20,7 +20,7 @@ from keys.jws import sign
 from message_schemas.envelopes import DeliveryItem, Notice
 from message_schemas.messages.session import DeliveryResend
 from tests.connectors.fake_hub import HUB
-from tests.connectors.session.conftest import World, alarms_of, until
+from tests.connectors.session.conftest import World, alarms_of, in_each_binding, until
 from tests.connectors.session.ledger_handler import LedgerHandler, effects, note
 from tests.connectors.worlds import make_record, make_signer
 
@@ -70,6 +70,7 @@ async def pushed(world: World) -> Pushed:
     return Pushed(world, peer, handler, str(server.make_url("/deliveries")))
 
 
+@in_each_binding
 async def test_a_delivery_is_applied_and_acknowledged(pushed: Pushed) -> None:
     """The answer is a signed acknowledgement of exactly these bytes, after the commit."""
     raw = pushed.world.hub.delivery("CHE01", 1, 3)

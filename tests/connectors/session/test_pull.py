@@ -3,7 +3,7 @@
 from functools import partial
 
 from connectors.session.session import Session
-from tests.connectors.session.conftest import World, alarms_of, until
+from tests.connectors.session.conftest import World, alarms_of, in_each_binding, until
 from tests.connectors.session.ledger_handler import LedgerHandler, effects, note
 
 
@@ -16,6 +16,7 @@ async def items(session: Session) -> list[str]:
     return await session.database.read(effects, "item")
 
 
+@in_each_binding
 async def test_what_is_sent_arrives_by_itself(world: World) -> None:
     """A waiting fetch is answered when an item comes, and acknowledged before the next fetch."""
     peer = await world.peer("CHE01", handler=LedgerHandler(), delivery_mode="pull")
