@@ -34,7 +34,7 @@ from connectors.party_registry.simulator_faults import (
 from connectors.session.context import system_clock
 from connectors.session.session import Session
 from connectors.session.transport import Answer, Page, Problem, Received, Transport, TryLater
-from hub.protocol.envelopes import MEDIA_TYPE
+from hub.protocol.signed_objects import MEDIA_TYPES, SigningKeys, binding_of
 from keys.algorithms import Algorithm
 from keys.local_signer import LocalSigner, generate_key
 from keys.signer import Signer
@@ -52,24 +52,29 @@ class _Forger:
     def __init__(
         self,
         participant: str,
-        signers: Sequence[Signer],
+        keys: SigningKeys,
         expired: Sequence[Signer],
         clock: Callable[[], datetime],
     ) -> None:
-        stranger = LocalSigner(generate_key(Algorithm.ED25519), participant)
+        algorithm = Algorithm.ED25519 if keys.xml is None else Algorithm.ES256
+        self.stranger = SigningKeys.of([LocalSigner(generate_key(algorithm), participant)])
         other = "CHE01" if participant != "CHE01" else "THA01"
-        self.stranger: list[Signer] = [stranger]
-        self._makers: dict[Fault, Callable[[bytes], bytes]] = {
-            Fault.WRONG_KEY: lambda raw: forgery.with_signers(raw, self.stranger),
-            Fault.OTHERS_NAME: lambda raw: forgery.with_sender(raw, signers, other),
-            Fault.FUTURE_DATE: lambda raw: forgery.with_date(raw, signers, clock()),
-            Fault.SAME_ID: lambda raw: forgery.with_other_content(raw, signers),
+        self._makers: dict[Fault, Callable[[bytes], bytes | None]] = {
+            Fault.WRONG_KEY: lambda raw: forgery.with_keys(raw, self.stranger),
+            Fault.OTHERS_NAME: lambda raw: forgery.with_sender(raw, keys, other),
+            Fault.FUTURE_DATE: lambda raw: forgery.with_date(raw, keys, clock()),
+            Fault.SAME_ID: lambda raw: forgery.with_other_content(raw, keys),
+            Fault.ALTERED: forgery.altered,
+            Fault.WRAPPED: forgery.wrapped,
         }
         if expired:
-            self._makers[Fault.EXPIRED_KEY] = lambda raw: forgery.with_signers(raw, expired)
+            former = SigningKeys.of(expired)
+            self._makers[Fault.EXPIRED_KEY] = lambda raw: (
+                forgery.with_keys(raw, former) if former.speaks(binding_of(raw)) else None
+            )
 
     def make(self, fault: Fault, raw: bytes) -> bytes | None:
-        """Return the forgery for a fault, or nothing if it is none (or there is no such key)."""
+        """Return the forgery for a fault, or nothing if it is none (or not in this binding)."""
         maker = self._makers.get(fault)
         return None if maker is None else maker(raw)
 
@@ -178,7 +183,8 @@ class SimulatedConnector(Connector):
     ) -> None:
         super().__init__(config, clock=clock)
         self.plan = plan
-        self._forger = _Forger(config.participant, self.signers, expired, clock)
+        self._keys = SigningKeys.of(self.signers)
+        self._forger = _Forger(config.participant, self._keys, expired, clock)
         log = structlog.get_logger("connectors.simulator")
         log.info("simulator", participant=config.participant, seed=plan.seed)
 
@@ -221,15 +227,15 @@ class SimulatedConnector(Connector):
             case Fault.PUSH_FORGET:
                 return web.Response(status=502)
             case Fault.ACK_WRONG_DIGEST:
-                raw = forgery.without_digest(raw, self.signers, _WRONG_DIGEST)
+                raw = forgery.without_digest(raw, self._keys, _WRONG_DIGEST)
             case Fault.ACK_NO_DIGEST:
-                raw = forgery.without_digest(raw, self.signers, None)
+                raw = forgery.without_digest(raw, self._keys, None)
             case Fault.ACK_WRONG_KEY:
-                raw = forgery.with_signers(raw, self._forger.stranger)
+                raw = forgery.with_keys(raw, self._forger.stranger)
             case Fault.ACK_TOO_FAR:
                 raw = forgery.changed(
                     raw,
-                    self.signers,
+                    self._keys,
                     lambda document: document["messages"][0]["body"].update(up_to_sequence=10**9),
                 )
-        return web.Response(body=raw, content_type=MEDIA_TYPE)
+        return web.Response(body=raw, content_type=MEDIA_TYPES[binding_of(raw)])

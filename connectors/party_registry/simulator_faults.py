@@ -27,6 +27,8 @@ class Fault(StrEnum):
     EXPIRED_KEY = "expired-key"  # our key of earlier times
     FUTURE_DATE = "future-date"
     SAME_ID = "same-id"  # our envelope's id with other content
+    ALTERED = "altered"  # changed after it was signed
+    WRAPPED = "wrapped"  # XML only: our signed envelope inside another one
     # when a push arrives
     PUSH_500 = "push-500"
     PUSH_HTML = "push-html"
@@ -48,6 +50,8 @@ SEND_FAULTS = (
     Fault.EXPIRED_KEY,
     Fault.FUTURE_DATE,
     Fault.SAME_ID,
+    Fault.ALTERED,
+    Fault.WRAPPED,
 )
 PUSH_FAULTS = tuple(fault for fault in Fault if fault not in SEND_FAULTS)
 

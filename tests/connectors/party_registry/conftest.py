@@ -14,8 +14,8 @@ from connectors.party_registry.connector import Connector
 from keys.documents import render_document
 from keys.key_files import save_encrypted
 from tests.connectors.fake_hub import HUB, FakeHub
-from tests.connectors.session.conftest import until
-from tests.connectors.worlds import Clock, make_private_key
+from tests.connectors.session.conftest import PARTICIPANTS, until
+from tests.connectors.worlds import Clock, make_key
 
 PASSPHRASE = "correct horse battery staple"
 APPROACH = {
@@ -56,7 +56,7 @@ def make_config(folder: Path, hub: FakeHub, participant: str, **changes: Any) ->
     home.mkdir(exist_ok=True)
     key_file, document = home / "key.pem", home / "hub.json"
     if not key_file.exists():
-        save_encrypted(key_file, make_private_key(participant), PASSPHRASE)
+        save_encrypted(key_file, make_key(participant, hub.label(participant)), PASSPHRASE)
         document.write_bytes(render_document(hub.anchor[0]))
         write_settings(
             home,
@@ -68,6 +68,7 @@ def make_config(folder: Path, hub: FakeHub, participant: str, **changes: Any) ->
             push_listen="127.0.0.1:0" if changes.pop("push", False) else None,
             book=changes.pop("book", True),
             auto_accept=changes.pop("auto_accept", False),
+            binding=hub.binding(participant),
         )
     config = load_config(home / "registry.toml")
     limits = config.limits.model_copy(
@@ -185,9 +186,21 @@ def proposal(**changes: Any) -> dict[str, Any]:
     }
 
 
+def bindings(*names: str) -> pytest.MarkDecorator:
+    """Return a mark that runs a test of `trade` with these named sets of XML participants."""
+    xml = {"json": (), "xml": PARTICIPANTS, "xml-buyer": ("CHE01",), "xml-seller": ("THA01",)}
+    return pytest.mark.parametrize("trade", [xml[name] for name in names], ids=names, indirect=True)
+
+
 @pytest.fixture
-async def trade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trade]:
-    """A hub that knows THA01, CHE01 and GHA01, and no registries yet."""
+async def trade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> AsyncIterator[Trade]:
+    """A hub that knows THA01, CHE01 and GHA01, no registries yet; its parameter speaks XML."""
     monkeypatch.setenv("REGISTRY_PASSPHRASE", PASSPHRASE)
-    async with FakeHub("THA01", "CHE01", "GHA01", clock=Clock()) as hub, AsyncExitStack() as stack:
+    xml = getattr(request, "param", ())
+    async with (
+        FakeHub(*PARTICIPANTS, clock=Clock(), xml=xml) as hub,
+        AsyncExitStack() as stack,
+    ):
         yield Trade(hub, tmp_path, stack)

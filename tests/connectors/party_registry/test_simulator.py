@@ -18,6 +18,7 @@ from connectors.party_registry.simulator_faults import (
 from tests.connectors.party_registry.conftest import (
     Registry,
     Trade,
+    bindings,
     make_config,
     proposal,
 )
@@ -55,10 +56,11 @@ async def trade_with(trade: Trade, buyer: Registry) -> Registry:
     return seller
 
 
+@bindings("json", "xml")
 async def test_all_sending_faults_together_converge(trade: Trade, run_seed: int) -> None:
     """Receipts forgotten, bytes repeated, envelopes forged: six transfers, sound books."""
     print(f"seed: {run_seed}")
-    plan = FaultPlan(run_seed, dict.fromkeys(SEND_FAULTS, 0.1))
+    plan = FaultPlan(run_seed, dict.fromkeys(SEND_FAULTS, 0.09))
     buyer = await simulate(trade, plan)
     seller = await trade_with(trade, buyer)
     held = await buyer.holds("CH-100-1")
@@ -74,8 +76,10 @@ async def test_all_sending_faults_together_converge(trade: Trade, run_seed: int)
         (Fault.SAME_ID, "1012 ENVELOPE_ID_REUSED"),
         (Fault.REPEAT, "same"),
         (Fault.FORGET_RECEIPT, "receipt"),
+        (Fault.ALTERED, "1004 SIGNATURE_INVALID"),
     ],
 )
+@bindings("json", "xml")
 async def test_each_fault_gets_the_answer_it_deserves(
     trade: Trade, fault: Fault, answer: str
 ) -> None:
@@ -89,6 +93,7 @@ async def test_each_fault_gets_the_answer_it_deserves(
     assert {incident.answer for incident in plan.incidents} == {answer}
 
 
+@bindings("json", "xml")
 async def test_push_faults_together_converge(trade: Trade, run_seed: int) -> None:
     """500, HTML, lost and wrong acknowledgements: the hub pushes again, each item counts once."""
     print(f"seed: {run_seed}")
@@ -100,7 +105,23 @@ async def test_push_faults_together_converge(trade: Trade, run_seed: int) -> Non
     assert await seller.check() == await buyer.check() == []
 
 
-@given(seed=st.integers(0, 2**32), chance=st.floats(0, 0.1))
+@bindings("xml")
+async def test_a_wrapped_signature_is_refused_for_its_form(trade: Trade) -> None:
+    """Our signed envelope inside another, with the signature once more: read by nobody."""
+    plan = FaultPlan(7, {Fault.WRAPPED: 1.0})
+    await trade_with(trade, await simulate(trade, plan))
+    assert {incident.answer for incident in plan.incidents} == {"1001 ENVELOPE_MALFORMED"}
+
+
+@bindings("json")
+async def test_json_has_no_place_for_a_wrapped_signature(trade: Trade) -> None:
+    """The fault is drawn, and nothing wrong is sent."""
+    plan = FaultPlan(7, {Fault.WRAPPED: 1.0})
+    await trade_with(trade, await simulate(trade, plan))
+    assert not plan.incidents
+
+
+@given(seed=st.integers(0, 2**32), chance=st.floats(0, 0.09))
 def test_a_seed_repeats_its_faults(seed: int, chance: float) -> None:
     """The same seed draws the same faults at the same moments."""
     first, second = (FaultPlan(seed, dict.fromkeys(SEND_FAULTS, chance)) for _ in range(2))

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from hub.protocol.response_codes import ResponseCode
-from tests.connectors.party_registry.conftest import Registry, Trade, proposal
+from tests.connectors.party_registry.conftest import Registry, Trade, bindings, proposal
 from tests.connectors.session.conftest import until
 
 FIRST = ("CA0001-THA01-THA-1-2022", "CA0001-THA01-THA-100-2022")
@@ -28,6 +28,7 @@ async def _has_left(seller: Registry, transfer_id: str) -> bool:
     return await seller.state_of(transfer_id) not in {None, "submitted"}
 
 
+@bindings("json", "xml", "xml-buyer", "xml-seller")
 @pytest.mark.parametrize("push", [True, False])
 async def test_an_accepted_transfer_moves_the_units(trade: Trade, push: bool) -> None:
     """Debited here, credited there, as ITMOs, split where it had to be; both books are sound."""
