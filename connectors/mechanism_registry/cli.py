@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from connectors.mechanism_registry import store
 from connectors.mechanism_registry.cli_log import app as log_app
+from connectors.mechanism_registry.cli_serve import serve_command
 from connectors.mechanism_registry.cli_mapping import app as mapping_app
 from connectors.mechanism_registry.cli_serve import serve_command
 from connectors.mechanism_registry.example_feed import (
