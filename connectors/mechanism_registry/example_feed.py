@@ -13,7 +13,13 @@ from typing import Final, TextIO
 from xml.sax.saxutils import escape
 
 from connectors.mechanism_registry.feed_lines import FeedFormat
-from connectors.mechanism_registry.feed_rows import BlockKind, IssuanceLine, Row, UnitBlockLine
+from connectors.mechanism_registry.feed_rows import (
+    BlockKind,
+    IssuanceLine,
+    Row,
+    UnitBlockLine,
+    record_of,
+)
 from connectors.mechanism_registry.shares import ShareRules
 
 ISSUED_UNITS_MIN: Final = 1_000
@@ -157,9 +163,10 @@ class _Maker:
 
 def fields_of(row: Row) -> dict[str, object]:
     """Return a line's fields by name, absent ones left out."""
-    record = "issuance" if isinstance(row, IssuanceLine) else "first_transfer"
-    values = {name: getattr(row, name) for name in type(row).__slots__}
-    return {"record": record} | {name: value for name, value in values.items() if value is not None}
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    return {"record": record_of(row)} | {
+        name: value for name, value in values.items() if value is not None
+    }
 
 
 def json_line(row: Row) -> str:

@@ -36,3 +36,18 @@ class IntervalSet:
             last = max(last, self._lasts[high - 1])
         self._firsts[low:high] = [first]
         self._lasts[low:high] = [last]
+
+    def holds(self, first: int, last: int) -> bool:
+        """Tell whether the set holds every number of first..last."""
+        at = bisect_left(self._lasts, last)
+        return at < len(self._firsts) and self._firsts[at] <= first
+
+    def remove(self, first: int, last: int) -> None:
+        """Take first..last out, whatever of it the set holds."""
+        low, high = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
+        if low >= high:
+            return
+        rest = [(self._firsts[low], first - 1), (last + 1, self._lasts[high - 1])]
+        kept = [(begin, end) for begin, end in rest if begin <= end]
+        self._firsts[low:high] = [begin for begin, _ in kept]
+        self._lasts[low:high] = [end for _, end in kept]

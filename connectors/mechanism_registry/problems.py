@@ -59,8 +59,14 @@ ADVICE: Final[Mapping[Code, Advice]] = MappingProxyType(
             "Repeat an issuance line unchanged, or not at all."
         ),
         Code.A64_UNIT_NOT_AUTHORIZED: Advice(
-            "Leave contribution units out: only authorized A6.4ERs leave as ITMOs.",
-            "4/CMA.6 para 49; 3/CMA.3 a.42",
+            "Only authorized A6.4ERs leave as ITMOs: give contribution units the kind held, or "
+            "put the line of their later authorization first.",
+            "4/CMA.6 para 49; 3/CMA.3 a.42; 6/CMA.6 paras 12-14",
+        ),
+        Code.ACCOUNT_OTHER_PARTY: Advice(
+            "Retire and cancel units only from accounts associated with the Party that uses or "
+            "cancels them.",
+            "7/CMA.4 I.44",
         ),
         Code.ISSUANCE_UNKNOWN: Advice(
             "Put the issuance's own line before the first line that draws on it, and see that "
@@ -68,8 +74,9 @@ ADVICE: Final[Mapping[Code, Advice]] = MappingProxyType(
             "7/CMA.4 I.37-41",
         ),
         Code.ISSUANCE_SHARES_INCOMPLETE: Advice(
-            "Put the adaptation and OMGE lines of the issuance, in full, before any forwarding.",
-            "3/CMA.3 a.58-59, a.67(a), a.69; 7/CMA.4 I.39-41",
+            "Put the adaptation and OMGE lines of the issuance, in full, before any other that "
+            "leaves, and let the shares follow a later authorization.",
+            "3/CMA.3 a.58-59, a.67(a), a.69; 7/CMA.4 I.39-41; 6/CMA.6 paras 13, 20",
         ),
         Code.SHARE_EXCEEDS_ISSUANCE: Advice(
             "Compare the lines of the issuance with the quantities of its issuance line.",

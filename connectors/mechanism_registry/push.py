@@ -159,9 +159,8 @@ class Pusher:
             if known is None:
                 fresh.setdefault(reference, (line, row))
         store.put_messages(connection, state.feed_id, list(fresh.values()), registry)
-        messages = [
-            (*message_of(row, registry), reference) for reference, (_, row) in fresh.items()
-        ]
+        made = ((message_of(row, registry), reference) for reference, (_, row) in fresh.items())
+        messages = [(*message, reference) for message, reference in made if message is not None]
         moved = replace(
             state,
             offset_bytes=place.offset,

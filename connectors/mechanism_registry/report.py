@@ -6,7 +6,7 @@ that was killed and its successor end with the same report as one that was not.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,10 @@ ISSUANCES_SHOWN_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A feed's figures: lines by what became of them, and t CO2 eq that the hub took."""
+    """A feed's figures: lines by what became of them, and t CO2 eq that the hub took.
+
+    ``quantity_apart`` moved nothing: contribution units kept back, and units authorized later.
+    """
 
     feed: str
     accepted: int
@@ -37,6 +40,8 @@ class Report:
     quantity_by_kind: dict[str, int]
     quantity_by_account: dict[str, int]
     quantity_by_vintage: dict[str, int]
+    kept_back: int = 0
+    quantity_apart: dict[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -63,6 +68,8 @@ def report_of_feed(connection: Connection, state: FeedState) -> Report:
         quantity_by_kind=store.sum_quantities(connection, state.feed_id, "kind"),
         quantity_by_account=store.sum_quantities(connection, state.feed_id, "account"),
         quantity_by_vintage=store.sum_quantities(connection, state.feed_id, "vintage"),
+        kept_back=outcomes.get(store.KEPT, 0),
+        quantity_apart=store.sum_apart(connection, state.feed_id),
     )
 
 
@@ -75,7 +82,8 @@ def report_of_survey(name: str, surveyed: Surveyed) -> Report:
         duplicates=0,
         refused_here=totals.refused_count,
         refused_by_hub=0,
-        waiting=totals.issuance_count + totals.block_count,
+        waiting=totals.sent_count,
+        kept_back=totals.kept_count,
         refused_by_rule={
             f"{int(code)} {code.name}": count
             for code, count in totals.refused_by_rule.most_common()
@@ -85,6 +93,7 @@ def report_of_survey(name: str, surveyed: Surveyed) -> Report:
         quantity_by_vintage={
             str(year): totals.by_vintage[year] for year in sorted(totals.by_vintage)
         },
+        quantity_apart=totals.apart(),
     )
 
 
@@ -133,6 +142,7 @@ def print_report(console: Console, report: Report, *, dry_run: bool) -> None:
     for name, count in (
         ("accepted", report.accepted),
         ("duplicates", report.duplicates),
+        ("kept back (contribution units)", report.kept_back),
         ("refused here", report.refused_here),
         ("refused by the hub", report.refused_by_hub),
         ("would be pushed" if dry_run else "waiting for an answer", report.waiting),
@@ -143,6 +153,7 @@ def print_report(console: Console, report: Report, *, dry_run: bool) -> None:
         ("t CO2 eq by kind", report.quantity_by_kind),
         ("t CO2 eq to account", report.quantity_by_account),
         ("t CO2 eq of vintage", report.quantity_by_vintage),
+        ("t CO2 eq that did not leave:", report.quantity_apart),
     ):
         if figures:
             table.add_section()
@@ -157,7 +168,7 @@ def refusal_document(refusal: Refusal) -> dict[str, Any]:
     In XML ``line`` is where the record begins and ``record`` is its number.
     """
     members = {name: value for name, value in asdict(refusal).items() if value is not None}
-    for name in ("offset_bytes", "end_bytes"):
+    for name in ("offset_bytes", "end_bytes", "issuance_id"):
         members.pop(name, None)
     if "source_line" in members:
         members = {"line": members.pop("source_line"), "record": members.pop("line"), **members}

@@ -245,7 +245,7 @@ def _write_refused(connection: Connection, order: Order, state: FeedState) -> No
 
 def good_lines(surveyed: Surveyed) -> int:
     """Return how many lines the survey found good."""
-    return surveyed.totals.issuance_count + surveyed.totals.block_count
+    return surveyed.totals.sent_count + surveyed.totals.kept_count
 
 
 def _new_survey(

@@ -15,13 +15,18 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from connectors.mechanism_registry.feed_lines import FeedFormat, FeedLine
 from connectors.mechanism_registry.feed_rows import (
+    AUTHORIZATION_CHANGE,
     ISSUANCE,
-    BlockKind,
+    NO_MOVEMENT,
+    AuthorizationChangeLine,
+    ContributionLine,
     IssuanceLine,
     Row,
-    UnitBlockLine,
+    account_of,
     content_sha256,
+    identifiers_of,
     issuance_reference,
+    kind_of,
     reference_of,
 )
 from connectors.mechanism_registry.mapping import Mapping as FieldMapping
@@ -32,6 +37,8 @@ from connectors.mechanism_registry.tables import feed, feed_message, feed_refusa
 NOTHING_SHA256: Final = hashlib.sha256().hexdigest()
 TAKEN: Final = ("accepted", "duplicate-of")
 """Outcomes after which the hub has the message."""
+KEPT: Final = "kept"
+"""Outcome of a line of contribution units: it is no message, and stays here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class Refusal:
     source_value: str | None = None
     offset_bytes: int | None = None
     end_bytes: int | None = None
+    issuance_id: str | None = None
 
 
 def refusals_of(
@@ -87,7 +95,7 @@ def refusals_of(
     """Return the refusals of a line that was held back here."""
     # Where XML breaks there is no record whose bytes could be told.
     is_row = line.consumed or line.source_line is None
-    block = row.identifier(registry) if isinstance(row, UnitBlockLine) else (None, None)
+    block = _identifiers(row, registry)
     return [
         Refusal(
             line=line.number,
@@ -105,6 +113,7 @@ def refusals_of(
             source_line=line.source_line,
             offset_bytes=line.offset if is_row else None,
             end_bytes=line.end_offset if is_row else None,
+            issuance_id=None if row is None else row.issuance_id,
             **_source_of(line, problem, mapping),
         )
         for problem in problems
@@ -284,16 +293,26 @@ def _message_values(feed_id: int, line: FeedLine, row: Row, registry: str) -> di
         "block_last": None,
         "issuance": None,
     }
+    if isinstance(row, IssuanceLine | AuthorizationChangeLine):
+        values["issuance"] = msgspec.json.encode(row)
     if isinstance(row, IssuanceLine):
-        return values | {"issuance": msgspec.json.encode(row)}
-    first, last = row.identifier(registry)
+        return values
+    first, last = _identifiers(row, registry)
     return values | {
-        "kind": row.kind.value,
+        "kind": kind_of(row),
+        "outcome": KEPT if isinstance(row, ContributionLine) else None,
         "quantity": row.quantity,
-        "account": row.acquiring_account,
+        "account": account_of(row),
         "block_first": first,
         "block_last": last,
     }
+
+
+def _identifiers(row: Row | None, registry: str) -> tuple[str, str] | tuple[None, None]:
+    """Return the lowest and the highest unit that a line names, if it names units."""
+    if row is None or isinstance(row, IssuanceLine):
+        return None, None
+    return identifiers_of(row, registry)
 
 
 def settle(connection: Connection, reference: str, outcome: str) -> tuple[int, Refusal] | None:
@@ -356,12 +375,32 @@ def sum_quantities(connection: Connection, feed_id: int, column: str) -> dict[st
         .where(
             feed_message.c.feed_id == feed_id,
             feed_message.c.outcome.in_(TAKEN),
-            feed_message.c.kind != ISSUANCE,
+            feed_message.c.kind.not_in(NO_MOVEMENT),
         )
         .group_by(by)
         .order_by(by)
     )
     return {str(value): int(total) for value, total in connection.execute(query)}
+
+
+def sum_apart(connection: Connection, feed_id: int) -> dict[str, int]:
+    """Return the t CO2 eq of a feed that moved nothing at the hub, by kind: kept, authorized."""
+    query = (
+        select(feed_message.c.kind, func.sum(feed_message.c.quantity))
+        .where(
+            feed_message.c.feed_id == feed_id,
+            or_(
+                feed_message.c.outcome == KEPT,
+                and_(
+                    feed_message.c.outcome.in_(TAKEN),
+                    feed_message.c.kind == AUTHORIZATION_CHANGE,
+                ),
+            ),
+        )
+        .group_by(feed_message.c.kind)
+        .order_by(feed_message.c.kind)
+    )
+    return {str(kind): int(total) for kind, total in connection.execute(query)}
 
 
 def count_refused(connection: Connection, feed_id: int) -> dict[str, int]:
@@ -407,19 +446,21 @@ def fetch_tally(
     if raw is None:
         return None
     tally = IssuanceTally.of(msgspec.json.decode(raw, type=IssuanceLine))
+    drawn = (
+        feed_message.c.issuance_id == issuance_id,
+        feed_message.c.outcome.is_distinct_from("refused"),
+        feed_message.c.feed_id.is_distinct_from(except_feed),
+    )
     sums: Mapping[str, int] = {
         kind: int(total)
         for kind, total in connection.execute(
             select(feed_message.c.kind, func.sum(feed_message.c.quantity))
-            .where(
-                feed_message.c.issuance_id == issuance_id,
-                feed_message.c.outcome.is_distinct_from("refused"),
-                feed_message.c.feed_id.is_distinct_from(except_feed),
-            )
+            .where(*drawn)
             .group_by(feed_message.c.kind)
         )
     }
-    tally.sop_done = sums.get(BlockKind.SOP_ADAPTATION, 0)
-    tally.omge_done = sums.get(BlockKind.OMGE, 0)
-    tally.forwarded = sums.get(BlockKind.FORWARDING, 0)
+    changes = connection.execute(
+        select(feed_message.c.issuance).where(*drawn, feed_message.c.kind == AUTHORIZATION_CHANGE)
+    ).scalars()
+    tally.restore(sums, [msgspec.json.decode(c, type=AuthorizationChangeLine) for c in changes])
     return tally

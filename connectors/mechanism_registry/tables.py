@@ -8,6 +8,7 @@
    what makes a corrected feed send only what is not accepted yet.
 3. ``feed_refusal``: one row a problem of a line, found here (``feed``) or by the hub (``hub``).
 4. ``feed_run``: one row a run over a feed: when, how many lines, how fast, how it ended.
+5. ``feed_source``, ``feed_page``: a polled source's cursor and its pages, each a feed (``pages``).
 
 Quantities are in t CO2 eq, times are TS texts. ``line`` counts the records of an XML feed; there
 ``source_line`` is the line of the file. From ``offset_bytes`` to ``end_bytes`` lies the line.
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     Float,
@@ -60,7 +62,7 @@ feed_message: Final = Table(
     Column("reference", String(40), primary_key=True),
     Column("feed_id", Integer, nullable=False),
     Column("line", Integer, nullable=False),
-    Column("kind", String(16), nullable=False),  # issuance, or the kind of the block
+    Column("kind", String(32), nullable=False),  # as feed_rows.kind_of says
     Column("issuance_id", String(24), nullable=False),
     Column("content_sha256", String(64), nullable=False),
     Column("vintage", Integer, nullable=False),
@@ -68,8 +70,8 @@ feed_message: Final = Table(
     Column("account", String(50)),
     Column("block_first", Text),
     Column("block_last", Text),
-    Column("issuance", LargeBinary),  # the issuance line itself, as JSON; None for a block
-    Column("outcome", String(16)),  # accepted, duplicate-of, refused; None while waiting
+    Column("issuance", LargeBinary),  # as JSON: of an issuance or a later authorization
+    Column("outcome", String(16)),  # accepted, duplicate-of, refused, kept; None while waiting
     Column("party", String(3)),
     Column("source_line", Integer),
     Column("offset_bytes", Integer),
@@ -99,8 +101,10 @@ feed_refusal: Final = Table(
     Column("source_line", Integer),
     Column("source_field", Text),
     Column("source_value", Text),
+    Column("issuance_id", String(24)),
     Column("offset_bytes", Integer),
     Column("end_bytes", Integer),
+    Index("feed_refusal_issuance", "issuance_id"),
     sqlite_with_rowid=False,
 )
 
@@ -117,6 +121,38 @@ feed_run: Final = Table(
     Column("pushed_lines", Integer, nullable=False),
     Column("push_seconds", Float, nullable=False),
     sqlite_autoincrement=True,
+)
+
+
+feed_source: Final = Table(
+    "feed_source",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("cursor", Text),  # None: the beginning
+    Column("etag", Text),
+    Column("page_count", Integer, nullable=False),
+    Column("changed_at", String(24), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+feed_page: Final = Table(
+    "feed_page",
+    METADATA,
+    Column("source", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("after", Text),
+    Column("next_cursor", Text),
+    Column("is_end", Boolean, nullable=False),
+    Column("etag", Text),
+    Column("sha256", String(64), nullable=False),
+    Column("line_count", Integer, nullable=False),
+    Column("fetched_at", String(24), nullable=False),
+    Column("done_at", String(24)),  # None: its lines are not with the outbox yet
+    Index("feed_page_after", "source", "after"),
+    Index("feed_page_sha256", "source", "sha256"),
+    Index("feed_page_open", "source", "done_at"),
+    sqlite_with_rowid=False,
 )
 
 

@@ -78,3 +78,85 @@ def write_lines(path: Path, lines: list[dict[str, Any]]) -> Path:
     """Write a feed of JSON lines."""
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
+
+
+def contribution(first: int, last: int, **changes: Any) -> dict[str, Any]:
+    """Return the fields of a good line of contribution units that participants hold."""
+    without = dict.fromkeys(("authorization_id", "authorization_version", "acquiring_account"))
+    fields = {"kind": "held", "authorization_status": "contribution"}
+    return block(first, last, **(without | fields | changes))
+
+
+def change(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Return the fields of a good later authorization; give it its runs of serials."""
+    fields: dict[str, Any] = {
+        "record": "authorization_change",
+        "change_id": f"XMR01-{number}",
+        "issuance_id": "XMR01-1",
+        "activity_id": "A64-THA-0001",
+        "host_party": "THA",
+        "cooperative_approach": "CA0001",
+        "vintage": 2022,
+        "changed_at": "2026-06-01T09:00:00.000Z",
+        "metric": "GHG",
+        "mitigation_type": "Emission reductions",
+        "authorization_id": "TH-2022-001",
+        "authorization_version": 1,
+        "sector": "Transportation",
+    }
+    runs = [(changes.get(f"{p}first_serial"), changes.get(f"{p}last_serial")) for p in PREFIXES]
+    fields["quantity"] = sum(last - first + 1 for first, last in runs if first and last)
+    accounts = {"sop_account": "AF-HOLDING-1", "omge_account": "OMGE-1"}
+    fields |= {
+        n: a for n, a in accounts.items() if changes.get(n.replace("account", "last_serial"))
+    }
+    return changed(fields, changes)
+
+
+PREFIXES = ("", "sop_", "omge_")
+
+
+def retirement(first: int, last: int, **changes: Any) -> dict[str, Any]:
+    """Return the fields of a good retirement for Switzerland's NDC."""
+    fields = {
+        "record": "retirement",
+        "action_id": f"XMR01-{first}",
+        "account": "CHE-M-1",
+        "account_party": "CHE",
+        "using_party": "CHE",
+        "purpose": "NDC",
+        "calendar_year": 2025,
+    }
+    return _ended(first, last, fields | changes)
+
+
+def cancellation(first: int, last: int, **changes: Any) -> dict[str, Any]:
+    """Return the fields of a good voluntary cancellation for OMGE."""
+    fields = {
+        "record": "cancellation",
+        "action_id": f"XMR01-{first}",
+        "account": "CHE-M-1",
+        "account_party": "CHE",
+        "cancelling_party": "CHE",
+        "cancellation_kind": "omge",
+    }
+    return _ended(first, last, fields | changes)
+
+
+def _ended(first: int, last: int, changes: dict[str, Any]) -> dict[str, Any]:
+    names = ("first_transfer_id", "kind", "authorization_status", "acquiring_account")
+    return block(first, last, **(dict.fromkeys(names) | changes))
+
+
+def half_authorized(**changes: Any) -> list[dict[str, Any]]:
+    """Return an issuance half of which is contribution units, those shown line by line."""
+    authorized = {"authorized_quantity": 500}
+    return [
+        issuance(**(authorized | changes)),
+        block(1, 25, kind="sop_adaptation", acquiring_account="AF-HOLDING-1"),
+        block(26, 35, kind="omge", acquiring_account="OMGE-1"),
+        contribution(501, 525, kind="sop_adaptation"),
+        contribution(526, 535, kind="omge"),
+        contribution(536, 1000),
+        block(36, 500),
+    ]

@@ -26,6 +26,23 @@ def test_it_agrees_with_a_plain_set(added: list[tuple[int, int]], asked: tuple[i
     assert len(intervals) == len(gaps)
 
 
+@given(added=st.lists(ranges, max_size=20), taken=st.lists(ranges, max_size=5), asked=ranges)
+def test_taking_out_agrees_with_a_plain_set(
+    added: list[tuple[int, int]], taken: list[tuple[int, int]], asked: tuple[int, int]
+) -> None:
+    """What was taken out is gone, all else is there."""
+    intervals, plain = IntervalSet(), set[int]()
+    for first, last in added:
+        intervals.add(first, last)
+        plain.update(range(first, last + 1))
+    for first, last in taken:
+        intervals.remove(first, last)
+        plain.difference_update(range(first, last + 1))
+    numbers = set(range(asked[0], asked[1] + 1))
+    assert intervals.holds(*asked) == (numbers <= plain)
+    assert (intervals.overlap(*asked) is None) == (not numbers & plain)
+
+
 def test_a_million_numbers_in_a_row_are_one_range() -> None:
     """Memory follows the gaps, not the numbers."""
     intervals = IntervalSet()

@@ -59,7 +59,7 @@ def test_incomplete_shares_come_first_and_the_list_is_short() -> None:
     """A thousand issuances make no wall of text; what lacks is on top."""
     tallies = [tally(number) for number in range(1, 1_001)]
     for done in tallies[:-1]:
-        done.sop_done, done.omge_done = done.sop_due, done.omge_due
+        done.sop.done, done.omge.done = done.sop.due, done.omge.due
     file = io.StringIO()
     print_shares(Console(file=file, width=120), tallies)
     lines = file.getvalue().splitlines()

@@ -120,7 +120,7 @@ def test_a_later_feed_goes_on_with_an_issuance() -> None:
     row = read_row(issuance(), RULES)
     assert isinstance(row, IssuanceLine)
     tally = IssuanceTally.of(row)
-    tally.sop_done, tally.omge_done, tally.forwarded = 50, 20, 900
+    tally.restore({"sop_adaptation": 50, "omge": 20, "forwarding": 900}, [])
     assert codes([block(971, 1000)], new_survey(tally)) == [[]]
     tally.forwarded = 901
     assert codes([block(971, 1000)], new_survey(tally)) == [[Code.SHARE_EXCEEDS_ISSUANCE]]
@@ -133,7 +133,7 @@ def test_a_block_that_another_feed_pushed_is_not_counted_twice() -> None:
     assert isinstance(row, IssuanceLine)
     assert isinstance(pushed, UnitBlockLine)
     tally = IssuanceTally.of(row)
-    tally.sop_done, tally.omge_done, tally.forwarded = 50, 20, 930
+    tally.restore({"sop_adaptation": 50, "omge": 20, "forwarding": 930}, [])
     known = {reference_of(pushed): content_sha256(pushed)}
     again = block(71, 1000)
     assert codes([again], new_survey(tally, known)) == [[]]
