@@ -32,14 +32,17 @@ def hub(
 ) -> Iterator[HubUnderTest]:
     """Run one hub for a module, with THA01, CHE01, GHA01 and XMR01 registered and active.
 
-    A module may name settings in ``HUB_ENVIRONMENT``. After its last test the database must still
-    prove itself.
+    A module may name settings in ``HUB_ENVIRONMENT``, and who has a key for XML in ``XML_KEYS``: if
+    the hub is among them, it takes XML. After its last test the database must still prove itself.
     """
     folder = tmp_path_factory.mktemp("hub")
     url = new_database_url(request, request.param, folder)
-    register(url)
+    xml = getattr(request.module, "XML_KEYS", ())
+    register(url, xml=xml)
     environment = getattr(request.module, "HUB_ENVIRONMENT", {})
-    running = HubUnderTest(url, folder, environment=environment).start_now()
+    running = HubUnderTest(
+        url, folder, environment=environment, speaks_xml="XHB01" in xml
+    ).start_now()
     yield running
     running.kill_now()
     running.prove()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from hub.protocol.signed_objects import MEDIA_TYPES, binding_of
 from hub.services.administration.deeds import Act
 from hub.services.administration.participants import set_delivery
 from tests.integration.hub_process import HubUnderTest
@@ -25,6 +26,7 @@ class Endpoint:
     manner: Manner
     pushed: list[bytes] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    media_types: list[str] = field(default_factory=list)
     url: str = ""
 
     async def take(self, request: web.Request) -> web.StreamResponse:
@@ -32,6 +34,7 @@ class Endpoint:
         raw = await request.read()
         self.pushed.append(raw)
         self.times.append(time.monotonic())
+        self.media_types.append(request.content_type)
         return await self.manner(self, raw)
 
     async def until_pushed(self, count: int, seconds: float = 20) -> None:
@@ -72,7 +75,7 @@ async def endpoint_of(hub: HubUnderTest, peer: Peer, manner: Manner) -> AsyncIte
 
 def signed(body: bytes) -> web.Response:
     """Return an answer with a signed object."""
-    return web.Response(body=body, content_type="application/jose+json")
+    return web.Response(body=body, content_type=MEDIA_TYPES[binding_of(body)])
 
 
 async def well_behaved(endpoint: Endpoint, raw: bytes) -> web.StreamResponse:
