@@ -5,7 +5,6 @@ also a first transfer (2/CMA.3 a.2(b); 4/CMA.6 para 17) the first transferring P
 told, since it must adjust (4/CMA.6 para 13).
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from hub.international_registry.units import (
 )
 from hub.services import outcomes
 from hub.services.batch_work import BatchWork
+from hub.services.handlers.first_transfers import tell_first_transfers
 from hub.services.handlers.judging import judged
 from hub.services.handlers.units import (
     attributes_of,
@@ -53,10 +53,12 @@ def _act(context: MessageContext, work: BatchWork, kind: str) -> dict[str, Any]:
     body: Any = context.body
     window = work.facts.window
     ended: list[LedgerBlock] = []
+    made: list[tuple[Range, FirstTransferEvent]] = []
     for block in body.blocks:
         range_ = range_of(block)
         for gap in window.gaps(range_):
-            _introduce(context, work, block, gap)
+            introduced = _introduce(context, work, block, gap)
+            made += [] if introduced is None else [(gap, introduced)]
             count_leaving(work, body.issuance_id, gap.quantity)
         for piece in window.overlapping(range_.series, range_.first, range_.last):
             part = piece.range.intersect(range_)
@@ -66,15 +68,27 @@ def _act(context: MessageContext, work: BatchWork, kind: str) -> dict[str, Any]:
             ended.extend(operation([part], body.action_id, event, account=body.account))
             if event is not None:
                 count_first_transfer(work, part, piece.attributes.authorization_id)
-                tell_first_transfer(context, work, [part], event, body.action_id)
+                made.append((part, event))
+    tell_first_transfers(
+        work,
+        made,
+        registry=context.sender,
+        reference=body.action_id,
+        knowing={context.sender},
+    )
     _tell_sender(context, work, kind, ended)
     result = {"action_id": body.action_id, "log_index": context.log_index, "state": "recorded"}
     work.take(context, result)
     return result
 
 
-def _introduce(context: MessageContext, work: BatchWork, block: Any, gap: Range) -> None:
-    """Bring in units that end in their originating registry, never having moved."""
+def _introduce(
+    context: MessageContext, work: BatchWork, block: Any, gap: Range
+) -> FirstTransferEvent | None:
+    """Bring in units that end in their originating registry, never having moved.
+
+    Returns the event that made them first transferred before this act, if one did.
+    """
     body: Any = context.body
     attributes = attributes_of(block)
     authorization = work.facts.authorizations[
@@ -98,7 +112,7 @@ def _introduce(context: MessageContext, work: BatchWork, block: Any, gap: Range)
     note_underlying(work.facts, block)
     if event is not None:
         count_first_transfer(work, gap, attributes.authorization_id)
-        tell_first_transfer(context, work, [gap], event, body.action_id)
+    return event
 
 
 def _event(
@@ -127,35 +141,6 @@ def count_first_transfer(work: BatchWork, range_: Range, authorization_id: str) 
     """Count units that just became first transferred against their authorization's cap."""
     key = (range_.series.first_transferring_party, authorization_id)
     work.set_usage(key, work.usage_of(key).recorded(range_.quantity))
-
-
-def tell_first_transfer(
-    context: MessageContext,
-    work: BatchWork,
-    ranges: Iterable[Range],
-    event: FirstTransferEvent,
-    reference: str,
-) -> None:
-    """Tell the first transferring Party's other registries of an event elsewhere (para 13)."""
-    for range_ in ranges:
-        series = range_.series
-        notice = {
-            "cooperative_approach": series.cooperative_approach,
-            "event": str(event),
-            "registry": context.sender,
-            "reference": reference,
-            "occurred_at": work.now_text,
-            "quantity": range_.quantity,
-            "ranges": [
-                {
-                    "first_id": series.identifier(range_.first),
-                    "last_id": series.identifier(range_.last),
-                }
-            ],
-        }
-        for code in work.reference.registries_of(series.first_transferring_party):
-            if code != context.sender:
-                work.notify(code, "first_transfer.notice", notice)
 
 
 def _tell_sender(

@@ -16,13 +16,16 @@ import msgspec
 from hub.checks.article64 import adjusted_of
 from hub.checks.case import PUSH_EVENTS
 from hub.checks.facts import IssuanceRecord, MessageContext
-from hub.international_registry.units import BlockStatus
+from hub.international_registry.first_transfer import event_of_introduction
+from hub.international_registry.units import BlockStatus, FirstTransferEvent
 from hub.services import outcomes
 from hub.services.batch_work import BatchWork
 from hub.services.handlers.actions import count_first_transfer
+from hub.services.handlers.first_transfers import tell_first_transfers
 from hub.services.handlers.judging import judged
 from hub.services.handlers.units import (
     attributes_of,
+    definition_of,
     note_underlying,
     range_of,
     underlying_of,
@@ -153,12 +156,24 @@ def _bring_in(work: BatchWork, credit: Credit) -> None:
             work.facts.international_registry,
             credit.account,
             status,
-            PUSH_EVENTS[credit.kind],
+            _event_of(work, credit, block),
             credit.reference,
             underlying_of(block),
         )
         note_underlying(work.facts, block)
         count_first_transfer(work, range_, block.authorization_id)
+
+
+def _event_of(work: BatchWork, credit: Credit, block: Block) -> FirstTransferEvent:
+    """Return the event by which units of a push are first transferred, at the latest by the push.
+
+    Authorization or issuance came before it, where the Party chose one (2/CMA.3 a.2(b)).
+    """
+    facts = work.facts
+    authorization = facts.authorizations[block.first_transferring_party, block.authorization_id]
+    definition = definition_of(facts, authorization)
+    earlier = event_of_introduction(authorization.purposes, definition)
+    return earlier or PUSH_EVENTS[credit.kind]
 
 
 def _count_issuance(work: BatchWork, body: Any) -> None:
@@ -182,15 +197,10 @@ def _tell(context: MessageContext, work: BatchWork, credit: Credit) -> None:
     }
     for code in work.reference.registries_of(account.party):
         work.notify(code, "account.credited", credited)
-    notice = {
-        "cooperative_approach": ranges[0].series.cooperative_approach,
-        "event": str(PUSH_EVENTS[credit.kind]),
-        "registry": context.sender,
-        "reference": credit.reference,
-        "occurred_at": work.now_text,
-        "quantity": credit.quantity,
-        "ranges": shown,
-    }
-    for party in sorted({range_.series.first_transferring_party for range_ in ranges}):
-        for code in work.reference.registries_of(party):
-            work.notify(code, "first_transfer.notice", notice)
+    tell_first_transfers(
+        work,
+        [(range_of(block), _event_of(work, credit, block)) for block in credit.blocks],
+        registry=context.sender,
+        reference=credit.reference,
+        knowing={context.sender},
+    )

@@ -26,6 +26,7 @@ from hub.international_registry.units import (
 from hub.protocol.transfer_states import TransferInput, TransferState, next_state
 from hub.services import outcomes
 from hub.services.batch_work import BatchWork, closed
+from hub.services.handlers.first_transfers import tell_first_transfers
 from hub.services.handlers.judging import judged
 from hub.services.handlers.units import (
     attributes_of,
@@ -238,7 +239,39 @@ def close(
     _tell_both(work, after, previous_sha256, reasons)
     if moved:
         _tell_credited(work, after, moved)
+        _tell_first_transfers(work, after, before)
     return after
+
+
+def _tell_first_transfers(
+    work: BatchWork, transfer: TransferRecord, before: Iterable[LedgerBlock]
+) -> None:
+    """Tell registries of the first transferring Party that are no end of the transfer.
+
+    The initiator is told too where it called a first transfer to the Adaptation Fund a transfer,
+    which it may (``expected_actions``): what it said did not say so.
+    """
+    made: list[tuple[Range, FirstTransferEvent]] = []
+    unsaid: list[tuple[Range, FirstTransferEvent]] = []
+    for block in before:
+        event = _event_of(work.facts, transfer, block.first_transfer)
+        if event is None and block.introduced_by == transfer.transfer_id:
+            event = block.first_transfer
+        elif event is FirstTransferEvent.ADAPTATION_FUND and transfer.action == "transfer":
+            unsaid.append((block.range, event))
+            continue
+        made += [] if event is None else [(block.range, event)]
+    for found, knowing in (
+        (made, {transfer.initiator, transfer.acquirer}),
+        (unsaid, {transfer.acquirer}),
+    ):
+        tell_first_transfers(
+            work,
+            found,
+            registry=transfer.initiator,
+            reference=transfer.transfer_id,
+            knowing=knowing,
+        )
 
 
 def _count_sent(work: BatchWork, sender: str, quantity: int) -> None:

@@ -73,20 +73,26 @@ def wire_range(range_: Range) -> dict[str, str]:
     }
 
 
-def wire_ranges(blocks: Iterable[LedgerBlock]) -> list[dict[str, str]]:
-    """Return the ranges of blocks as notices show them, touching ones joined."""
-    joined: list[list[Any]] = []
-    for block in sorted(blocks, key=lambda block: (block.series, block.first)):
-        if joined and joined[-1][0] == block.series and joined[-1][2] + 1 == block.first:
-            joined[-1][2] = block.last
+def joined(units: Iterable[LedgerBlock | Range]) -> list[Range]:
+    """Return the ranges of blocks in order, touching ones as one."""
+    found: list[list[Any]] = []
+    for one in sorted(units, key=lambda one: (one.series, one.first)):
+        if found and found[-1][0] == one.series and found[-1][2] + 1 == one.first:
+            found[-1][2] = one.last
         else:
-            joined.append([block.series, block.first, block.last])
-    return [wire_range(Range(series, first, last)) for series, first, last in joined]
+            found.append([one.series, one.first, one.last])
+    return [Range(series, first, last) for series, first, last in found]
+
+
+def wire_ranges(units: Iterable[LedgerBlock | Range]) -> list[dict[str, str]]:
+    """Return the ranges of blocks as notices show them, touching ones joined."""
+    return [wire_range(range_) for range_ in joined(units)]
 
 
 __all__ = [
     "attributes_of",
     "definition_of",
+    "joined",
     "note_underlying",
     "range_of",
     "render_identifier",
