@@ -20,8 +20,8 @@ from sqlalchemy import Connection
 
 from connectors.mechanism_registry import store
 from connectors.mechanism_registry.cli_log import app as log_app
-from connectors.mechanism_registry.cli_serve import serve_command
 from connectors.mechanism_registry.cli_mapping import app as mapping_app
+from connectors.mechanism_registry.cli_poll import poll as poll_command
 from connectors.mechanism_registry.cli_serve import serve_command
 from connectors.mechanism_registry.example_feed import (
     ExampleWorld,
@@ -59,6 +59,7 @@ app = typer.Typer(
 feed_app = typer.Typer(help="Work with feed files.", no_args_is_help=True)
 app.add_typer(feed_app, name="feed")
 app.add_typer(mapping_app, name="mapping")
+app.command("poll")(poll_command)
 app.add_typer(log_app, name="log")
 app.command("serve")(serve_command)
 

@@ -8,6 +8,8 @@
 
     mapping = "a64-export.toml"              # from the source's names to ours, if it needs one
 
+    source = "https://registry.example/feed" # for `mechanism poll`; see source_settings.py
+
     [shares]
     rounding = "up"                          # up, down or half-even: written nowhere, so a setting
 
@@ -19,9 +21,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from connectors.mechanism_registry.shares import ShareRounding, ShareRules
+from connectors.mechanism_registry.source_settings import SourceSettings
 from connectors.mechanism_registry.view_settings import ViewSettings
 from connectors.session.settings import FileSettings, SessionSettings
 from keys.key_uris import counted_from
@@ -63,6 +66,8 @@ class MechanismSettings(FileSettings):
     """From the source's names to ours; without one a feed has our own."""
     shares: ShareSettings = ShareSettings()
     views: ViewSettings | None = None
+    source: SourceSettings | None = None
+    """A feed polled over HTTP; an address alone stands for the rest as usual."""
     messages_per_envelope_max: int = Field(500, ge=1, le=500)
     messages_waiting_max: int = Field(4_000, ge=1)
     """How many messages may wait in the outbox before the feed is read on."""
@@ -72,6 +77,11 @@ class MechanismSettings(FileSettings):
     log_seconds: float = Field(10.0, ge=0)
     """Between looks at the hub's transparency log; 0 means never."""
     log_stale_seconds: float = Field(60.0, gt=0)
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _address_alone(cls, value: object) -> object:
+        return {"url": value} if isinstance(value, str) else value
 
     def session_settings(self) -> SessionSettings:
         """Return the settings of the session that carries the messages."""
@@ -112,5 +122,6 @@ def load_settings(path: Path) -> MechanismSettings:
             "hub_keys": tuple(folder / name for name in settings.hub_keys),
             "signing_keys": tuple(counted_from(uri, folder) for uri in settings.signing_keys),
             "views": settings.views and settings.views.counted_from(folder),
+            "source": settings.source and settings.source.counted_from(folder),
         }
     )
