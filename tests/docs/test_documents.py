@@ -17,6 +17,7 @@ from hub.cli import app
 from hub.config import Settings
 from hub.http.openapi import document
 from hub.protocol.limits import Limits
+from hub.protocol.signed_objects import Binding
 from tests.docs.documents import FOLDER, NAMES, anchors_of, blocks_of, links_of, text_of
 
 
@@ -82,10 +83,13 @@ def test_the_settings_of_the_documents_are_read(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     text = hub.text.replace("/etc/itmo-hub/", f"{tmp_path}/")
     assert Settings(**tomllib.loads(text)).metrics_port == 9470
-    party, log, witness, mechanism = blocks_of("joining.md", "toml")
+    party, change, log, witness, mechanism = blocks_of("joining.md", "toml")
     whole = RegistryConfig(**tomllib.loads(party.text + log.text + witness.text))
     assert whole.participant == "THA01"
     assert whole.witness is not None
+    document, changed = tomllib.loads(party.text), tomllib.loads(change.text)
+    xml = RegistryConfig(**{**document, **changed, "hub": document["hub"] | changed["hub"]})
+    assert xml.session_settings().binding is Binding.XML
     assert MechanismSettings(**tomllib.loads(mechanism.text)).participant == "XMR01"
 
 

@@ -46,6 +46,11 @@ class Registries:
         self.folder = folder
         self.stack = stack
 
+    async def restart(self, registry: Registry, binding: Binding) -> Registry:
+        """Stop a registry and start it again in a binding."""
+        await registry.connector.stop()
+        return await self.start(registry.connector.config.participant, binding)
+
     async def start(self, code: str, binding: Binding) -> Registry:
         """Start a registry on the database it had before, in a binding, accepting everything."""
         connector = await self.stack.enter_async_context(Connector(self._config(code, binding)))
@@ -190,8 +195,7 @@ async def test_a_registry_changes_its_binding_between_two_transfers(
     await trade(seller, buyer, 100)
     for binding in (XML, JSON):
         before = len(await column(buyer, inbox_delivery.c.raw))
-        await buyer.connector.stop()
-        buyer = await registries.start("CHE01", binding)
+        buyer = await registries.restart(buyer, binding)
         await until(partial(is_idle, buyer))
         await trade(seller, buyer, 100)
         fresh = (await column(buyer, inbox_delivery.c.raw))[before:]
@@ -200,6 +204,36 @@ async def test_a_registry_changes_its_binding_between_two_transfers(
     assert await seller.check() == await buyer.check() == []
     assert await seller.alarms() == await buyer.alarms() == []
     registries.hub.prove()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("registries", ["sqlite"], indirect=True)
+async def test_a_registry_goes_back_to_json_at_a_hub_without_a_key_for_xml(
+    registries: Registries,
+) -> None:
+    """What was written in XML is parked with the remedy; signed anew as JSON it arrives."""
+    registries.hub.kill_now()
+    registries.hub.speaks_xml = False
+    await registries.hub.start()
+    seller = await registries.start("THA01", XML)
+    await until(partial(is_parked, seller))
+    (entry,) = (await seller.call("GET", "/v1/outbox"))["envelopes"]
+    assert "MEDIA_TYPE_NOT_SUPPORTED" in entry["reason"]
+    assert "JSON" in entry["reason"], entry["reason"]
+    seller = await registries.restart(seller, JSON)
+    await seller.call("POST", f"/v1/outbox/{entry['envelope_id']}/reseal")
+    buyer = await registries.start("CHE01", JSON)
+    await prepare(seller, buyer)
+    await trade(seller, buyer, 100)
+    assert set(await bindings_of(seller, outbox_envelope.c.receipt)) == {JSON}
+    refused = [alarm for alarm in await seller.alarms() if alarm == "message-refused"]
+    assert len(refused) == 1, "the hello that asked for XML"
+
+
+async def is_parked(registry: Registry) -> bool:
+    """Tell whether an envelope waits for an operator."""
+    counts = (await registry.call("GET", "/v1/outbox"))["counts"]
+    return bool(counts["parked"])
 
 
 async def is_idle(registry: Registry) -> bool:
