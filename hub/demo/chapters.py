@@ -16,7 +16,8 @@ from hub.demo.records import AUTHORIZATION, agreements, authorizations, hello
 from hub.demo.second_system import SecondSystem, offer_again
 from hub.demo.settling import check_books
 from hub.demo.stage import DemoError, Stage
-from hub.demo.world import MECHANISM, PULLS
+from hub.demo.world import MECHANISM, PULLS, binding_of
+from hub.demo.xml_chapter import trade_across_bindings
 from message_schemas import timestamps
 
 ISSUED: Final = 5_000
@@ -38,10 +39,13 @@ def connect(stage: Stage) -> None:
     stage.say(f"The hub [bold]XHB01[/] listens at {world.hub_url}, its database made just now.")
     world.start_registries()
     for desk in world.desks.values():
-        delivery = "pull" if desk.code == PULLS else "push"
-        desk.submit("participant.hello", hello(delivery))
+        delivery, binding = "pull" if desk.code == PULLS else "push", binding_of(desk.code)
+        desk.submit("participant.hello", hello(delivery, binding))
         how = "fetches its deliveries" if delivery == "pull" else "has its deliveries pushed"
-        stage.say(f"[bold]{desk.code}[/], {desk.place}'s registry, is connected and {how}.")
+        stage.say(
+            f"[bold]{desk.code}[/], {desk.place}'s registry, is connected, writes "
+            f"{binding.upper()} and {how}."
+        )
     stage.until("the hub answers each hello", stage.all_quiet)
     stage.say(f"[bold]{MECHANISM}[/], the mechanism registry, is registered and will push later.")
     stage.say("Each registry also watches the hub's log and confirms it with a key of its own; two")
@@ -119,7 +123,7 @@ def sell_twice(stage: Stage) -> None:
 
 
 def reject(stage: Stage) -> None:
-    """Chapter 5: Ghana says no, with a reason, and the units are free again."""
+    """Chapter 6: Ghana says no, with a reason, and the units are free again."""
     thailand, ghana = stage.desk("THA01"), stage.desk("GHA01")
     before = thailand.free_units("TH-GOV-1")
     offered = thailand.propose(ghana, account="GH-EPA-1", quantity=str(REJECTED))
@@ -138,7 +142,7 @@ def reject(stage: Stage) -> None:
 
 
 def expire(stage: Stage) -> None:
-    """Chapter 6: nobody answers, and the proposal ends by itself."""
+    """Chapter 7: nobody answers, and the proposal ends by itself."""
     thailand, switzerland = stage.desk("THA01"), stage.desk("CHE01")
     before = thailand.free_units("TH-GOV-1")
     deadline = timestamps.render(bootstrap.clock() + timedelta(seconds=RESPOND_SECONDS))
@@ -153,7 +157,7 @@ def expire(stage: Stage) -> None:
 
 
 def use(stage: Stage) -> None:
-    """Chapter 8: Switzerland uses its ITMOs, once and for all."""
+    """Chapter 9: Switzerland uses its ITMOs, once and for all."""
     switzerland = stage.desk("CHE01")
     options = ["--account", "CH-FOEN-1", "--approach", "CA0001", "--quantity", str(USED)]
     options += ["--purpose", "NDC", "--calendar-year", str(CALENDAR_YEAR)]
@@ -179,9 +183,10 @@ CHAPTERS: Final[tuple[tuple[str, Callable[[Stage], None]], ...]] = (
     ("The agreement and the authorization", agree),
     ("A first transfer", transfer_first),
     ("A double sale is refused", sell_twice),
+    ("Ghana writes XML, Switzerland JSON", trade_across_bindings),
     ("A proposal is rejected", reject),
     ("A proposal expires", expire),
-    ("The mechanism registry pushes 5,000 blocks", push_blocks),
+    ("The mechanism registry pushes A6.4ERs", push_blocks),
     ("Use towards the NDC", use),
     ("The books agree", check_books),
     ("The evidence of the first transfer", show_evidence),

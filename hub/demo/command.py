@@ -22,7 +22,7 @@ from rich.console import Console
 
 from hub.demo.chapters import CHAPTERS
 from hub.demo.command_line import CommandLine
-from hub.demo.processes import Processes
+from hub.demo.processes import ENDING_SIGNALS, Processes
 from hub.demo.screen import Screen
 from hub.demo.stage import Stage
 from hub.demo.world import World
@@ -47,6 +47,9 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option(help="Keep the files here; the folder must be new or empty.")
     ] = None,
+    feed_blocks: Annotated[
+        int, typer.Option(min=1_000, help="How many blocks the mechanism registry pushes.")
+    ] = 50_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Play a transfer of ITMOs from the keys to the books, with real processes on loopback."""
@@ -61,7 +64,7 @@ def demo(
         opened = Database(url)
         stack.callback(opened.dispose)
         commands = CommandLine(context.find_root().command.main, place / "commands.txt")
-        stage = Stage(World(place, commands, processes, url), screen, opened)
+        stage = Stage(World(place, commands, processes, url), screen, opened, feed_blocks)
         status = _play(stage)
         if status == 0 and keep:
             _keep(stage)
@@ -96,7 +99,7 @@ def _clean_environment() -> Iterator[None]:
     for name in before:
         if name.startswith(("ITMO_HUB_", "ITMO_REGISTRY_", "ITMO_MECHANISM_", "ITMO_CRASH_")):
             del os.environ[name]
-    handlers = {number: signal.signal(number, _interrupt) for number in _ENDING}
+    handlers = {number: signal.signal(number, _interrupt) for number in ENDING_SIGNALS}
     try:
         yield
     finally:
@@ -112,12 +115,9 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _end(processes: Processes) -> None:
     """End all children; a second Ctrl-C does not leave some of them behind."""
-    for number in _ENDING:
+    for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     processes.stop()
-
-
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager

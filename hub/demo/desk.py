@@ -38,10 +38,12 @@ class Desk:
         path.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
         self.run("submit", "--to", HUB, "--type", type_, str(path))
 
-    def propose(self, to: "Desk", *, account: str, **options: str) -> str:
+    def propose(
+        self, to: "Desk", *, account: str, from_account: str = "TH-GOV-1", **options: str
+    ) -> str:
         """Propose a transfer of units of CA0001; return its id."""
         named = [text for name, value in options.items() for text in (f"--{name}", value)]
-        arguments = ["--to", to.code, "--approach", "CA0001", "--from-account", "TH-GOV-1"]
+        arguments = ["--to", to.code, "--approach", "CA0001", "--from-account", from_account]
         arguments += ["--to-account", account, *(text.replace("_", "-") for text in named)]
         return str(self.run("transfer", "propose", *arguments)["transfer_id"])
 

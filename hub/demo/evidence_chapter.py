@@ -1,4 +1,4 @@
-"""Chapter 10: one file proves the first transfer, offline; a changed byte proves nothing.
+"""Chapter 11: one file proves the first transfer, offline; a changed byte proves nothing.
 
 1. The hub exports the evidence, Thailand does the same from its own book.
 2. The stand-alone verifier checks both in a process of its own, with nothing of the hub's.

@@ -9,12 +9,12 @@ AUTHORIZATION_A64: Final = "TH-2026-A64"
 Body = dict[str, Any]
 
 
-def hello(delivery_mode: str) -> Body:
+def hello(delivery_mode: str, binding: str) -> Body:
     """Return what a registry's software says of itself."""
     return {
         "software": "itmo-hub connector",
         "protocol_versions": ["itmo-exchange/1"],
-        "binding": "json",
+        "binding": binding,
         "delivery_mode": delivery_mode,
     }
 

@@ -1,4 +1,4 @@
-"""Chapter 9: every book is compared with the central ledger, and the ledger proves itself."""
+"""Chapter 10: every book is compared with the central ledger, and the ledger proves itself."""
 
 from rich import box
 from rich.console import JustifyMethod

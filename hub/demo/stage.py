@@ -22,11 +22,15 @@ class DemoError(Exception):
 
 @dataclass(slots=True)
 class Stage:
-    """One demonstration in progress; ``result`` collects what it can show for itself."""
+    """One demonstration in progress; ``result`` collects what it can show for itself.
+
+    ``feed_blocks`` is the length of the mechanism registry's feed.
+    """
 
     world: World
     screen: Screen
     database: Database
+    feed_blocks: int
     result: dict[str, Any] = field(default_factory=dict)
 
     def say(self, text: str) -> None:

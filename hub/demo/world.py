@@ -2,7 +2,8 @@
 
 ``keys/``          a PKCS#8 key file for each participant, encrypted with a passphrase that lives in
                    the environment of these processes only; the public documents; the proofs;
-                   ``witnesses/``: the keys with which the registries confirm the hub's log
+                   a second key of the hub's, for XML; ``witnesses/``: the keys with which the
+                   registries confirm the hub's log
 ``hub/``           hub.toml, witnesses.txt (whose confirmation counts: two of three), and the
                    SQLite file unless the database is PostgreSQL
 ``THA01/`` …       what ``itmo-hub registry init`` writes, and the registry's own book
@@ -26,7 +27,9 @@ from hub.demo.processes import Processes
 MECHANISM: Final = "XMR01"
 PLACES: Final = {"THA01": "Thailand", "CHE01": "Switzerland", "GHA01": "Ghana"}
 PULLS: Final = "GHA01"
-ALGORITHMS: Final = {"CHE01": "ES256"}
+ALGORITHMS: Final = {"CHE01": "ES256", "GHA01": "ES256"}
+BINDINGS: Final = {"GHA01": "xml"}
+"""Whoever is not named here writes JSON."""
 ACCOUNTS: Final = {
     "CHE-HOLDING-1": ("CHE", "100"),
     "CHE-HOLDING-2": ("CHE", "100"),
@@ -48,6 +51,7 @@ class World:
     hub_url: str = ""
     hub_port: int = 0
     key_uris: dict[str, str] = field(default_factory=dict)
+    hub_xml_key_uri: str = ""
     documents: dict[str, Path] = field(default_factory=dict)
     desks: dict[str, Desk] = field(default_factory=dict)
     push_urls: dict[str, str] = field(default_factory=dict)
@@ -82,6 +86,9 @@ class World:
                 self.commands.run(
                     "keys", "possession", made["uri"], "--participant", code, "--out", str(proof)
                 )
+        options = ["--participant", HUB, "--out", str(keys), "--algorithm", "ES256"]
+        options += ["--passphrase-env", f"ITMO_DEMO_PASSPHRASE_{HUB}"]
+        self.hub_xml_key_uri = self.commands.run_json("keys", "generate", *options)["uri"]
 
     def _proof(self, code: str) -> Path:
         return self.folder / "keys" / f"{code}.possession.jws"
@@ -95,6 +102,7 @@ class World:
             options = ["--participant", code, "--hub-url", self.hub_url]
             options += ["--hub-key", str(self.documents[HUB]), "--key", self.key_uris[code]]
             options += ["--folder", str(self.folder / code), "--api-listen", api]
+            options += ["--binding", binding_of(code)]
             if code != PULLS:
                 options += ["--push-listen", push]
                 self.push_urls[code] = f"http://{push}"
@@ -132,6 +140,7 @@ class World:
             f'database_url = "{self.database_url}"\n'
             f"port = {self.hub_port}\n"
             f'signers = ["{self.key_uris[HUB]}"]\n'
+            f'xml_signer = "{self.hub_xml_key_uri}"\n'
             f'witness_policy = "{self._write_policy()}"\n'
             "witness_seconds = 1  # a story is shorter than a day\n"
             "allow_http_endpoints = true  # the registries of this demonstration are on loopback\n",
@@ -174,6 +183,11 @@ class World:
             f'signing_keys = ["{self.key_uris[MECHANISM]}"]\n',
             encoding="utf-8",
         )
+
+
+def binding_of(code: str) -> str:
+    """Return the binding in which a registry writes and is written to."""
+    return BINDINGS.get(code, "json")
 
 
 def free_ports(count: int) -> list[int]:
