@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, true
+from sqlalchemy import Connection
 
-from hub.store import views
+from hub.store import holdings, views
 from message_schemas.blocks import parse_identifier
 
 
@@ -98,22 +98,21 @@ def book_runs(blocks: Iterable[dict[str, Any]]) -> tuple[list[Run], list[Run]]:
 def ledger_runs(connection: Connection, registry: str) -> list[Run]:
     """Return the runs that the central ledger has for a registry."""
     found: list[Run] = []
-    after, limit = 0, 1000
-    while True:
-        rows = views.holdings(
+    after: holdings.Place | None = holdings.START
+    while after is not None:
+        page = holdings.page(
             connection,
-            visible=(true(),),
-            filters={"registry": registry},
-            after_block_id=after,
-            limit=limit,
+            streams=holdings.of_registry(registry),
+            filters={},
+            after=after,
+            limit=1000,
         )
-        found += [_run_of(row) for row in rows]
-        if len(rows) < limit:
-            return joined(found)
-        after = rows[-1].block_id
+        found += [_run_of(row) for row in page.rows]
+        after = page.next
+    return joined(found)
 
 
-def _run_of(row: views.HoldingRow) -> Run:
+def _run_of(row: holdings.HoldingRow) -> Run:
     return Run(
         series=(
             row.cooperative_approach,

@@ -65,9 +65,21 @@ def show_evidence(stage: Stage) -> None:
     report = auditor.report(own)
     stage.require(report["verdict"] == "proved", f"Thailand's file is {report['verdict']}")
     stage.say(f"  {report['verdict'].upper()}: {sold}, {report['outcome']}")
+    _show_across_bindings(stage, auditor, folder)
     _show_damage(stage, auditor, file)
     _show_forgery(stage, auditor, file)
     stage.result["evidence"] = {"file": str(file), "verdict": "proved", "bytes": size}
+
+
+def _show_across_bindings(stage: Stage, auditor: Auditor, folder: Path) -> None:
+    """Prove the transfer that one side signed in JSON and the other in XML."""
+    sold = stage.result["across_bindings"]
+    file = folder / f"{sold}.zip"
+    stage.world.hub("evidence", "export", sold, "-o", str(file))
+    report = auditor.report(file)
+    stage.require(report["verdict"] == "proved", f"{sold} is {report['verdict']}")
+    stage.say("So is what Switzerland signed in JSON and Ghana in XML:")
+    stage.say(f"  {report['verdict'].upper()}: {sold}, {report['outcome']}")
 
 
 def _show_proved(stage: Stage, auditor: Auditor, file: Path, what: str) -> None:
