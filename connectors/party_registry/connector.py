@@ -25,7 +25,7 @@ from connectors.session.context import system_clock
 from connectors.session.database import Database
 from connectors.session.hello import say_hello
 from connectors.session.log.witness import WitnessKey, default_name, make_keys
-from connectors.session.session import Session, open_database
+from connectors.session.session import Session, make_signing_keys, open_database
 from keys.documents import parse_document
 from keys.key_files import read_secret_file
 from keys.public_keys import KeyRecord
@@ -63,7 +63,8 @@ class Connector:
 
     Raises:
         KeysError: a key or the anchor cannot be opened.
-        ValueError: a key of the witness is of an algorithm that cosigns nothing.
+        ValueError: a key of the witness is of an algorithm that cosigns nothing, or ours do not
+            sign in the binding of the settings.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Connector:
         self.config = config
         self.clock = clock
         self.signers = self._open_signers()
+        self.keys = make_signing_keys(config.session_settings(), self.signers)
         self.anchor = self._open_anchor()
         self.witness_keys = open_witness_keys(config)
         self._webhooks: WebhookWorker | None = None

@@ -183,8 +183,7 @@ class SimulatedConnector(Connector):
     ) -> None:
         super().__init__(config, clock=clock)
         self.plan = plan
-        self._keys = SigningKeys.of(self.signers)
-        self._forger = _Forger(config.participant, self._keys, expired, clock)
+        self._forger = _Forger(config.participant, self.keys, expired, clock)
         log = structlog.get_logger("connectors.simulator")
         log.info("simulator", participant=config.participant, seed=plan.seed)
 
@@ -227,15 +226,15 @@ class SimulatedConnector(Connector):
             case Fault.PUSH_FORGET:
                 return web.Response(status=502)
             case Fault.ACK_WRONG_DIGEST:
-                raw = forgery.without_digest(raw, self._keys, _WRONG_DIGEST)
+                raw = forgery.without_digest(raw, self.keys, _WRONG_DIGEST)
             case Fault.ACK_NO_DIGEST:
-                raw = forgery.without_digest(raw, self._keys, None)
+                raw = forgery.without_digest(raw, self.keys, None)
             case Fault.ACK_WRONG_KEY:
                 raw = forgery.with_keys(raw, self._forger.stranger)
             case Fault.ACK_TOO_FAR:
                 raw = forgery.changed(
                     raw,
-                    self._keys,
+                    self.keys,
                     lambda document: document["messages"][0]["body"].update(up_to_sequence=10**9),
                 )
         return web.Response(body=raw, content_type=MEDIA_TYPES[binding_of(raw)])

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 async def open_aside(use: Callable[[], T], raws: Iterable[bytes]) -> T:
-    """Return `use()`, which opens these bytes and returns plain values; raises what it raises."""
+    """Return `use()`, which opens these bytes and returns plain values; raises what it raises.
+
+    Of each of `raws` the beginning is enough: it tells the binding.
+    """
     if not any(binding_of(raw) is Binding.XML for raw in raws):
         return use()
     thread = ThreadPoolExecutor(1, "session-xml")

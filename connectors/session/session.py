@@ -48,7 +48,7 @@ from keys.public_keys import KeyRecord
 from keys.signer import Signer
 from message_schemas.envelopes import Outcome
 
-__all__ = ["Session", "open_database"]
+__all__ = ["Session", "make_signing_keys", "open_database"]
 
 T = TypeVar("T")
 
@@ -56,6 +56,27 @@ T = TypeVar("T")
 def open_database(path: Any, *metadata: MetaData) -> Database:
     """Open the session's database, with the tables of the registry beside those of the session."""
     return Database(path, METADATA, LOG_METADATA, *metadata)
+
+
+def make_signing_keys(settings: SessionSettings, signers: Sequence[Signer]) -> SigningKeys:
+    """Return the keys that sign in the binding of the settings.
+
+    Raises:
+        ValueError: there is none, one is another participant's, or the binding is XML and they
+            are not one ES256 key.
+    """
+    foreign = [s.key_id for s in signers if not s.key_id.startswith(settings.participant)]
+    if foreign or not signers:
+        raise ValueError(f"{foreign or 'no key'} cannot sign for {settings.participant}")
+    keys = SigningKeys.of(signers)
+    if not keys.speaks(settings.binding):
+        named = ", ".join(f"{signer.key_id} ({signer.algorithm})" for signer in signers)
+        raise ValueError(
+            f"the binding {settings.binding} is signed with one ES256 key, not with {named}: "
+            "make one with `itmo-hub keys generate --algorithm ES256`, have it registered, "
+            "and name it alone"
+        )
+    return keys
 
 
 class Session:
@@ -81,17 +102,7 @@ class Session:
         random_source: random.Random | None = None,
         witness_keys: Sequence[WitnessKey] = (),
     ) -> None:
-        foreign = [s.key_id for s in signers if not s.key_id.startswith(settings.participant)]
-        if foreign or not signers:
-            raise ValueError(f"{foreign or 'no key'} cannot sign for {settings.participant}")
-        self._keys = SigningKeys.of(signers)
-        if not self._keys.speaks(settings.binding):
-            named = ", ".join(f"{signer.key_id} ({signer.algorithm})" for signer in signers)
-            raise ValueError(
-                f"the binding {settings.binding} is signed with one ES256 key, not with {named}: "
-                "make one with `itmo-hub keys generate --algorithm ES256`, have it registered, "
-                "and name it alone"
-            )
+        self._keys = make_signing_keys(settings, signers)
         self.settings = settings
         self.database = database
         self._trust = Trust.of_anchor(settings.hub, tuple(anchor))

@@ -113,6 +113,17 @@ def test_init_wants_one_way_to_a_key_and_a_passphrase_that_is_there(home: Home) 
     assert not home.config.exists()
 
 
+def test_serve_refuses_a_key_that_does_not_sign_xml(home: Home) -> None:
+    """Settings changed by hand: one sentence and exit status 1 before anything is opened."""
+    assert home.init(*home.key("first")).exit_code == 0
+    text = home.config.read_text()
+    home.config.write_text(text.replace('binding = "json"', 'binding = "xml"'))
+    refused = CliRunner().invoke(app, ["serve", "--config", str(home.config)])
+    assert refused.exit_code == 1
+    assert "signed with one ES256 key, not with THA01-" in " ".join(refused.stderr.split())
+    assert not (home.config.parent / "registry.sqlite").exists()
+
+
 def test_settings_with_xml_and_two_keys_are_refused_by_name(home: Home) -> None:
     """A hybrid suite signs JSON alone: the error names both fields and both ways out."""
     assert home.init(*home.key(XML_LABEL), "--binding", "xml").exit_code == 0
