@@ -24,7 +24,7 @@ from hub.services.administration.suspensions import (
     place_suspension,
     release_block,
 )
-from hub.store import reference, views
+from hub.store import holdings, reference
 
 app = typer.Typer(
     name="suspension", help="Suspend block, account, type, pair, hub.", no_args_is_help=True
@@ -91,7 +91,7 @@ def list_suspensions(
     with refusals():
         with database_of(config, database).reading() as connection:
             rows = reference.suspensions(connection, open_only=not every)
-            held = views.held_blocks(connection)
+            held = holdings.held_blocks(connection)
         show(
             ("level", "subject", "placed_at", "reason", "lifted_at"),
             [

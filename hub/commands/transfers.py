@@ -63,9 +63,8 @@ def show_transfer(
             record = found[transfer_id]
             indices = sorted({record.proposed_log_index, record.closed_log_index or 0} - {0})
             logged = [envelopes.at(connection, index) for index in indices]
-            history = views.history(
-                connection, condition=views.of_reference(transfer_id), after=(0, 0), limit=1_000
-            )
+            subject = views.Subject(reference=transfer_id)
+            history = views.history(connection, subject=subject, after=(0, 0), limit=1_000).rows
     timeline = [_event(one, transfer_id) for one in logged if one is not None]
     if as_json:
         document = {

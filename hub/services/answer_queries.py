@@ -1,50 +1,30 @@
 """Answer messages that only ask: never recorded, answered anew each time, signed like a receipt.
 
-Who may see what: a registry sees its own holdings and the international registry's accounts of its
-Party, the transfers it takes part in, and the history of units it held or its Party first
-transferred (4/CMA.6 para 49; 6/CMA.6 para 17: pull and view).
+What there is to see is told in ``looking``; here are the limits, the keys, the times and the wait
+for a delivery.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, cast
 
-from hub.checks.decision import examine
-from hub.checks.facts import Facts, MessageContext
-from hub.international_registry.ledger import LedgerWindow
+from hub.checks.facts import MessageContext
 from hub.protocol.envelopes import OpenEnvelope, OpenMessage, open_envelope
 from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
 from hub.services import outcomes
 from hub.services.deliver import DeliveryErasedError, DeliveryMaker
-from hub.services.handlers.transfers import status_of
 from hub.services.load_facts import HubIdentity
+from hub.services.looking import Looking
 from hub.services.receive_envelopes import EnvelopeReceiver
-from hub.store import head as heads
-from hub.store import mailboxes, transfers, views
+from hub.store import mailboxes
 from hub.store.database import Database
 from message_schemas import timestamps
 from message_schemas.envelopes import Outcome
 
 _LOOK_AGAIN_SECONDS = 0.5  # another hub process of this database may have recorded it
-
-
-class CursorInvalidError(ValueError):
-    """The cursor is not one that an answer gave out."""
-
-
-def _cursor(text: str | None, parts: int) -> tuple[int, ...]:
-    """Return the whole numbers of a cursor; zeros to begin with."""
-    if text is None:
-        return (0,) * parts
-    found = text.split("-")
-    if len(found) != parts or not all(re.fullmatch(r"[0-9]{1,18}", part) for part in found):
-        raise CursorInvalidError(f"{text[:40]!r} is not a cursor of this query")
-    return tuple(map(int, found))
 
 
 def _require_few(item: OpenEnvelope, limits: Limits) -> None:
@@ -76,7 +56,7 @@ class Questions:
         self._database = database
         self._receiver = receiver
         self._maker = maker
-        self._identity = identity
+        self._looking = Looking(database, receiver.refresh, identity=identity, limits=limits)
         self._limits = limits
         self._clock = clock
         self._run_blocking = run_blocking
@@ -146,104 +126,21 @@ class Questions:
             envelope_sha256=item.sha256,
             received_at=self._clock(),
         )
-        facts = self._facts(context)
-        drafts = examine(context, facts)
-        if any(outcomes.stops(draft) for draft in drafts):
-            return outcomes.refused(said.message_id, drafts)
+        if said.type != "mailbox.fetch":
+            return self._looking.look(context)
+        _, refusal, drafts = self._looking.examine(context)
+        if refusal is not None:
+            return refusal
         try:
-            result = _READERS[said.type](self, context, facts)
-        except CursorInvalidError as error:
-            return outcomes.refused_for(said.message_id, ResponseCode.CURSOR_INVALID, str(error))
+            result = self._mailbox(context)
         except DeliveryErasedError as error:
             return outcomes.refused_for(said.message_id, ResponseCode.DELIVERY_ERASED, str(error))
         return outcomes.accepted(said.message_id, result, drafts)
 
-    def _facts(self, context: MessageContext) -> Facts:
-        body: Any = context.body
-        with self._database.reading() as connection:
-            data = self._receiver.refresh(connection, heads.read(connection))
-            transfer_id = getattr(body, "transfer_id", None)
-            known = {} if transfer_id is None else transfers.load(connection, [transfer_id])
-        return Facts(
-            now=context.received_at,
-            window=LedgerWindow((), 1),
-            hub=self._identity.hub,
-            international_registry=self._identity.international_registry,
-            mechanism_registry=self._identity.mechanism_registry,
-            policy=self._identity.policy,
-            participants=data.participants,
-            suspensions=data.suspensions,
-            accounts=data.accounts,
-            transfers=known,
-        )
-
-    def _transfer_status(self, context: MessageContext, facts: Facts) -> dict[str, Any]:
-        body: Any = context.body
-        return status_of(facts.transfers[body.transfer_id])
-
-    def _mailbox(self, context: MessageContext, facts: Facts) -> dict[str, Any]:
-        del facts
+    def _mailbox(self, context: MessageContext) -> dict[str, Any]:
         body: Any = context.body
         delivery, waiting = self._maker.fetch(
             self._database, context.sender, body.after_sequence, self._clock(), body.items_max
         )
         body_text = None if delivery is None or delivery.body is None else delivery.body.decode()
         return {"delivery": body_text, "waiting": waiting}
-
-    def _holdings(self, context: MessageContext, facts: Facts) -> dict[str, Any]:
-        body: Any = context.body
-        party = facts.participants[context.sender].party
-        limit = min(body.items_max, self._limits.query_rows_max)
-        names = ("registry", "cooperative_approach", "vintage", "status")
-        with self._database.reading() as connection:
-            as_of = heads.read(connection).log_index
-            rows = views.holdings(
-                connection,
-                visible=views.visible_to(context.sender, party, facts.international_registry),
-                filters={name: getattr(body, name) for name in names},
-                after_block_id=_cursor(body.cursor, 1)[0],
-                limit=limit,
-            )
-        shown = [{**asdict(row), "quantity": row.quantity} for row in rows]
-        for row in shown:
-            del row["block_id"]
-        result: dict[str, Any] = {"as_of_log_index": as_of, "items": shown}
-        if len(rows) == limit:
-            result["cursor"] = str(rows[-1].block_id)
-        return result
-
-    def _history(self, context: MessageContext, facts: Facts) -> dict[str, Any]:
-        body: Any = context.body
-        party = facts.participants[context.sender].party
-        if body.transfer_id is not None:
-            condition = views.of_reference(body.transfer_id)
-        else:
-            asked = body.range
-            key = (
-                asked.cooperative_approach,
-                asked.originating_registry,
-                asked.first_transferring_party,
-                asked.vintage,
-            )
-            condition = views.of_serials(
-                key, asked.first_serial, asked.last_serial, context.sender, party
-            )
-        limit = min(body.items_max, self._limits.query_rows_max)
-        after = _cursor(body.cursor, 2)
-        with self._database.reading() as connection:
-            as_of = heads.read(connection).log_index
-            rows = views.history(
-                connection, condition=condition, after=(after[0], after[1]), limit=limit
-            )
-        result: dict[str, Any] = {"as_of_log_index": as_of, "items": [asdict(row) for row in rows]}
-        if len(rows) == limit:
-            result["cursor"] = f"{rows[-1].log_index}-{rows[-1].ordinal}"
-        return result
-
-
-_READERS: dict[str, Callable[[Questions, MessageContext, Facts], dict[str, Any]]] = {
-    "transfer.status": Questions._transfer_status,
-    "mailbox.fetch": Questions._mailbox,
-    "holdings.query": Questions._holdings,
-    "history.query": Questions._history,
-}

@@ -230,7 +230,16 @@ unit_block = Table(
     Column("underlying_high", String(30), nullable=True),
     CheckConstraint("first_serial >= 1 AND first_serial <= last_serial", name="serials"),
     Index("ix_unit_block_serials", "series_id", "first_serial"),
-    Index("ix_unit_block_registry", "registry", "block_id"),
+    Index("ix_unit_block_registry", "registry", "series_id", "first_serial"),
+)
+# Of a Party registry's accounts the ledger knows nothing.
+Index(
+    "ix_unit_block_account",
+    unit_block.c.account,
+    unit_block.c.series_id,
+    unit_block.c.first_serial,
+    sqlite_where=unit_block.c.account.is_not(None),
+    postgresql_where=unit_block.c.account.is_not(None),
 )
 # Only the few blocks in flight, on hold or with an underlying unit carry these: partial indexes.
 for _before, _column in (
@@ -266,7 +275,7 @@ posting = Table(
     Column("status", String(12), nullable=True),
     Column("underlying_first", String(200), nullable=True),
     Column("underlying_last", String(200), nullable=True),
-    Index("ix_posting_series", "series_id", "log_index"),
+    Index("ix_posting_series", "series_id", "log_index", "ordinal"),
     Index("ix_posting_reference", "reference"),
 )
 

@@ -1,125 +1,21 @@
-"""What may be looked at: holdings and history, in pages, each page on one view of the database."""
+"""What may be looked at besides holdings: totals, and histories in pages.
 
-from collections.abc import Collection
+1. Postings are never changed and only added, so pages in the order of the log miss and repeat
+   nothing, whatever happens meanwhile.
+2. A history of serial numbers, or one that is filtered, may be a few postings of very many. So a
+   page looks at a limited number of them and says where it stopped: it may be short, or empty, and
+   still be followed by another.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, tuple_
 
 from hub.store.tables import account, posting, series, transfer, unit_block
 
-
-@dataclass(frozen=True, slots=True)
-class HoldingRow:
-    """A run of units as a holdings list shows it; ``block_id`` orders the pages."""
-
-    block_id: int
-    cooperative_approach: str
-    originating_registry: str
-    first_transferring_party: str
-    vintage: int
-    first_serial: int
-    last_serial: int
-    registry: str
-    account: str | None
-    status: str
-    first_transfer: str | None
-    reserved_by: str | None
-    hold: str | None
-
-    @property
-    def quantity(self) -> int:
-        """Return the number of units."""
-        return self.last_serial - self.first_serial + 1
-
-    @property
-    def subject(self) -> str:
-        """Return the range as commands name it: ``FIRST_ID..LAST_ID``."""
-        first, last = (
-            f"{self.cooperative_approach}-{self.originating_registry}"
-            f"-{self.first_transferring_party}-{serial}-{self.vintage}"
-            for serial in (self.first_serial, self.last_serial)
-        )
-        return f"{first}..{last}"
-
-
-_HOLDING = select(
-    unit_block.c.block_id,
-    series.c.cooperative_approach,
-    series.c.originating_registry,
-    series.c.first_transferring_party,
-    series.c.vintage,
-    unit_block.c.first_serial,
-    unit_block.c.last_serial,
-    unit_block.c.registry,
-    unit_block.c.account,
-    unit_block.c.status,
-    unit_block.c.first_transfer,
-    unit_block.c.reserved_by,
-    unit_block.c.hold,
-).join(series, series.c.series_id == unit_block.c.series_id)
-
-
-def visible_to(
-    registry: str, party: str, international_registry: str
-) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for blocks a registry may see: its own, and its Party's accounts.
-
-    Each has an index of its own; as one condition with OR they would have none.
-    """
-    own_accounts = (
-        select(account.c.account_id)
-        .where(account.c.registry == international_registry, account.c.party == party)
-        .scalar_subquery()
-    )
-    return (
-        unit_block.c.registry == registry,
-        and_(
-            unit_block.c.registry == international_registry,
-            unit_block.c.account.in_(own_accounts),
-        ),
-    )
-
-
-def holdings(
-    connection: Connection,
-    *,
-    visible: tuple[ColumnElement[bool], ...],
-    filters: dict[str, Any],
-    after_block_id: int,
-    limit: int,
-) -> list[HoldingRow]:
-    """Return up to ``limit`` blocks after a block id, filtered by registry, approach, and so on.
-
-    ``visible`` are conditions of which a block meets at most one.
-    """
-    columns = {
-        "registry": unit_block.c.registry,
-        "status": unit_block.c.status,
-        "cooperative_approach": series.c.cooperative_approach,
-        "vintage": series.c.vintage,
-        "account": unit_block.c.account,
-    }
-    wanted = [columns[name] == value for name, value in filters.items() if value is not None]
-    found: list[HoldingRow] = []
-    for condition in visible:
-        rows = connection.execute(
-            _HOLDING.where(unit_block.c.block_id > after_block_id, condition, *wanted)
-            .order_by(unit_block.c.block_id)
-            .limit(limit)
-        )
-        found.extend(HoldingRow(**row) for row in rows.mappings())
-    return sorted(found, key=lambda row: row.block_id)[:limit]
-
-
-def held_blocks(connection: Connection) -> list[HoldingRow]:
-    """Return the blocks on hold (suspended or frozen), by series and serial."""
-    rows = connection.execute(
-        _HOLDING.where(unit_block.c.hold.is_not(None)).order_by(
-            unit_block.c.series_id, unit_block.c.first_serial
-        )
-    )
-    return [HoldingRow(**row) for row in rows.mappings()]
+POSTINGS_LOOKED_AT_MAX: Final = 5_000
 
 
 def totals(connection: Connection) -> list[tuple[str, str, str, int, str, int]]:
@@ -158,64 +54,150 @@ class HistoryRow:
     to_registry: str | None
     reference: str
 
+    @property
+    def quantity(self) -> int:
+        """Return the number of units."""
+        return self.last_serial - self.first_serial + 1
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Return its place in the journal."""
+        return self.log_index, self.ordinal
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some postings in order, and the place behind what was looked at; None at the end."""
+
+    rows: tuple[HistoryRow, ...]
+    next: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: a registry sees what it gave or got, and all of its Party's units and accounts."""
+
+    registry: str
+    party: str
+    international_registry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose history: of one reference, of serials of a series, or (neither) the whole journal.
+
+    ``series_key`` are the four columns of a series. ``filters`` are by the names in FILTERS,
+    ``registry`` and ``account`` at either end. Without a ``viewer`` everything is shown.
+    """
+
+    reference: str | None = None
+    series_key: tuple[str, str, str, int] | None = None
+    serials: tuple[int, int] | None = None
+    filters: Mapping[str, Any] | None = None
+    viewer: Viewer | None = None
+
+
+_SERIES: Final = (
+    "cooperative_approach",
+    "originating_registry",
+    "first_transferring_party",
+    "vintage",
+)
+FILTERS: Final = ("registry", "account", *_SERIES)
+_SHOWN: Final = (
+    "log_index",
+    "ordinal",
+    "kind",
+    "first_serial",
+    "last_serial",
+    "from_registry",
+    "to_registry",
+    "reference",
+)
+_PLACE: Final = (posting.c.log_index, posting.c.ordinal)
+
 
 def history(
     connection: Connection,
     *,
-    condition: ColumnElement[bool],
+    subject: Subject,
     after: tuple[int, int],
     limit: int,
-) -> list[HistoryRow]:
-    """Return up to ``limit`` postings after (log index, ordinal) that meet a condition."""
+    rows_max: int = POSTINGS_LOOKED_AT_MAX,
+) -> HistoryPage:
+    """Return up to ``limit`` postings of a subject after (log index, ordinal)."""
+    rows_max = max(rows_max, limit)
+    found = (
+        select(posting)
+        .where(
+            tuple_(*_PLACE) > tuple_(literal(after[0]), literal(after[1])),
+            *_found_by(subject),
+        )
+        .order_by(*_PLACE)
+    )
+    looked_at = found.limit(rows_max).subquery()
     rows = connection.execute(
         select(
-            posting.c.log_index,
-            posting.c.ordinal,
-            posting.c.kind,
-            series.c.cooperative_approach,
-            series.c.originating_registry,
-            series.c.first_transferring_party,
-            series.c.vintage,
-            posting.c.first_serial,
-            posting.c.last_serial,
-            posting.c.from_registry,
-            posting.c.to_registry,
-            posting.c.reference,
+            *(looked_at.c[name] for name in _SHOWN),
+            *(series.c[name] for name in _SERIES),
         )
-        .join(series, series.c.series_id == posting.c.series_id)
-        .where(
-            condition,
-            or_(
-                posting.c.log_index > after[0],
-                and_(posting.c.log_index == after[0], posting.c.ordinal > after[1]),
-            ),
-        )
-        .order_by(posting.c.log_index, posting.c.ordinal)
+        .join(series, series.c.series_id == looked_at.c.series_id)
+        .where(*_conditions(subject, looked_at.c))
+        .order_by(looked_at.c.log_index, looked_at.c.ordinal)
         .limit(limit)
     )
-    return [HistoryRow(**row) for row in rows.mappings()]
+    shown = tuple(HistoryRow(**row) for row in rows.mappings())
+    if len(shown) == limit:
+        return HistoryPage(shown, shown[-1].place)
+    last = connection.execute(
+        found.with_only_columns(*_PLACE).offset(rows_max - 1).limit(1)
+    ).one_or_none()
+    return HistoryPage(shown, None if last is None else (last[0], last[1]))
 
 
-def of_reference(reference: str) -> ColumnElement[bool]:
-    """Return the condition for postings of one transfer or action."""
-    return posting.c.reference == reference
+def _found_by(subject: Subject) -> list[ColumnElement[bool]]:
+    """Return what an index of the journal finds."""
+    if subject.reference is not None:
+        return [posting.c.reference == subject.reference]
+    if subject.series_key is None:
+        return []
+    of_series = (
+        series.c[name] == value for name, value in zip(_SERIES, subject.series_key, strict=True)
+    )
+    return [posting.c.series_id == select(series.c.series_id).where(*of_series).scalar_subquery()]
 
 
-def of_serials(
-    series_key: Collection[Any], first: int, last: int, registry: str, party: str
-) -> ColumnElement[bool]:
-    """Return the condition for postings over serials that a registry may see."""
-    names = ("cooperative_approach", "originating_registry", "first_transferring_party", "vintage")
-    of_series = [series.c[name] == value for name, value in zip(names, series_key, strict=True)]
-    return and_(
-        *of_series,
-        posting.c.first_serial <= last,
-        posting.c.last_serial >= first,
-        or_(
-            posting.c.from_registry == registry,
-            posting.c.to_registry == registry,
-            series.c.first_transferring_party == party,
-        ),
+def _conditions(subject: Subject, columns: Any) -> list[ColumnElement[bool]]:
+    """Return what is asked of a posting that was looked at."""
+    wanted: list[ColumnElement[bool]] = []
+    if subject.serials is not None:
+        first, last = subject.serials
+        wanted += [columns.first_serial <= last, columns.last_serial >= first]
+    for name, value in (subject.filters or {}).items():
+        if value is None:
+            continue
+        if name in _SERIES:
+            wanted.append(series.c[name] == value)
+        else:
+            ends = (columns[f"from_{name}"] == value, columns[f"to_{name}"] == value)
+            wanted.append(or_(*ends))
+    if subject.viewer is not None:
+        wanted.append(_seen_by(subject.viewer, columns))
+    return wanted
+
+
+def _seen_by(viewer: Viewer, columns: Any) -> ColumnElement[bool]:
+    """Return the condition for postings that a registry may see."""
+    accounts = select(account.c.account_id).where(
+        account.c.registry == viewer.international_registry, account.c.party == viewer.party
+    )
+    central = viewer.international_registry
+    return or_(
+        columns.from_registry == viewer.registry,
+        columns.to_registry == viewer.registry,
+        series.c.first_transferring_party == viewer.party,
+        and_(columns.from_registry == central, columns.from_account.in_(accounts)),
+        and_(columns.to_registry == central, columns.to_account.in_(accounts)),
     )
 
 

@@ -1,7 +1,8 @@
 """Looking around: pages in a stable order, on what may be seen, and totals that add up."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import true
 
 from hub.store import provenance, views
 from hub.store.database import Database
@@ -20,41 +21,6 @@ def world(database: Database) -> World:
     made.transfer("THA01-2", 20, 29)
     made.propose("THA01-3", 40, 49)
     return made
-
-
-def held(world: World, asker: str, **filters: object) -> list[tuple[int, int]]:
-    """Return the serials that a registry may see, filtered."""
-    with world.database.reading() as connection:
-        rows = views.holdings(
-            connection,
-            visible=views.visible_to(asker, asker[:3], "XIR01"),
-            filters=dict(filters),
-            after_block_id=0,
-            limit=100,
-        )
-    return [(row.first_serial, row.last_serial) for row in rows]
-
-
-def test_holdings_are_those_of_the_registry_that_asks(world: World) -> None:
-    """Filters narrow them; nothing widens them."""
-    assert held(world, "CHE01") == [(1, 9), (20, 29)]
-    assert held(world, "CHE01", registry="THA01") == []
-    assert held(world, "CHE01", status="itmo", vintage=2022) == [(1, 9), (20, 29)]
-    assert held(world, "CHE01", cooperative_approach="CA0002") == []
-    assert held(world, "THA01", status=None) == [(40, 49)]
-    assert held(world, "GHA01") == []
-
-
-def test_pages_follow_the_block_ids(world: World) -> None:
-    """After the last block of a page comes the next one; an operator sees all."""
-    seen, after = [], 0
-    with world.database.reading() as connection:
-        while rows := views.holdings(
-            connection, visible=(true(),), filters={}, after_block_id=after, limit=1
-        ):
-            seen += [(row.first_serial, row.quantity) for row in rows]
-            after = rows[-1].block_id
-    assert seen == [(1, 9), (20, 10), (40, 10)]
 
 
 def test_the_totals_add_up_to_the_ledger(world: World) -> None:
@@ -77,25 +43,23 @@ def test_history_is_found_by_reference_and_by_serials(world: World) -> None:
     )
     with world.database.reading() as connection:
 
-        def kinds(condition: object, limit: int = 100) -> list[str]:
-            rows = views.history(
-                connection,
-                condition=condition,  # type: ignore[arg-type]  # made by views itself
-                after=(0, 0),
-                limit=limit,
-            )
-            return [row.kind for row in rows]
+        def kinds(limit: int = 100, asker: str | None = None, **asked: Any) -> list[str]:
+            viewer = None if asker is None else views.Viewer(asker, asker[:3], "XIR01")
+            subject = views.Subject(viewer=viewer, **asked)
+            page = views.history(connection, subject=subject, after=(0, 0), limit=limit)
+            return [row.kind for row in page.rows]
 
-        assert kinds(views.of_reference("THA01-1")) == ["introduced", "reserved", "moved"]
-        assert kinds(views.of_reference("THA01-9")) == []
-        assert kinds(views.of_serials(key, 9, 20, "THA01", "THA"), 4) == [
-            "introduced",
-            "reserved",
-            "moved",
-            "introduced",
-        ]
-        assert kinds(views.of_serials(key, 9, 20, "CHE01", "CHE")) == ["moved", "moved"]
-        assert kinds(views.of_serials(key, 9, 20, "GHA01", "GHA")) == []
+        assert kinds(reference="THA01-1") == ["introduced", "reserved", "moved"]
+        assert kinds(reference="THA01-9") == []
+        serials: dict[str, Any] = {"series_key": key, "serials": (9, 20)}
+        first = ["introduced", "reserved", "moved", "introduced"]
+        assert kinds(4, "THA01", **serials) == first
+        assert kinds(4, **serials) == first
+        assert kinds(asker="CHE01", **serials) == ["moved", "moved"]
+        assert kinds(asker="GHA01", **serials) == []
+        assert len(kinds()) == 8
+        assert kinds(filters={"registry": "CHE01"}) == ["moved", "moved"]
+        assert kinds(filters={"vintage": 2023}) == []
         assert views.transfer_parties(connection, "THA01-1") == ("THA01", "CHE01")
         assert views.transfer_parties(connection, "THA01-9") is None
 
