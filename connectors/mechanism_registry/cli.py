@@ -41,6 +41,7 @@ from connectors.mechanism_registry.report import (
     share_document,
 )
 from connectors.mechanism_registry.run import Order, StrictError, dry_run, push
+from connectors.mechanism_registry.run_report import find_report, write_report
 from connectors.mechanism_registry.settings import MechanismSettings, SettingsError, load_settings
 from connectors.mechanism_registry.tables import open_feeds
 from connectors.session import outbox_states
@@ -73,7 +74,7 @@ def _begin() -> None:
 
 
 @app.command("push")
-def push_command(
+def push_command(  # noqa: PLR0913, PLR0917  # a command takes the options it offers
     feed: Annotated[Path, typer.Argument(help="The feed: JSON lines, CSV or XML.")],
     config: Config,
     format_: Annotated[
@@ -86,6 +87,9 @@ def push_command(
     strict: Annotated[bool, typer.Option(help="Send nothing if any line is refused.")] = False,
     refusals: Annotated[
         Path | None, typer.Option(help="Where refusals go. Default: FEED.refusals.jsonl.")
+    ] = None,
+    report_dir: Annotated[
+        Path | None, typer.Option(help="Where the report goes. Default: beside the feed.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -102,6 +106,7 @@ def push_command(
             format=format_,
             strict=strict,
             mapping=None if mapping is None else load_mapping(mapping),
+            report_dir=report_dir,
         )
         extra: dict[str, Any] = {"dry_run": dry, "refusals": str(order.refusals_path)}
         if dry:
@@ -124,6 +129,34 @@ def _show(report: Report, extra: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(report.document() | extra, ensure_ascii=False))
     else:
         print_report(Console(), report, dry_run=extra["dry_run"])
+
+
+@app.command("report")
+def report_command(
+    feed: Annotated[str, typer.Argument(help="The feed's name, or its file.")],
+    config: Config,
+    report_dir: Annotated[
+        Path, typer.Option(help="Where FEED.report.json and FEED.report.html go.")
+    ] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Make the report of a feed that was pushed, whenever that was and however it ended."""
+    notes = Console(stderr=True)
+    with _refusals(notes):
+        settings = load_settings(config)
+        document = None
+        if settings.database.exists():
+            with closing(open_feeds(settings.database)) as database:
+                name = Path(feed).name
+                document = database.read_now(find_report, name, settings.participant)
+        if document is None:
+            raise FeedRefusedError(f"no feed of the name {Path(feed).name} was ever pushed")
+        files = write_report(document, report_dir)
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        for path in files:
+            typer.echo(str(path))
 
 
 @app.command()

@@ -40,6 +40,7 @@ class Report:
     quantity_by_kind: dict[str, int]
     quantity_by_account: dict[str, int]
     quantity_by_vintage: dict[str, int]
+    quantity_by_party: dict[str, int] = field(default_factory=dict)
     kept_back: int = 0
     quantity_apart: dict[str, int] = field(default_factory=dict)
 
@@ -68,6 +69,7 @@ def report_of_feed(connection: Connection, state: FeedState) -> Report:
         quantity_by_kind=store.sum_quantities(connection, state.feed_id, "kind"),
         quantity_by_account=store.sum_quantities(connection, state.feed_id, "account"),
         quantity_by_vintage=store.sum_quantities(connection, state.feed_id, "vintage"),
+        quantity_by_party=store.sum_quantities(connection, state.feed_id, "party"),
         kept_back=outcomes.get(store.KEPT, 0),
         quantity_apart=store.sum_apart(connection, state.feed_id),
     )
@@ -153,6 +155,7 @@ def print_report(console: Console, report: Report, *, dry_run: bool) -> None:
         ("t CO2 eq by kind", report.quantity_by_kind),
         ("t CO2 eq to account", report.quantity_by_account),
         ("t CO2 eq of vintage", report.quantity_by_vintage),
+        ("t CO2 eq first transferred by", report.quantity_by_party),
         ("t CO2 eq that did not leave:", report.quantity_apart),
     ):
         if figures:

@@ -35,6 +35,7 @@ from connectors.mechanism_registry.report import (
     stored_refusals,
     write_refusals,
 )
+from connectors.mechanism_registry.run_report import find_report, write_report
 from connectors.mechanism_registry.settings import MechanismSettings
 from connectors.mechanism_registry.store import FeedState, Refusal
 from connectors.mechanism_registry.survey import Survey
@@ -68,6 +69,8 @@ class Order:
     format: FeedFormat | None = None
     strict: bool = False
     mapping: Mapping | None = None
+    report_dir: Path | None = None
+    """Where the report goes; None: beside the feed."""
 
     @property
     def feed(self) -> Feed:
@@ -132,7 +135,11 @@ async def push(order: Order, signers: Sequence[Signer] | None = None) -> Report:
             with ProgressView(
                 order.console, "pushed", good_lines(prepared.surveyed), "lines"
             ) as view:
-                return await push_prepared(order, prepared, session, handler, view.advance_to)
+                report = await push_prepared(order, prepared, session, handler, view.advance_to)
+        document = database.read_now(find_report, order.path.name, order.settings.participant)
+        if document is not None:
+            write_report(document, order.report_dir or order.path.parent)
+        return report
 
 
 def new_session(

@@ -1,0 +1,180 @@
+"""The report of a feed as a document: figures, shares of each issuance, refusals, runs, digests.
+
+It is made from the database alone, at any time: after the run that ended, after one that was
+killed, or for a feed pushed last year. ``report_html`` shows the same document to people.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from connectors.mechanism_registry import runs, store
+from connectors.mechanism_registry.feed_rows import (
+    AUTHORIZATION_CHANGE,
+    ISSUANCE,
+    AuthorizationChangeLine,
+    IssuanceLine,
+)
+from connectors.mechanism_registry.report import (
+    Report,
+    refusal_document,
+    report_of_feed,
+    stored_refusals,
+)
+from connectors.mechanism_registry.report_html import render_html
+from connectors.mechanism_registry.shares import IssuanceTally
+from connectors.mechanism_registry.store import FeedState
+from connectors.mechanism_registry.tables import feed_message
+from message_schemas import timestamps
+
+FORM: Final = "mechanism-feed-report/1"
+ISSUANCES_MAX: Final = 1_000
+"""So many issuances stand in a report, those that lack a share first; all of them are counted."""
+
+RUNS_MAX: Final = 50
+REFUSALS_MAX: Final = 100
+
+
+def report_document(connection: Connection, state: FeedState, participant: str) -> dict[str, Any]:
+    """Return the report of a feed as JSON values; quantities in t CO2 eq."""
+    figures = report_of_feed(connection, state)
+    return {
+        "form": FORM,
+        "made_at": timestamps.render(datetime.now(UTC)),
+        "participant": participant,
+        "feed": {
+            "name": state.name,
+            "format": state.format,
+            "lines": state.line,
+            "bytes": state.offset_bytes,
+            "sha256": state.prefix_sha256,
+        },
+        "mapping": None
+        if state.mapping_name is None
+        else {
+            "name": state.mapping_name,
+            "version": state.mapping_version,
+            "sha256": state.mapping_sha256,
+        },
+        "complete": figures.complete,
+        "figures": _figures(figures),
+        "issuances": _issuances(connection, state.feed_id),
+        "refusals": _first_refusals(connection, state.feed_id),
+        "runs": [run.document() for run in runs.of_feed(connection, state.feed_id, RUNS_MAX)],
+    }
+
+
+def _figures(report: Report) -> dict[str, Any]:
+    figures = report.document()
+    del figures["feed"]
+    return figures
+
+
+def _issuances(connection: Connection, feed_id: int) -> dict[str, Any]:
+    """Return counts and sums over all issuances, and the first of them one by one."""
+    count = issued = authorized = later = shown = 0
+    lacking: list[dict[str, Any]] = []
+    complete: list[dict[str, Any]] = []
+    lacking_count = 0
+    for tally in tallies_of_feed(connection, feed_id):
+        count += 1
+        issued += tally.issuance.issued_quantity
+        authorized += tally.issuance.authorized_quantity
+        later += tally.authorized_later
+        shown += tally.contribution_shown
+        lacking_count += not tally.shares_complete
+        items = complete if tally.shares_complete else lacking
+        if len(items) < ISSUANCES_MAX:
+            items.append(issuance_document(tally))
+    return {
+        "count": count,
+        "lacking": lacking_count,
+        "issued": issued,
+        "authorized": authorized,
+        "authorized_later": later,
+        "contribution": issued - authorized - later,
+        "contribution_in_feeds": shown,
+        "items": (lacking + complete)[:ISSUANCES_MAX],
+    }
+
+
+def issuance_document(tally: IssuanceTally) -> dict[str, Any]:
+    """Return the shares of one issuance as JSON values, in t CO2 eq."""
+    issuance = tally.issuance
+    return {
+        "issuance_id": issuance.issuance_id,
+        "activity_id": issuance.activity_id,
+        "party": issuance.host_party,
+        "vintage": issuance.vintage,
+        "issued": issuance.issued_quantity,
+        "authorized": issuance.authorized_quantity + tally.authorized_later,
+        "sop_exempt": issuance.sop_exempt,
+        "sop_due": tally.sop_due,
+        "sop": tally.sop_done,
+        "omge_due": tally.omge_due,
+        "omge": tally.omge_done,
+        "forwarded": tally.forwarded,
+        "complete": tally.shares_complete,
+    }
+
+
+def tallies_of_feed(connection: Connection, feed_id: int) -> Iterator[IssuanceTally]:
+    """Return the tally of each issuance that a feed names, by id, over all feeds.
+
+    Lines that the hub refused do not count; lines that wait for its answer do.
+    """
+    named = select(feed_message.c.issuance_id).where(feed_message.c.feed_id == feed_id)
+    drawn = (
+        feed_message.c.issuance_id.in_(named),
+        feed_message.c.outcome.is_distinct_from("refused"),
+    )
+    by_id = feed_message.c.issuance_id
+    whole = (by_id, feed_message.c.issuance)
+    given = select(*whole).where(*drawn, feed_message.c.kind == ISSUANCE).order_by(by_id)
+    changed = select(*whole).where(*drawn, feed_message.c.kind == AUTHORIZATION_CHANGE)
+    changes: dict[str, list[AuthorizationChangeLine]] = {}
+    for issuance_id, raw in connection.execute(changed):
+        one = msgspec.json.decode(raw, type=AuthorizationChangeLine)
+        changes.setdefault(issuance_id, []).append(one)
+    sums = connection.execute(
+        select(by_id, feed_message.c.kind, func.sum(feed_message.c.quantity))
+        .where(*drawn)
+        .group_by(by_id, feed_message.c.kind)
+        .order_by(by_id)
+    )
+    groups = groupby(sums, key=lambda row: str(row[0]))
+    for issuance_id, raw in connection.execute(given):
+        # A group without an issuance line is passed over: the hub refused that line.
+        rows = next(rows for key, rows in groups if key == issuance_id)
+        tally = IssuanceTally.of(msgspec.json.decode(raw, type=IssuanceLine))
+        tally.restore({row[1]: int(row[2]) for row in rows}, changes.get(issuance_id, []))
+        yield tally
+
+
+def _first_refusals(connection: Connection, feed_id: int) -> list[dict[str, Any]]:
+    """Return the first refusals; `FEED.refusals.jsonl` has all."""
+    first = islice(stored_refusals(connection, feed_id), REFUSALS_MAX)
+    return [refusal_document(refusal) for refusal in first]
+
+
+def write_report(document: dict[str, Any], folder: Path) -> tuple[Path, Path]:
+    """Write the report as JSON and as HTML; return both files. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = document["feed"]["name"]
+    as_json, as_html = folder / f"{name}.report.json", folder / f"{name}.report.html"
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    as_json.write_text(text + "\n", encoding="utf-8")
+    as_html.write_text(render_html(document), encoding="utf-8")
+    return as_json, as_html
+
+
+def find_report(connection: Connection, name: str, participant: str) -> dict[str, Any] | None:
+    """Return the report of the feed of a name, or None if it was never pushed."""
+    state = store.find_feed(connection, name)
+    return None if state is None else report_document(connection, state, participant)
