@@ -5,10 +5,11 @@ import json
 import sys
 from pathlib import Path
 
-from bench import exchange, transparency_log, xml_codec
+from bench import bindings, exchange, transparency_log, xml_codec
 from bench.report import Report
 
 BENCHMARKS = {
+    "bindings": bindings.run,
     "exchange": exchange.run,
     "transparency-log": transparency_log.run,
     "xml-codec": xml_codec.run,

@@ -19,7 +19,7 @@ from uuid_utils import uuid7
 
 from bench.world import ACQUIRERS, INITIATORS
 from hub.protocol.envelopes import digest
-from keys.jws import sign
+from hub.protocol.signed_objects import Binding, SigningKeys
 from message_schemas import timestamps
 from tests.integration.peers import (
     Peer,
@@ -30,6 +30,7 @@ from tests.integration.peers import (
     now,
     proposal,
     seeded_signer,
+    seeded_xml_signer,
 )
 
 UNITS = 100
@@ -96,10 +97,16 @@ class Endpoints:
 
 
 _SIGNERS = {code: seeded_signer(code) for code in (*INITIATORS, *ACQUIRERS)}
+_ES256_SIGNERS = {code: seeded_xml_signer(code) for code in (*INITIATORS, *ACQUIRERS)}
 
 
-def signed(sender: str, recipient: str, *said: tuple[str, dict[str, Any]]) -> bytes:
-    """Return one signed envelope."""
+def signed(
+    sender: str,
+    recipient: str,
+    *said: tuple[str, dict[str, Any]],
+    es256_in: Binding | None = None,
+) -> bytes:
+    """Return one signed envelope: JSON with Ed25519, or with ES256 in the binding asked for."""
     payload = {
         "protocol": "itmo-exchange/1",
         "envelope_id": str(uuid7()),
@@ -111,7 +118,8 @@ def signed(sender: str, recipient: str, *said: tuple[str, dict[str, Any]]) -> by
             for type_, body in said
         ],
     }
-    return sign(json.dumps(payload).encode(), "itmo-envelope+jws", [_SIGNERS[sender]])
+    signer = _SIGNERS[sender] if es256_in is None else _ES256_SIGNERS[sender]
+    return SigningKeys.of([signer]).seal("envelope", payload, es256_in or Binding.JSON)
 
 
 def exchanges(count: int, per_envelope: int, start: int) -> list[Exchange]:

@@ -67,9 +67,17 @@ def _cpu(process: psutil.Process) -> float:
 
 @contextlib.asynccontextmanager
 async def running(
-    kind: str, server: PostgresServer, endpoint: str | None, *, blocks: int = 0
+    kind: str,
+    server: PostgresServer,
+    endpoint: str | None,
+    *,
+    blocks: int = 0,
+    speaks_xml: bool = False,
 ) -> AsyncIterator[World]:
-    """Run a hub on a new database of ``kind``, with ``blocks`` unit blocks already in it."""
+    """Run a hub on a new database of ``kind``, with ``blocks`` unit blocks already in it.
+
+    With ``speaks_xml`` it and everybody else have a key for XML beside the other one.
+    """
     with tempfile.TemporaryDirectory(prefix="hub") as name:
         folder = Path(name)
         if kind == "sqlite":
@@ -78,12 +86,14 @@ async def running(
             database = f"bench_{secrets.token_hex(6)}"
             server.psql(f'CREATE DATABASE "{database}"')
             url, pid = server.get_uri(database), server.get_pid()
-        register(url, dict.fromkeys((*INITIATORS, *ACQUIRERS), "party_registry"))
+        codes = (*INITIATORS, *ACQUIRERS)
+        xml = ("XHB01", *codes) if speaks_xml else ()
+        register(url, dict.fromkeys(codes, "party_registry"), xml)
         if endpoint is not None:
             _push_to(url, endpoint)
         if blocks:
             fill(url, blocks)
-        hub = await HubUnderTest(url, folder).start()
+        hub = await HubUnderTest(url, folder, speaks_xml=speaks_xml).start()
         try:
             yield World(hub, url, pid)
         finally:
