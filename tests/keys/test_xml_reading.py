@@ -144,6 +144,22 @@ def test_attributes_are_limited_on_every_element() -> None:
     refused(b'<r><s/><s a="" b="" c=""/></r>', XmlFault.ATTRIBUTE_COUNT, limits)
 
 
+def test_a_text_may_say_xmlns_as_often_as_it_likes() -> None:
+    """Only declarations count: not the word in texts, nor in values, with any quotes around."""
+    limits = XmlLimits(namespace_count_max=2)
+    for said in (
+        b"<r>" + b" xmlns xmlns='x'" * 9 + b"</r>",
+        b'<r a="xmlns > xmlns=\'q\' xmlns xmlns" b=\'"xmlns"xmlns\'>a="</r>',
+        b"<r xmlns=\"u\"><x xmlns='v'/>" + b'"xmlns" > ' * 9 + b"</r>",
+    ):
+        assert read_xml(said, limits) is not None
+    for said in (
+        b"<r xmlns='a'>xmlns<x xmlns='b'/><x xmlns='c'/></r>",
+        b"<r a='>' xmlns='a' b=\"'\" xmlns:b='b' c='\"' xmlns:c='c'/>",
+    ):
+        refused(said, XmlFault.NAMESPACE_COUNT, limits)
+
+
 def test_namespace_declarations_are_limited() -> None:
     """In the whole document, so that no element can be in scope of thousands."""
     limits = XmlLimits(namespace_count_max=2)

@@ -115,6 +115,26 @@ def test_a_body_that_breaks_the_form_is_a_fault_of_its_own_message() -> None:
     assert read.document["messages"][0]["body"] == {}
 
 
+DEPTH_OF_NOTE = 12  # envelope, messages, message, body, extensions, and seven of the value
+
+
+def test_depth_means_the_same_in_both_bindings() -> None:
+    """A value as deep as the limit is read, one level more is refused."""
+    deep: dict[str, Any] = {"a": 1}
+    for _ in range(3):
+        deep = {"a": [deep]}
+    document = examples.valid("envelope")
+    note = {"subject": "a", "text": "b", "extensions": {"a.example/b": deep}}
+    document = document | {
+        "messages": [document["messages"][0] | {"type": "administrator.note", "body": note}]
+    }
+    for binding in Binding:
+        opened = open_object(KEYS.seal("envelope", document, binding), "envelope")
+        assert opened.read(depth_max=DEPTH_OF_NOTE).document == document
+        with pytest.raises(ObjectRefusedError, match="nested deeper"):
+            opened.read(depth_max=DEPTH_OF_NOTE - 1)
+
+
 def test_a_payload_that_is_no_json_is_refused_with_its_reason() -> None:
     """Signed rightly, but nothing that can be read."""
     raw = sign(b"{", ENVELOPE_TYP, [SIGNER])

@@ -11,12 +11,12 @@ from tests.hub.world import HUB, World, accepted, act, codes_of, notices_to
 from tests.integration.peers import Said, now, payload_of, seeded_signer
 
 
-def hello(mode: str) -> Said:
-    """Return a hello that asks for a way of delivery."""
+def hello(mode: str, binding: str = "json") -> Said:
+    """Return a hello that asks for a way of delivery, in a binding."""
     body = {
         "software": "tests",
         "protocol_versions": ["itmo-exchange/1"],
-        "binding": "json",
+        "binding": binding,
         "delivery_mode": mode,
     }
     return "participant.hello", body
@@ -46,6 +46,40 @@ def test_a_hello_is_answered_with_what_the_hub_goes_by(world: World) -> None:
     refused = world.say("THA01", HUB, hello("push"))
     assert codes_of(refused) == [ResponseCode.CONDITIONAL_FIELD_MISSING]
     world.prove()
+
+
+def binding_of_deliveries(world: World, code: str) -> str:
+    """Return in which binding a participant's deliveries are written, as everybody is told."""
+    world.receiver.look_again()
+    return world.receiver.data.rows[code].binding
+
+
+def test_a_hello_says_in_which_binding_deliveries_come(xml_world: World) -> None:
+    """In force with the receipt, for this participant alone; the last one of a batch counts."""
+    accepted(xml_world.say("CHE01", HUB, hello("pull", "xml")))
+    assert binding_of_deliveries(xml_world, "CHE01") == "xml"
+    assert binding_of_deliveries(xml_world, "THA01") == "json"
+    accepted(xml_world.say("CHE01", HUB, hello("pull", "xml"), hello("pull", "json")))
+    assert binding_of_deliveries(xml_world, "CHE01") == "json"
+    xml_world.prove()
+
+
+def test_a_binding_the_hub_cannot_write_is_refused_with_the_remedy(
+    world: World, xml_world: World
+) -> None:
+    """No key for XML at the hub; or a participant whose suites leave out ES256."""
+    for hub, why in ((world, "xml_signer"), (strict(xml_world), "ES256 alone")):
+        receipt = hub.say("CHE01", HUB, hello("pull", "xml"))
+        assert codes_of(receipt) == [ResponseCode.BINDING_NOT_AVAILABLE]
+        assert why in receipt["outcomes"][0]["findings"][0]["text"]
+        assert binding_of_deliveries(hub, "CHE01") == "json"
+
+
+def strict(world: World) -> World:
+    """Return the world with CHE01 bound to Ed25519."""
+    with world.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE participant SET suites = 'Ed25519' WHERE code = 'CHE01'")
+    return World(world.database, keys=world.keys)
 
 
 def test_a_new_key_is_announced_to_everyone_and_overlaps_the_old_one(world: World) -> None:
