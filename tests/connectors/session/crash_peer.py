@@ -1,9 +1,10 @@
 """A peer as a process of its own, for the kill tests: killed at a named place, started again.
 
-    python -m tests.connectors.session.crash_peer HUB_URL DATABASE MODE
+    python -m tests.connectors.session.crash_peer HUB_URL DATABASE MODE BINDING
 
 It submits one note to GHA01 the first time, answers every item with a note, and ends by itself
-when nothing is left to do and to prove. MODE is `pull` or `none`.
+when nothing is left to do and to prove. MODE is `pull` or `none`, BINDING `json` or
+`xml`.
 """
 
 import asyncio
@@ -16,20 +17,22 @@ from connectors.session.handler import Transaction
 from connectors.session.log.standing import read_standing
 from connectors.session.session import Session, open_database
 from connectors.session.settings import SessionSettings
+from hub.protocol.signed_objects import Binding
 from tests.connectors.session.ledger_handler import LEDGER_METADATA, LedgerHandler, note
-from tests.connectors.worlds import make_record, make_signer
+from tests.connectors.worlds import XML_LABEL, make_record, make_signer
 
 SECONDS_MAX = 15.0
 ITEMS_WANTED = 2
 
 
-async def run(url: str, path: Path, mode: str) -> None:
+async def run(url: str, path: Path, mode: str, binding: Binding) -> None:
     """Do the work, however often it was begun before."""
     database = open_database(path, LEDGER_METADATA)
     settings = SessionSettings(
         participant="CHE01",
         hub_url=url,
         delivery_mode=mode,
+        binding=binding,
         fetch_wait_seconds=1,
         request_seconds_max=5.0,
         retry_delay_seconds_min=0.02,
@@ -39,7 +42,9 @@ async def run(url: str, path: Path, mode: str) -> None:
         log_audit_at="",
     )
     handler = LedgerHandler(answer_to="THA01")
-    session = Session(settings, database, [make_signer("CHE01")], [make_record("XHB01")], handler)
+    label = XML_LABEL if binding is Binding.XML else "first"
+    signers = [make_signer("CHE01", label)]
+    session = Session(settings, database, signers, [make_record("XHB01")], handler)
     async with session:
         if not await database.read(state.load, "greeted"):
             await session.write("outbox.submit", _greeting)
@@ -66,4 +71,4 @@ async def _is_done(session: Session) -> bool:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
+    asyncio.run(run(sys.argv[1], Path(sys.argv[2]), sys.argv[3], Binding(sys.argv[4])))

@@ -37,6 +37,9 @@ EVERYDAY = [
 ]
 
 
+IN_XML = ("outbox.after_send", "inbox.before_acknowledgement")
+
+
 async def start_peer(world: World, crash_at: str | None, mode: str = "pull") -> int:
     """Run the peer to its end; return its exit status."""
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
@@ -49,6 +52,7 @@ async def start_peer(world: World, crash_at: str | None, mode: str = "pull") -> 
         world.hub.url,
         str(world.folder / "peer.sqlite"),
         mode,
+        world.hub.binding("CHE01"),
         env=environment,
         stdout=asyncio.subprocess.DEVNULL,
     )
@@ -56,7 +60,14 @@ async def start_peer(world: World, crash_at: str | None, mode: str = "pull") -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", EVERYDAY)
+@pytest.mark.parametrize(
+    ("world", "place"),
+    [
+        *(pytest.param((), place, id=place) for place in EVERYDAY),
+        *(pytest.param(("CHE01",), place, id=f"{place}-xml") for place in IN_XML),
+    ],
+    indirect=["world"],
+)
 async def test_a_kill_at_any_place_loses_and_repeats_nothing(world: World, place: str) -> None:
     """Die there, start again, and everything is exactly once at both ends."""
     sender = await world.peer("THA01", messages_per_envelope_max=1)

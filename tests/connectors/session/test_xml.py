@@ -22,6 +22,7 @@ from connectors.session.session import Session
 from connectors.session.settings import SessionSettings
 from connectors.session.tables import outbox_envelope
 from hub.protocol.envelopes import MEDIA_TYPE, digest
+from hub.protocol.response_codes import ResponseCode
 from hub.protocol.signed_objects import MEDIA_TYPES, Binding, SigningKeys, binding_of, open_object
 from keys.trust import TrustStore
 from message_schemas import examples
@@ -411,6 +412,19 @@ async def test_a_change_of_binding_is_announced_once(world: World) -> None:
         if message.message.type == "participant.hello"
     ]
     assert said == ["json", "xml"]
+
+
+async def test_a_hello_that_was_refused_is_said_again_after_a_restart(world: World) -> None:
+    """The hub had no key for XML yet: nothing of the settings changed, and it is news again."""
+    world.hub.refusals["participant.hello"] = (ResponseCode.SCHEMA_VIOLATED, "not yet")
+    said: list[bool] = []
+    for _ in range(3):
+        peer = await world.peer("CHE01", delivery_mode="pull")
+        said.append(await say_hello(peer))
+        await until(partial(_is_idle, peer))
+        await peer.stop()
+        world.hub.refusals.pop("participant.hello", None)
+    assert said == [True, True, False]
 
 
 async def _is_idle(peer: Session) -> bool:
