@@ -1,9 +1,8 @@
 """Says hello to the hub: what software this is, and how deliveries shall come.
 
 Once, and again only when something of it changed or the hub refused it: a restart alone is no
-news. The hub takes the
-delivery mode and the binding of deliveries from it, so switching from pull to push, or from JSON
-to XML, is a change of settings and a restart.
+news. The hub takes the delivery mode and the binding of deliveries from it, so switching from pull
+to push, or from JSON to XML, is a change of settings and a restart.
 """
 
 from __future__ import annotations

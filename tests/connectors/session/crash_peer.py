@@ -3,8 +3,7 @@
     python -m tests.connectors.session.crash_peer HUB_URL DATABASE MODE BINDING
 
 It submits one note to GHA01 the first time, answers every item with a note, and ends by itself
-when nothing is left to do and to prove. MODE is `pull` or `none`, BINDING `json` or
-`xml`.
+when nothing is left to do and to prove. MODE is `pull` or `none`, BINDING `json` or `xml`.
 """
 
 import asyncio
