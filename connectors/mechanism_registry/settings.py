@@ -5,6 +5,7 @@
     hub_keys = ["XHB01.key.json"]            # the hub's public key documents, handed over by hand
     signing_keys = ["file:XMR01.pem?passphrase-env=XMR01_PASSPHRASE"]
     database = "mechanism.sqlite"
+    binding = "json"                         # or "xml", signed with one ES256 key
 
     mapping = "a64-export.toml"              # from the source's names to ours, if it needs one
 
@@ -27,6 +28,7 @@ from connectors.mechanism_registry.shares import ShareRounding, ShareRules
 from connectors.mechanism_registry.source_settings import SourceSettings
 from connectors.mechanism_registry.view_settings import ViewSettings
 from connectors.session.settings import FileSettings, SessionSettings
+from hub.protocol.signed_objects import Binding
 from keys.key_uris import counted_from
 
 Code = Annotated[str, Field(pattern=r"^[A-Z]{3}\d{2}$")]
@@ -62,6 +64,8 @@ class MechanismSettings(FileSettings):
     database: Path = Path("mechanism.sqlite")
     delivery_mode: Literal["pull", "none"] = "pull"
     """Whether the mailbox is fetched while a feed is pushed."""
+    binding: Binding = Binding.JSON
+    """How we write to the hub, and get deliveries: XML is signed with one ES256 key."""
     mapping: Path | None = None
     """From the source's names to ours; without one a feed has our own."""
     shares: ShareSettings = ShareSettings()
@@ -90,6 +94,7 @@ class MechanismSettings(FileSettings):
             hub=self.hub,
             hub_url=self.hub_url,
             delivery_mode=self.delivery_mode,
+            binding=self.binding,
             messages_per_envelope_max=self.messages_per_envelope_max,
             retry_delay_seconds_min=self.retry_delay_seconds_min,
             retry_delay_seconds_max=self.retry_delay_seconds_max,

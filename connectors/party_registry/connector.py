@@ -62,9 +62,9 @@ class Connector:
     """A running connector. `api_url` and the other addresses are known once it has started.
 
     Raises:
-        KeysError: a key or the anchor cannot be opened.
-        ValueError: a key of the witness is of an algorithm that cosigns nothing, or ours do not
-            sign in the binding of the settings.
+        KeysError: a key or the anchor cannot be opened, or ours do not sign in the binding of the
+            settings.
+        ValueError: a key of the witness is of an algorithm that cosigns nothing.
     """
 
     def __init__(

@@ -44,6 +44,7 @@ from connectors.session.tables import METADATA
 from connectors.session.transport import Transport
 from connectors.session.trust import Trust
 from hub.protocol.signed_objects import SigningKeys
+from keys.errors import SignerError
 from keys.public_keys import KeyRecord
 from keys.signer import Signer
 from message_schemas.envelopes import Outcome
@@ -62,8 +63,8 @@ def make_signing_keys(settings: SessionSettings, signers: Sequence[Signer]) -> S
     """Return the keys that sign in the binding of the settings.
 
     Raises:
-        ValueError: there is none, one is another participant's, or the binding is XML and they
-            are not one ES256 key.
+        ValueError: there is none, or one is another participant's.
+        SignerError: the binding is XML, and they are not one ES256 key.
     """
     foreign = [s.key_id for s in signers if not s.key_id.startswith(settings.participant)]
     if foreign or not signers:
@@ -71,7 +72,7 @@ def make_signing_keys(settings: SessionSettings, signers: Sequence[Signer]) -> S
     keys = SigningKeys.of(signers)
     if not keys.speaks(settings.binding):
         named = ", ".join(f"{signer.key_id} ({signer.algorithm})" for signer in signers)
-        raise ValueError(
+        raise SignerError(
             f"the binding {settings.binding} is signed with one ES256 key, not with {named}: "
             "make one with `itmo-hub keys generate --algorithm ES256`, have it registered, "
             "and name it alone"
@@ -86,8 +87,8 @@ class Session:
     private key, or two for a hybrid suite. `witness_keys` make the session a witness of the log.
 
     Raises:
-        ValueError: the anchor is empty or not the hub's, a signer is another participant's, or
-            the binding is XML and the signers are not one ES256 key.
+        ValueError: the anchor is empty or not the hub's, or a signer is another participant's.
+        SignerError: the binding is XML, and the signers are not one ES256 key.
     """
 
     def __init__(

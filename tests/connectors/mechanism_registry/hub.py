@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -29,8 +30,8 @@ class MechanismHub(FakeHub):
     ``refused_accounts`` are accounts it refuses; ``shares`` proves that shares came first.
     """
 
-    def __init__(self) -> None:
-        super().__init__(MECHANISM)
+    def __init__(self, xml: Collection[str] = ()) -> None:
+        super().__init__(MECHANISM, xml=xml)
         self.taken: Counter[str] = Counter()
         self.order: list[tuple[str, str]] = []
         self.refused_accounts: set[str] = set()
@@ -93,9 +94,9 @@ def _refuse_account(outcome: Outcome, body: A64FirstTransfer) -> Outcome:
     return replace(refused, findings=(finding,))
 
 
-def signers() -> list[Signer]:
-    """Return the mechanism registry's key."""
-    return [make_signer(MECHANISM)]
+def signers(label: str = "first") -> list[Signer]:
+    """Return the mechanism registry's key of a label."""
+    return [make_signer(MECHANISM, label)]
 
 
 def write_settings(hub: FakeHub | None, folder: Path, **changes: Any) -> Path:

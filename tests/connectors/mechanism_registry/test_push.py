@@ -22,9 +22,17 @@ from connectors.mechanism_registry.run import Order, StrictError, push
 from connectors.mechanism_registry.settings import load_settings
 from connectors.mechanism_registry.store import count_waiting, list_feeds
 from connectors.session.session import open_database
+from hub.protocol.signed_objects import Binding, binding_of
+from keys.errors import SignerError
 from message_schemas.messages.participants import ParticipantHello
-from tests.connectors.mechanism_registry.hub import MechanismHub, signers, write_settings
+from tests.connectors.mechanism_registry.hub import (
+    MECHANISM,
+    MechanismHub,
+    signers,
+    write_settings,
+)
 from tests.connectors.mechanism_registry.rows import block, whole_issuance, write_lines
+from tests.connectors.worlds import XML_LABEL
 
 
 @pytest.fixture
@@ -66,6 +74,19 @@ async def test_a_good_feed_is_accepted_whole(hub: MechanismHub, tmp_path: Path) 
     assert report.quantity_by_vintage == {"2022": 1000}
     assert hub.kinds_of("XMR01-1") == ["issuance", "sop_adaptation", "omge", "forwarding"]
     assert refusals(feed) == []
+
+
+async def test_a_feed_travels_in_xml(tmp_path: Path) -> None:
+    """With one ES256 key and the binding set; another key is refused before anything is sent."""
+    async with MechanismHub(xml=(MECHANISM,)) as hub:
+        feed = write_lines(tmp_path / "feed.jsonl", whole_issuance())
+        order = make_order(hub, feed, binding="xml")
+        with pytest.raises(SignerError, match="one ES256 key"):
+            await push(order, signers())
+        assert not hub.posts
+        report = await push(order, signers(XML_LABEL))
+        assert (report.accepted, report.complete) == (4, True)
+        assert {binding_of(raw) for raw in hub.posts} == {Binding.XML}
 
 
 async def test_a_second_run_sends_nothing(hub: MechanismHub, tmp_path: Path) -> None:

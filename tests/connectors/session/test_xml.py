@@ -24,6 +24,7 @@ from connectors.session.tables import outbox_envelope
 from hub.protocol.envelopes import MEDIA_TYPE, digest
 from hub.protocol.response_codes import ResponseCode
 from hub.protocol.signed_objects import MEDIA_TYPES, Binding, SigningKeys, binding_of, open_object
+from keys.errors import SignerError
 from keys.trust import TrustStore
 from message_schemas import examples
 from message_schemas.envelopes import DeliveryItem, Envelope
@@ -391,7 +392,7 @@ async def test_xml_is_refused_without_one_es256_key(world: World) -> None:
     database = world.database("THA01")
     ed25519, es256 = make_signer("THA01"), make_signer("THA01", XML_LABEL)
     for signers in ([ed25519], [ed25519, es256]):
-        with pytest.raises(ValueError, match=r"one ES256 key, not with .*Ed25519.*--algorithm"):
+        with pytest.raises(SignerError, match=r"one ES256 key, not with .*Ed25519.*--algorithm"):
             Session(settings, database, signers, world.hub.anchor)
 
 
