@@ -25,11 +25,15 @@ from hub.demo.screen import Screen
 from hub.demo.stage import Stage
 from hub.demo.world import World
 from hub.evidence import standalone
+from hub.evidence.archives import read_archive
 from hub.store.database import Database
+from tests.hub.evidence.test_standalone import replaced
+from tests.hub.evidence.test_xml import flipped, wrapped
 from tests.integration.conftest import StartHub, new_database_url
 from tests.integration.hub_process import HubUnderTest, hub_key_variable, register
-from tests.integration.peers import Peer, acceptance, block, proposal
-from tests.integration.worlds import acknowledgement, fetched, record_world
+from tests.integration.peers import Peer, acceptance, block, proposal, seeded_xml_signer
+from tests.integration.test_two_bindings import hello
+from tests.integration.worlds import acknowledgement, codes, fetched, record_world
 
 pytestmark = pytest.mark.slow
 TRANSFER = "THA01-77"
@@ -126,6 +130,35 @@ async def test_a_hub_that_swaps_a_body_proves_nothing_with_it(
     assert report["verdict"] == "failed"
     said = [one["text"] for one in report["findings"] if one["status"] == "FAILED"]
     assert "the envelope here is not the one that the log committed to" in said
+
+
+async def test_a_transfer_from_xml_to_json_is_proved_by_the_script_alone(
+    tmp_path: Path, hubs: StartHub, http: Any
+) -> None:
+    """What Thailand signed in XML, Switzerland had with the hub's translation: one story."""
+    url = f"sqlite:///{tmp_path}/hub.db"
+    register(url, xml=["XHB01", "THA01"])
+    xml_key = hub_key_variable(seeded_xml_signer("XHB01"))
+    hub = await hubs(url, HUB_XML_KEY=xml_key, ITMO_HUB_XML_SIGNER="env:HUB_XML_KEY")
+    thailand = Peer("THA01", hub.address, http).in_xml
+    assert codes(await thailand.say("XHB01", hello("xml"))) == [0]
+    await trade(thailand, Peer("CHE01", hub.address, http))
+    file = tmp_path / "transfer.zip"
+    assert command(url, "export", TRANSFER, "-o", str(file)).returncode == 0
+    outside = auditor(url, tmp_path)
+    report = outside.report(file)
+    assert (report["verdict"], report["outcome"]) == ("proved", "completed"), report
+    bundle = file.read_bytes()
+    (path,) = [
+        name
+        for name, raw in read_archive(bundle).items()
+        if name.endswith("envelope.xml") and b">transfer.proposal<" in raw
+    ]
+    for change in (flipped, wrapped):
+        file.write_bytes(replaced(bundle, path, change))
+        report = outside.report(file)
+        said = [one["text"] for one in report["findings"] if one["status"] == "FAILED"]
+        assert "the envelope here is not the one that the log committed to" in said
 
 
 @pytest.fixture

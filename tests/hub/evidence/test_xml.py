@@ -118,7 +118,8 @@ def test_an_xml_signature_moved_to_another_document_is_refused(kind: type[MadeLo
 
 def flipped(raw: bytes) -> bytes:
     """Return an XML original with another quantity, or another decision: one byte."""
-    return raw.replace(b">1900<", b">1901<").replace(b">accept<", b">accent<")
+    other = raw.replace(b">1900<", b">1901<").replace(b">accept<", b">accent<")
+    return other.replace(b"<quantity>200<", b"<quantity>201<")
 
 
 def wrapped(raw: bytes) -> bytes:
