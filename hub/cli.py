@@ -49,6 +49,12 @@ PARTS: Final = (
     LatePart(
         "suspension", "hub.commands.suspensions", "app", "Suspend block, account, type, pair, hub."
     ),
+    LatePart(
+        "query",
+        "hub.commands.query",
+        "app",
+        "Holdings and history: the whole ledger, or what one participant may see.",
+    ),
     LatePart("ledger", "hub.commands.ledger", "app", "Correct the central ledger."),
     LatePart("db", "hub.commands.database", "app", "The hub's database."),
     LatePart("log", "hub.commands.log", "app", "The transparency log."),
