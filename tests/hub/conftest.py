@@ -67,9 +67,15 @@ def sqlite(sqlite_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def xml_world(registered_xml_file: Path, tmp_path: Path) -> Iterator[World]:
-    """Return a hub on SQLite that writes XML too; THA01 and CHE01 have keys for it."""
+def xml_url(registered_xml_file: Path, tmp_path: Path) -> str:
+    """Return the URL of such a database of its own."""
     shutil.copy(registered_xml_file, tmp_path / "xml.db")
-    opened = Database(f"sqlite:///{tmp_path}/xml.db")
+    return f"sqlite:///{tmp_path}/xml.db"
+
+
+@pytest.fixture
+def xml_world(xml_url: str) -> Iterator[World]:
+    """Return a hub on SQLite that writes XML too; THA01 and CHE01 have keys for it."""
+    opened = Database(xml_url)
     yield World(opened, keys=SigningKeys.of([seeded_signer(HUB)], seeded_xml_signer(HUB)))
     opened.dispose()

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from hub import bootstrap
 from hub.checks import rulebook
 from hub.config import Settings
+from hub.protocol.signed_objects import Binding
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
 from hub.services.administration.participants import add_key
@@ -23,7 +24,7 @@ from keys.public_keys import KeyRecord, PublicKey
 from keys.signer import Signer
 from tests.hub.commands.test_retention import old_world
 from tests.integration.hub_process import hub_key_variable
-from tests.integration.peers import now, seeded_signer
+from tests.integration.peers import now, seeded_signer, seeded_xml_signer
 
 
 def own(database: Database) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -95,6 +96,28 @@ def test_a_hub_does_not_start_without_a_key_it_can_open(
     monkeypatch.setenv("HUB_KEY", "nonsense")
     with pytest.raises(KeysError):
         bootstrap.build(Settings(database_url=sqlite_url, signers=("env:HUB_KEY",)))
+
+
+def test_the_key_for_xml_is_the_one_named_or_a_lone_key_that_can(
+    sqlite_url: str, xml_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ES256 alone signs XML; a new key is registered first, as any next key of the hub."""
+    monkeypatch.setenv("HUB_KEY", hub_key_variable())
+    monkeypatch.setenv("HUB_XML_KEY", hub_key_variable(seeded_xml_signer("XHB01")))
+    plain, own = ("env:HUB_KEY",), "env:HUB_XML_KEY"
+    keys = bootstrap.open_keys(Settings(database_url=xml_url, signers=plain))
+    assert not keys.speaks(Binding.XML)
+    lone = bootstrap.open_keys(Settings(database_url=xml_url, signers=("env:HUB_XML_KEY",)))
+    assert lone.speaks(Binding.XML)
+    assert len(lone.signers) == 1
+    process = bootstrap.build(Settings(database_url=xml_url, signers=plain, xml_signer=own))
+    assert [one.algorithm for one in process.keys.signers] == ["Ed25519", "ES256"]
+    process.database.dispose()
+    with pytest.raises(StartError, match="key-add"):
+        bootstrap.build(Settings(database_url=sqlite_url, signers=plain, xml_signer=own))
+    wrong = Settings(database_url=xml_url, signers=plain, xml_signer="env:HUB_KEY")
+    with pytest.raises(StartError, match="--algorithm ES256"):
+        bootstrap.build(wrong)
 
 
 def test_a_certificate_that_is_none_stops_the_start(

@@ -49,6 +49,36 @@ def test_deliveries_are_pushed_or_pulled(sqlite_url: str) -> None:
     assert done("participant", "try-now", "CHE01", *database).lines == [["CHE01", "due now"]]
 
 
+def test_deliveries_are_written_in_json_or_xml(xml_url: str, tmp_path: Path) -> None:
+    """From the start or later, each an act in the log; the hub needs a key for it."""
+    database = ("--database", xml_url)
+    assert row_of(xml_url, "CHE01")["binding"] == "json"
+    changed = done("participant", "binding", "CHE01", "xml", "--reason", "as asked", *database)
+    assert changed.lines == [["CHE01", "xml"]]
+    assert row_of(xml_url, "CHE01")["binding"] == "xml"
+    (newest, *_) = done("act", "list", "--json", *database).document
+    assert (newest["kind"], newest["subject"]) == ("participant.binding", "CHE01")
+    done("participant", "binding", "CHE01", "json", *database)
+    assert row_of(xml_url, "CHE01")["binding"] == "json"
+    key = str(key_document(tmp_path, "PER01"))
+    done("participant", "add", "PER01", "--key", key, "--binding", "xml", *database)
+    assert row_of(xml_url, "PER01")["binding"] == "xml"
+    assert "not a participant" in refused("participant", "binding", "BRA01", "xml", *database)
+    assert "yaml" in misused("participant", "binding", "CHE01", "yaml")
+
+
+def test_xml_is_not_promised_where_it_cannot_be_signed(
+    sqlite_url: str, xml_url: str, tmp_path: Path
+) -> None:
+    """The hub has no ES256 key; or the participant may not use one."""
+    said = refused("participant", "binding", "CHE01", "xml", "--database", sqlite_url)
+    assert "--algorithm ES256" in said
+    key = ("--key", str(key_document(tmp_path, "PER01")), "--binding", "xml")
+    assert "ES256" in refused("participant", "add", "PER01", *key, "--database", sqlite_url)
+    bound = ("participant", "add", "PER01", *key, "--suite", "Ed25519", "--database", xml_url)
+    assert "Ed25519" in refused(*bound)
+
+
 def test_keys_are_added_and_revoked_out_of_band(sqlite_url: str, tmp_path: Path) -> None:
     """The emergency path: a new key in, the lost one out."""
     database = ("--database", sqlite_url, "--reason", "lost")

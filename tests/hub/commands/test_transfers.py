@@ -3,6 +3,7 @@
 from hub.store.database import Database
 from tests.hub.commands.runner import done, refused
 from tests.hub.world import World
+from tests.integration.peers import block, proposal
 
 
 def test_transfers_are_listed_and_filtered(sqlite_url: str) -> None:
@@ -40,6 +41,21 @@ def test_one_transfer_is_shown_with_its_messages_and_postings(sqlite_url: str) -
     text = done(*show).out
     for expected in ("state\tcompleted", "transfer.proposal", "moved\t1..9\tTHA01 -> CHE01"):
         assert expected in text
+
+
+def test_a_transfer_said_in_xml_is_shown_like_any_other(xml_url: str, xml_world: World) -> None:
+    """One end in XML, the other in JSON; the stored receipts are in their bindings too."""
+    xml_world.peers["THA01"] = xml_world.peers["THA01"].in_xml
+    xml_world.begin()
+    xml_world.transfer("THA01-1", 1, 9)
+    document = done("transfer", "show", "THA01-1", "--json", "--database", xml_url).document
+    assert [(one["type"], one["outcome"]) for one in document["timeline"]] == [
+        ("transfer.proposal", "accepted (OK)"),
+        ("transfer.acknowledgement", "accepted (OK)"),
+    ]
+    assert document["timeline"][0]["body"]["quantity"] == 9
+    again = xml_world.say("THA01", "CHE01", proposal("THA01-1", block(1, 9)))
+    assert [one["outcome"] for one in again["outcomes"]] == ["duplicate-of"]
 
 
 def test_a_transfer_in_flight_has_no_end_yet(sqlite_url: str) -> None:

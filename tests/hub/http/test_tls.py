@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 import trustme
 
+from hub.protocol.signed_objects import MEDIA_TYPES, Binding, binding_of
 from tests.integration.hub_process import HubUnderTest, register
 from tests.integration.peers import Peer, approach
 
@@ -41,31 +42,37 @@ def tls_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsHub]:
     served.private_key_and_cert_chain_pem.write_to_path(folder / "hub.pem")
     authority.cert_pem.write_to_path(folder / "ca.pem")
     url = f"sqlite:///{folder}/hub.db"
-    register(url)
+    register(url, xml=("XHB01", "THA01"))
     environment = {
         "ITMO_HUB_TLS_CERTIFICATE": str(folder / "hub.pem"),
         "ITMO_HUB_TLS_KEY": str(folder / "hub.pem"),
         "ITMO_HUB_TLS_CLIENT_CA": str(folder / "ca.pem"),
     }
-    hub = HubUnderTest(url, folder, environment=environment).start_now()
+    hub = HubUnderTest(url, folder, environment=environment, speaks_xml=True).start_now()
     assert hub.address.startswith("https://")
     yield TlsHub(hub.address, authority)
     hub.kill_now()
 
 
-async def posted(hub: TlsHub, sender: str, context: ssl.SSLContext) -> tuple[int, int]:
+async def posted(
+    hub: TlsHub, sender: str, context: ssl.SSLContext, binding: Binding = Binding.JSON
+) -> tuple[int, int]:
     """Post an envelope of a sender; return status and code (0 for a receipt)."""
-    raw = Peer(sender, "", cast(aiohttp.ClientSession, None)).envelope("XHB01", approach())
+    peer = Peer(sender, "", cast(aiohttp.ClientSession, None), binding=binding)
+    raw = peer.envelope("XHB01", approach())
     connector = aiohttp.TCPConnector(ssl=context)
     async with (
         aiohttp.ClientSession(connector=connector) as http,
         http.post(
             hub.address + "/v1/envelopes",
             data=raw,
-            headers={"Content-Type": "application/jose+json"},
+            headers={"Content-Type": MEDIA_TYPES[binding]},
         ) as response,
     ):
-        document = json.loads(await response.read())
+        body = await response.read()
+        if binding_of(body) is Binding.XML:
+            return response.status, 0
+        document = json.loads(body)
         return response.status, document.get("code", 0)
 
 
@@ -78,6 +85,13 @@ async def test_a_participant_with_its_own_certificate_is_served(tls_hub: TlsHub)
 async def test_nobody_posts_over_the_connection_of_another(tls_hub: TlsHub) -> None:
     """A good signature over a connection of somebody else's certificate is refused."""
     assert await posted(tls_hub, "THA01", tls_hub.context("CHE01")) == (401, 1009)
+
+
+async def test_certificates_are_asked_for_in_xml_too(tls_hub: TlsHub) -> None:
+    """Who signed is read before the envelope is taken, in either binding."""
+    own, other = tls_hub.context("THA01"), tls_hub.context("CHE01")
+    assert await posted(tls_hub, "THA01", own, Binding.XML) == (200, 0)
+    assert await posted(tls_hub, "THA01", other, Binding.XML) == (401, 1009)
 
 
 async def test_without_a_certificate_there_is_no_connection(tls_hub: TlsHub) -> None:

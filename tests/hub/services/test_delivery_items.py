@@ -71,7 +71,7 @@ def test_any_text_of_a_message_crosses(world: World, text: str) -> None:
 
 def test_refused_messages_with_characters_xml_lacks_cross_too(world: World) -> None:
     """They break their schema and go as generic values, with escapes; the item goes out."""
-    odd = {
+    odd: dict[str, Any] = {
         "\u0000\ufffe": ["\u0001", "\\u0001", "\r\n", "\U0001f600", "", {}, [], None, -(2**63)]
     }
     receipt = world.say("THA01", "CHE01", NOTE, faulty(odd))
