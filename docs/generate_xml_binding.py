@@ -14,6 +14,9 @@ from typing import Any, Final
 from lxml import etree
 
 from docs.generate_protocol_tables import PART, table
+from docs.worked_example import SENTENCE_XML, DeterministicSigner, Step, steps
+from hub.protocol.signed_objects import Binding, binding_of
+from keys import base64url
 from message_schemas import examples, xml_codec
 from message_schemas.catalogue import MESSAGE_TYPES, NOTICE_TYPES
 from message_schemas.schema_files import DOCUMENTS, PAYLOADS
@@ -21,6 +24,7 @@ from message_schemas.strict_xml import BYTES_MAX, DEPTH_MAX, parse_strict
 from message_schemas.xml_forms import FORMS, ListOf, Record
 from message_schemas.xml_limits import UNSAID
 
+SPEAK_XML: Final = ("XHB01", "THA01")
 DOCUMENT: Final = Path(__file__).resolve().parent / "xml-binding.md"
 
 
@@ -77,7 +81,31 @@ def _all(types: Iterable[str]) -> Callable[[], str]:
     return lambda: "\n".join(_both(type_) for type_ in types)
 
 
+def example() -> str:
+    """Return the worked example with THA01 in XML: its keys, and each signed object in XML."""
+    rows = [
+        (code, f"`{signer.key_id}`", f"`{base64url.encode(signer.public_key_der)}`")
+        for code in SPEAK_XML
+        for signer in (DeterministicSigner(code),)
+    ]
+    parts = [
+        f'The private key is the SHA-256 of the ASCII text "{SENTENCE_XML.format("CODE")}".\n\n'
+        + table(("participant", "key id", "public key (SPKI)"), rows)
+    ]
+    parts += [_step(step) for step in steps(SPEAK_XML) if binding_of(step.raw) is Binding.XML]
+    return "\n".join(parts)
+
+
+def _step(step: Step) -> str:
+    """Return one signed object: its exact bytes and their digest."""
+    return (
+        f"### {step.name}\n\nSigned by {step.signer}. Exact bytes ({len(step.raw)}), SHA-256 "
+        f"`{step.sha256}`:\n\n```text {step.name} {step.kind}\n{step.raw.decode()}\n```\n"
+    )
+
+
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
+    "xml-example": example,
     "xml-limits": limits,
     "xml-lists": lists,
     "xml-unsaid": unsaid,

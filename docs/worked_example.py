@@ -1,30 +1,34 @@
-"""The worked example of protocol.md: real bytes, made by the hub's own services at a fixed time.
+"""The worked examples: real bytes, made by the hub's own services at a fixed time.
 
 1. Keys from fixed seeds: the seed of a participant's key is the SHA-256 of a published sentence.
 2. A hub on an empty SQLite file, with THA01 and CHE01 and the records a transfer rests on.
-3. One transfer: proposal, receipt, delivery, acknowledgement, acceptance, receipt, notice.
+3. One transfer: proposal, receipt, delivery, acknowledgement, acceptance, receipt, notice. In
+   protocol.md both registries write JSON; in xml-binding.md THA01 writes XML.
 
-Ed25519 signatures are the same each time, so the same bytes come out as long as the protocol stays
-as it is. Nothing listens and nothing waits: time is an argument.
+Ed25519 signatures are the same each time, and so are those of ES256 here (RFC 6979): the same bytes
+come out as long as the protocol stays as it is. Nothing listens and nothing waits: time is an
+argument.
 """
 
 import hashlib
 import itertools
-import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from hub import bootstrap
 from hub.config import Settings
 from hub.protocol.limits import Limits
-from hub.protocol.signed_objects import SigningKeys
+from hub.protocol.signed_objects import Binding, ObjectKind, SigningKeys
 from hub.services import deliver, receive_envelopes
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
@@ -33,12 +37,13 @@ from hub.services.deliver import DeliveryMaker
 from hub.services.receive_envelopes import EnvelopeReceiver
 from hub.store.database import Database
 from hub.store.reference import ParticipantRow
-from keys.jws import sign
+from keys.algorithms import Algorithm
 from keys.local_signer import LocalSigner
 from keys.public_keys import KeyRecord, PublicKey
 from message_schemas import timestamps
 
 SENTENCE: Final = "itmo-exchange worked example: {}"
+SENTENCE_XML: Final = "itmo-exchange worked example in XML: {}"
 HUB: Final = "XHB01"
 CODES: Final = (HUB, "THA01", "CHE01")
 START: Final = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -52,8 +57,13 @@ class Step:
 
     name: str
     signer: str
-    typ: str
+    kind: ObjectKind
     raw: bytes
+
+    @property
+    def typ(self) -> str:
+        """The type that a JWS of this kind names."""
+        return f"itmo-{self.kind}+jws"
 
     @property
     def sha256(self) -> str:
@@ -67,13 +77,47 @@ def example_signer(code: str) -> LocalSigner:
     return LocalSigner(Ed25519PrivateKey.from_private_bytes(seed), code)
 
 
+class DeterministicSigner:
+    """The example's ES256 key, which signs the same bytes alike (RFC 6979). A ``Signer``."""
+
+    algorithm: Final = Algorithm.ES256
+
+    def __init__(self, code: str) -> None:
+        seed = hashlib.sha256(SENTENCE_XML.format(code).encode("ascii")).digest()
+        self._key = ec.derive_private_key(int.from_bytes(seed, "big"), ec.SECP256R1())
+        self._public = LocalSigner(self._key, code)
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key."""
+        return self._public.key_id
+
+    @property
+    def public_key_der(self) -> bytes:
+        """The SubjectPublicKeyInfo of the public key, DER."""
+        return self._public.public_key_der
+
+    def sign(self, data: bytes) -> bytes:
+        """Return r and s, 32 bytes each."""
+        encoded = self._key.sign(data, ec.ECDSA(SHA256(), deterministic_signing=True))
+        return b"".join(half.to_bytes(32, "big") for half in decode_dss_signature(encoded))
+
+
+def example_keys(code: str, *, speaks_xml: bool) -> SigningKeys:
+    """Return the example keys of a participant; with one for XML if it speaks XML."""
+    return SigningKeys.of([example_signer(code)], DeterministicSigner(code) if speaks_xml else None)
+
+
 def _example_salt(number: int) -> bytes:
     """Return the salt of the example's next entry, 16 bytes."""
     return hashlib.sha256(f"itmo-exchange/1 example salt {number}".encode("ascii")).digest()[:16]
 
 
-def steps() -> list[Step]:
-    """Return the signed objects of the example, in the order in which they are sent."""
+def steps(xml: Collection[str] = ()) -> list[Step]:
+    """Return the signed objects of the example, in the order in which they are sent.
+
+    The participants in ``xml``, the hub among them, write XML to those who do.
+    """
     salts = map(_example_salt, itertools.count(1))
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -81,7 +125,7 @@ def steps() -> list[Step]:
         mock.patch.object(receive_envelopes, "new_salt", side_effect=salts),
         mock.patch.object(deliver, "new_salt", side_effect=salts),
     ):
-        exchange = Exchange(f"sqlite:///{Path(folder) / 'example.db'}")
+        exchange = Exchange(f"sqlite:///{Path(folder) / 'example.db'}", xml)
         try:
             return _transfer(exchange)
         finally:
@@ -91,11 +135,13 @@ def steps() -> list[Step]:
 class Exchange:
     """A hub's services on an empty database, with a clock that the example turns."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, xml: Collection[str]) -> None:
         settings = Settings(database_url=database_url)
         self.now = START
+        self._keys = {code: example_keys(code, speaks_xml=code in xml) for code in CODES}
+        self._bindings = {code: Binding.XML if code in xml else Binding.JSON for code in CODES}
         self.database: Database = bootstrap.open_database(settings, create=True)
-        keys = SigningKeys.of([example_signer(HUB)])
+        keys = self._keys[HUB]
         bootstrap.ensure_own_participants(self.database, settings, keys.signers, self.now)
         for code in CODES[1:]:
             self._join(code)
@@ -119,14 +165,17 @@ class Exchange:
             state="registered",
             delivery_mode="pull",
             endpoint=None,
-            binding="json",
+            binding=self._bindings[code],
             suites=(),
             added_at=self.now,
             last_seen_at=None,
         )
-        key = PublicKey.from_der(code, example_signer(code).public_key_der)
+        records = [
+            KeyRecord.of(PublicKey.from_der(code, signer.public_key_der), self.now)
+            for signer in self._keys[code].signers
+        ]
         administration = Administration(self.database)
-        administration.do(add_participant(row, [KeyRecord.of(key, self.now)]), act)
+        administration.do(add_participant(row, records), act)
         administration.do(change_state(code, "activate"), act)
 
     def seal(self, sender: str, recipient: str, *said: tuple[str, Body]) -> bytes:
@@ -143,8 +192,7 @@ class Exchange:
                 for type_, body in said
             ],
         }
-        text = json.dumps(payload, separators=(",", ":")).encode()
-        return sign(text, "itmo-envelope+jws", [example_signer(sender)])
+        return self._keys[sender].seal("envelope", payload, self._bindings[sender])
 
     def _uuid7(self) -> str:
         """Return the next identifier: UUIDv7 with the clock in front and a counter behind."""
@@ -167,6 +215,7 @@ class Exchange:
         self.now += timedelta(seconds=1)
         delivery, _ = self._maker.fetch(self.database, recipient, after, self.now)
         assert delivery is not None, f"nothing after item {after} for {recipient}"
+        assert delivery.body is not None, "nothing is erased here"
         return delivery.body
 
     def acknowledge(self, recipient: str, up_to: int, delivery: bytes) -> bytes:
@@ -194,13 +243,13 @@ def _transfer(exchange: Exchange) -> list[Step]:
     acceptance = exchange.seal("CHE01", "THA01", ("transfer.acknowledgement", answer))
     acceptance_receipt = exchange.post(acceptance)
     return [
-        Step("proposal", "THA01", "itmo-envelope+jws", proposal),
-        Step("proposal-receipt", HUB, "itmo-receipt+jws", proposal_receipt),
-        Step("delivery", HUB, "itmo-delivery+jws", delivery),
-        Step("acknowledgement", "CHE01", "itmo-envelope+jws", acknowledgement),
-        Step("acceptance", "CHE01", "itmo-envelope+jws", acceptance),
-        Step("acceptance-receipt", HUB, "itmo-receipt+jws", acceptance_receipt),
-        Step("completion", HUB, "itmo-delivery+jws", exchange.fetch("THA01", 0)),
+        Step("proposal", "THA01", "envelope", proposal),
+        Step("proposal-receipt", HUB, "receipt", proposal_receipt),
+        Step("delivery", HUB, "delivery", delivery),
+        Step("acknowledgement", "CHE01", "envelope", acknowledgement),
+        Step("acceptance", "CHE01", "envelope", acceptance),
+        Step("acceptance-receipt", HUB, "receipt", acceptance_receipt),
+        Step("completion", HUB, "delivery", exchange.fetch("THA01", 0)),
     ]
 
 
