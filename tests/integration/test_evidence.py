@@ -175,7 +175,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         stack.callback(database.dispose)
         commands = CommandLine(get_command(app).main, place / "commands.txt")
         screen = Screen(Console(file=io.StringIO(), width=120))
-        made = Stage(World(place, commands, processes, url), screen, database)
+        made = Stage(World(place, commands, processes, url), screen, database, feed_blocks=1)
         for chapter in (connect, agree, transfer_first, reject, expire):
             chapter(made)
         yield made

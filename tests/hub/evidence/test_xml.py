@@ -76,6 +76,41 @@ def test_what_a_delivery_says_of_an_original_must_be_what_it_says(speaking: str)
     assert "the delivery at 4 says other things than the envelope it carries" in said
 
 
+class Emptying(MadeLog):
+    """A log whose hub tells an empty body, as of a message whose body breaks the XML form."""
+
+    outcome = "refused"
+
+    def _item(self, *given: Any) -> Json:
+        item = MadeLog._item(self, *given)
+        if "content" in item:
+            messages = [one | {"body": {}} for one in item["content"]["messages"]]
+            item["content"] = item["content"] | {"messages": messages}
+            item["verdicts"] = [one | {"outcome": self.outcome} for one in item["verdicts"]]
+        return item
+
+    def envelope(self, *given: Any, **named: Any) -> int:
+        """Append an envelope; the proposal is answered as its verdict says."""
+        outcome = self.outcome if self.index == 3 else "accepted"
+        return MadeLog.envelope(self, *given, **named | {"outcome": outcome})
+
+
+class EmptyingAccepted(Emptying):
+    """The same, of a message that the hub accepted."""
+
+    outcome = "accepted"
+
+
+@pytest.mark.parametrize(("kind", "refuted"), [(Emptying, False), (EmptyingAccepted, True)])
+def test_only_a_refused_message_may_be_told_with_an_empty_body(
+    kind: type[MadeLog], refuted: bool
+) -> None:
+    """A body that broke its form has no value; one that was accepted has."""
+    story = story_of(frozenset({SELLER}), "open", kind).tell()
+    said = failures(report_on(story.evidence(), pinned(story)))
+    assert ("says other things than the envelope it carries" in said) == refuted
+
+
 class Altering(MadeLog):
     """A log whose hub commits to altered bytes at entry 6, as if they were what was sent."""
 
