@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from hub.http.problems import STATUS
 from hub.protocol.response_codes import ResponseCode
+from hub.protocol.signed_objects import binding_of
 from keys.jws import sign
 from message_schemas import examples
 from message_schemas.catalogue import MESSAGE_TYPES
@@ -62,6 +63,7 @@ async def answer_all(hub: HubUnderTest, raws: list[bytes]) -> Counter[str]:
             for raw in some:
                 status, body = await peer.post(raw)
                 try:
+                    assert status != 200 or binding_of(body) is binding_of(raw)
                     counted[judge(status, body)] += 1
                 except Exception as error:
                     raise AssertionError(f"{raw[:2000]!r} -> {status} {body[:500]!r}") from error
