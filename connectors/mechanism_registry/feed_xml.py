@@ -241,7 +241,8 @@ class XmlFeedReader:
             self._first_event = self._parser.CurrentByteIndex
 
     def _start_element(self, name: str, attributes: dict[str, str]) -> None:
-        self._note_event()
+        if self._first_event is None:
+            self._note_event()
         self._depth += 1
         if self._depth == 1:
             self.foot = f"</{name}>\n".encode()
@@ -250,37 +251,40 @@ class XmlFeedReader:
             self._break(f"elements lie deeper than {DEPTH_MAX}")
         record, name = self._record, self._local(name)
         if record is None:
+            self._texts.clear()
             offset = self._parser.CurrentByteIndex + self._shift
             record = self._record = _Record(offset, {"record": name})
         else:
-            self._refuse_mixed(record)
+            if self._texts:
+                self._refuse_mixed(record)
             record.path.append(name)
-        self._texts.clear()
         self._has_children = False
         for attribute, value in attributes.items():
             if not attribute.startswith(("xmlns", "xsi:", "xml:")):
                 self._put(record, [*record.path, f"@{self._local(attribute)}"], value)
 
     def _characters(self, text: str) -> None:
-        self._note_event()
+        if self._first_event is None:
+            self._note_event()
         if self._record is not None:
             self._texts.append(text)
         elif self._depth == 1 and text.strip():
             self._break("text stands between the records")
 
     def _end_element(self, _name: str) -> None:
-        self._note_event()
+        if self._first_event is None:
+            self._note_event()
         self._depth -= 1
         record = self._record
         if record is None:
             return
         if self._depth > 1:
-            if self._has_children:
-                self._refuse_mixed(record)
-            else:
+            if not self._has_children:
                 self._put(record, record.path, "".join(self._texts))
+                self._texts.clear()
+            elif self._texts:
+                self._refuse_mixed(record)
             record.path.pop()
-            self._texts.clear()
         else:
             record.end_offset = self._record_end = self._end_of_tag()
             self._refuse_mixed(record)
@@ -308,7 +312,7 @@ class XmlFeedReader:
 
     def _put(self, record: _Record, path: list[str], text: str) -> None:
         """Take a field, unless it is empty or there already."""
-        value, name = text.strip(), "/".join(path)
+        value, name = text.strip(), path[0] if len(path) == 1 else "/".join(path)
         if name in record.fields and record.problem is None:
             record.problem = f"{name} stands twice in the record"
         if value:
