@@ -1,5 +1,6 @@
 """The verifier's own reading of XML agrees with libxml2, which is what the hub reads with."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from hub.evidence.archives import RefutedError
 from hub.evidence.xml_documents import canonical, read_xml
 from keys import xml_reading
 from keys import xml_signatures as door
-from keys.errors import MalformedXmlError
-from tests.keys import test_xml_reading
+from keys.errors import KeysError, MalformedXmlError
+from tests.keys import test_xml_reading, xml_victim
 
 NAMES = st.sampled_from(
     ["a", "b", "p:a", "p:b", "q:a", "xml:lang", "é", "ℵ", "a.b-1", "_", "a:b:c"]
@@ -78,7 +79,7 @@ def by_ours(raw: bytes) -> bytes | None:
         return None
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(raw=documents())
 def test_both_read_the_same_documents_and_write_them_the_same(raw: bytes) -> None:
     """Namespaces, references, white space, names of any letters, and what is broken.
@@ -98,6 +99,24 @@ def test_both_read_the_same_documents_and_write_them_the_same(raw: bytes) -> Non
 def test_both_refuse_the_same_noise(raw: bytes) -> None:
     """Whatever the bytes are, nothing but our error comes out."""
     assert by_ours(raw) == by_libxml2(raw)
+
+
+SIGNED_PIECES = st.sampled_from(
+    ["", " ", "\n", "&#13;", "x", "<b/>", "ds:", "o:", "1", "=", "A", "'", "<KeyName/>", " a=''"]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(data=st.data())
+def test_both_judge_a_signed_document_alike_whatever_was_done_to_it(data: st.DataObject) -> None:
+    """``check`` asks both about it, and demands that they agree on the content too."""
+    raw = xml_victim.SIGNED
+    for _ in range(data.draw(st.integers(1, 2))):
+        place = data.draw(st.integers(0, len(raw)))
+        removed = data.draw(st.integers(0, 3))
+        raw = raw[:place] + data.draw(SIGNED_PIECES).encode() + raw[place + removed :]
+    with contextlib.suppress(KeysError):
+        xml_victim.check(raw)
 
 
 def listed(test: Any) -> list[bytes]:
