@@ -43,6 +43,7 @@ from connectors.mechanism_registry.report import (
 from connectors.mechanism_registry.run import Order, StrictError, dry_run, push
 from connectors.mechanism_registry.run_report import find_report, write_report
 from connectors.mechanism_registry.settings import MechanismSettings, SettingsError, load_settings
+from connectors.mechanism_registry.simulator import faults, simulate
 from connectors.mechanism_registry.tables import open_feeds
 from connectors.session import outbox_states
 from connectors.session.logs import log_to_standard_error
@@ -63,6 +64,8 @@ app.add_typer(mapping_app, name="mapping")
 app.command("poll")(poll_command)
 app.add_typer(log_app, name="log")
 app.command("serve")(serve_command)
+app.command("simulate")(simulate)
+app.command("faults")(faults)
 
 Config = Annotated[Path, typer.Option("--config", help="The settings, a TOML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
