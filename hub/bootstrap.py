@@ -24,7 +24,7 @@ from hub.http.tls import server_context
 from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.errors import UnavailableError
 from hub.protocol.response_codes import ResponseCode
-from hub.protocol.signed_objects import SigningKeys
+from hub.protocol.signed_objects import Binding, SigningKeys
 from hub.services import (
     announce_rulebook,
     erase_bodies,
@@ -306,7 +306,17 @@ class HubProcess:
             await self._listen(
                 operator_application(self.metrics.registry), self.settings.metrics_port
             )
+        self._warn_of_unwritable()
         log.info("hub listens", address=self.address, database=self.database.url.render_as_string())
+
+    def _warn_of_unwritable(self) -> None:
+        """Say who gets JSON instead of the XML they were promised."""
+        if not self.keys.speaks(Binding.XML):
+            promised = [
+                row.code for row in self.receiver.data.rows.values() if row.binding == "xml"
+            ]
+            if promised:
+                log.warning("no key for XML: deliveries leave in JSON", participants=promised)
 
     async def _listen(
         self, application: web.Application, port: int, tls: ssl.SSLContext | None = None

@@ -62,6 +62,8 @@ __all__ = [
 PARTICIPANTS_TYP: Final = "itmo-participants+jws"
 MEDIA_TYPE: Final = "application/jose+json"
 
+_STORED_DEPTH_MAX: Final = 64
+"""The door judged the depth when it took the envelope, by the limits of that day."""
 _KEY_FAULTS: Final[dict[type[key_errors.KeysError], ResponseCode]] = {
     key_errors.KeyUnknownError: ResponseCode.KEY_UNKNOWN,
     key_errors.KeyNotYetValidError: ResponseCode.KEY_NOT_YET_VALID,
@@ -198,7 +200,7 @@ def _read(verified: UnverifiedObject, limits: Limits) -> tuple[Envelope, Mapping
 
 def stored_messages(raw: bytes) -> list[OpenMessage]:
     """Return the messages of an envelope that was verified when it was recorded."""
-    read = open_object(raw, "envelope").read()
+    read = open_object(raw, "envelope").read(depth_max=_STORED_DEPTH_MAX)
     return _typed(json_codec.decode_envelope(read.document), read.body_faults)
 
 
