@@ -36,12 +36,13 @@ from connectors.mechanism_registry.push import PushStoppedError
 from connectors.mechanism_registry.rejected import rejected_path
 from connectors.mechanism_registry.report import (
     Report,
+    lacking_first,
     print_report,
     report_of_feed,
     share_document,
 )
 from connectors.mechanism_registry.run import Order, StrictError, dry_run, push
-from connectors.mechanism_registry.run_report import find_report, write_report
+from connectors.mechanism_registry.run_report import ISSUANCES_MAX, find_report, write_report
 from connectors.mechanism_registry.settings import MechanismSettings, SettingsError, load_settings
 from connectors.mechanism_registry.simulator import faults, simulate
 from connectors.mechanism_registry.tables import open_feeds
@@ -114,7 +115,9 @@ def push_command(  # noqa: PLR0913, PLR0917  # a command takes the options it of
         extra: dict[str, Any] = {"dry_run": dry, "refusals": str(order.refusals_path)}
         if dry:
             report, surveyed = dry_run(order)
-            extra["issuances"] = [share_document(tally) for tally in surveyed.tallies]
+            shown, count, lacking = lacking_first(surveyed.tallies(), ISSUANCES_MAX)
+            extra["issuances"] = [share_document(tally) for tally in shown]
+            extra |= {"issuance_count": count, "issuances_lacking": lacking}
             good = not report.refused_here
         else:
             report = asyncio.run(push(order))

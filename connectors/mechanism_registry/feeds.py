@@ -39,10 +39,13 @@ class FeedChangedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """What the survey of a feed found; ``end`` is the place behind the last good line."""
+    """What the survey of a feed found; ``end`` is the place behind the last good line.
+
+    ``tallies`` gives the issuances one by one, each time anew.
+    """
 
     totals: Totals
-    tallies: tuple[IssuanceTally, ...]
+    tallies: Callable[[], Iterator[IssuanceTally]]
     end: FeedPlace
     unterminated: bool
 
@@ -97,7 +100,7 @@ def survey_feed(
             count += len(step)
             seen(step[-1].end_offset, count)
             unterminated = not step[-1].terminated
-        return Surveyed(survey.totals, tuple(survey.tallies()), reader.place, unterminated)
+        return Surveyed(survey.totals, survey.tallies, reader.place, unterminated)
 
 
 def find_place(feed: Feed, state: FeedState | None) -> FeedPlace:

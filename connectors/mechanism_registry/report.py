@@ -5,7 +5,7 @@ that was killed and its successor end with the same report as one that was not.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -113,16 +113,31 @@ def share_document(tally: IssuanceTally) -> dict[str, Any]:
     }
 
 
-def print_shares(console: Console, tallies: Sequence[IssuanceTally]) -> None:
+def lacking_first(
+    tallies: Iterable[IssuanceTally], most: int
+) -> tuple[list[IssuanceTally], int, int]:
+    """Return up to ``most`` issuances, those that lack a share first; how many there are; lack."""
+    complete: list[IssuanceTally] = []
+    lacking: list[IssuanceTally] = []
+    count = lacking_count = 0
+    for tally in tallies:
+        count += 1
+        lacking_count += not tally.shares_complete
+        items = complete if tally.shares_complete else lacking
+        if len(items) < most:
+            items.append(tally)
+    return (lacking + complete)[:most], count, lacking_count
+
+
+def print_shares(console: Console, tallies: Iterable[IssuanceTally]) -> None:
     """Print the shares of the issuances, incomplete ones first and not more than a page."""
-    if not tallies:
+    shown, count, lacking = lacking_first(tallies, ISSUANCES_SHOWN_MAX)
+    if not shown:
         return
-    lacking = sum(not tally.shares_complete for tally in tallies)
-    table = Table(title=f"{len(tallies)} issuances, {lacking} with incomplete shares")
+    table = Table(title=f"{count} issuances, {lacking} with incomplete shares")
     columns = ("issuance", "authorized", "adaptation", "due", "OMGE", "due", "forwarded")
     for number, title in enumerate(columns):
         table.add_column(title, justify="right" if number else "left")
-    shown = sorted(tallies, key=lambda tally: tally.shares_complete)[:ISSUANCES_SHOWN_MAX]
     for tally in shown:
         figures = [tally.issuance.authorized_quantity, tally.sop_done, tally.sop_due]
         figures += [tally.omge_done, tally.omge_due, tally.forwarded]
@@ -132,8 +147,8 @@ def print_shares(console: Console, tallies: Sequence[IssuanceTally]) -> None:
             style=None if tally.shares_complete else "red",
         )
     console.print(table)
-    if len(tallies) > len(shown):
-        console.print(f"… and {len(tallies) - len(shown)} more issuances")
+    if count > len(shown):
+        console.print(f"… and {count - len(shown)} more issuances")
 
 
 def print_report(console: Console, report: Report, *, dry_run: bool) -> None:

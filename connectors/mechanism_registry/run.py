@@ -237,7 +237,7 @@ def prepare(order: Order, database: Database) -> Prepared:
             )
 
     surveyed = _survey(order, _new_survey(order, rules, database, known), refuse)
-    print_shares(order.console, surveyed.tallies)
+    print_shares(order.console, surveyed.tallies())
     if order.strict and surveyed.totals.refused_count:
         database.read_now(_write_refused, order, known)
         raise StrictError(f"{surveyed.totals.refused_count} lines refused; nothing was sent")

@@ -23,6 +23,7 @@ from connectors.mechanism_registry.feed_rows import (
 )
 from connectors.mechanism_registry.report import (
     Report,
+    lacking_first,
     refusal_document,
     report_of_feed,
     stored_refusals,
@@ -78,29 +79,23 @@ def _figures(report: Report) -> dict[str, Any]:
 
 def _issuances(connection: Connection, feed_id: int) -> dict[str, Any]:
     """Return counts and sums over all issuances, and the first of them one by one."""
-    count = issued = authorized = later = shown = 0
-    lacking: list[dict[str, Any]] = []
-    complete: list[dict[str, Any]] = []
-    lacking_count = 0
-    for tally in tallies_of_feed(connection, feed_id):
-        count += 1
-        issued += tally.issuance.issued_quantity
-        authorized += tally.issuance.authorized_quantity
-        later += tally.authorized_later
-        shown += tally.contribution_shown
-        lacking_count += not tally.shares_complete
-        items = complete if tally.shares_complete else lacking
-        if len(items) < ISSUANCES_MAX:
-            items.append(issuance_document(tally))
+    sums = {"issued": 0, "authorized": 0, "authorized_later": 0, "contribution_in_feeds": 0}
+
+    def counted() -> Iterator[IssuanceTally]:
+        for tally in tallies_of_feed(connection, feed_id):
+            sums["issued"] += tally.issuance.issued_quantity
+            sums["authorized"] += tally.issuance.authorized_quantity
+            sums["authorized_later"] += tally.authorized_later
+            sums["contribution_in_feeds"] += tally.contribution_shown
+            yield tally
+
+    shown, count, lacking = lacking_first(counted(), ISSUANCES_MAX)
     return {
         "count": count,
-        "lacking": lacking_count,
-        "issued": issued,
-        "authorized": authorized,
-        "authorized_later": later,
-        "contribution": issued - authorized - later,
-        "contribution_in_feeds": shown,
-        "items": (lacking + complete)[:ISSUANCES_MAX],
+        "lacking": lacking,
+        **sums,
+        "contribution": sums["issued"] - sums["authorized"] - sums["authorized_later"],
+        "items": [issuance_document(tally) for tally in shown],
     }
 
 
