@@ -38,6 +38,7 @@ from connectors.mechanism_registry.intervals import IntervalSet
 from connectors.mechanism_registry.messages import body_problems
 from connectors.mechanism_registry.problems import Problem
 from connectors.mechanism_registry.shares import IssuanceTally, ShareRules, judge_issuance
+from connectors.mechanism_registry.tally_shelf import TallyShelf
 from hub.protocol.response_codes import ResponseCode as Code
 
 SAME_AS_ISSUANCE: Final = ("activity_id", "host_party", "cooperative_approach", "vintage")
@@ -136,7 +137,7 @@ class Survey:
         self._share_rules = share_rules
         self._known = known
         self._pushed = pushed
-        self._tallies: dict[str, IssuanceTally] = {}
+        self._tallies = TallyShelf()
         self._begun_elsewhere: set[str] = set()
         self._serials: dict[SeriesKey, SeriesSerials] = {}
         self._ids: dict[str, IntervalSet] = {}
@@ -173,7 +174,7 @@ class Survey:
 
     def tallies(self) -> Iterator[IssuanceTally]:
         """Return the issuances that the feed names, in the order of their first line."""
-        return iter(self._tallies.values())
+        return self._tallies.each()
 
     def _tally(self, issuance_id: str) -> IssuanceTally | None:
         """Return the tally of an issuance of this feed, or of a feed before it."""
