@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from connectors.mechanism_registry.feed_lines import FeedFormat, FeedLine
@@ -315,23 +315,27 @@ def _identifiers(row: Row | None, registry: str) -> tuple[str, str] | tuple[None
     return identifiers_of(row, registry)
 
 
-def settle(connection: Connection, reference: str, outcome: str) -> tuple[int, Refusal] | None:
-    """Note the hub's outcome; return the feed and an empty refusal to fill in, or None.
+_SETTLED: Final = (
+    update(feed_message)
+    .where(feed_message.c.reference == bindparam("settled"), feed_message.c.outcome.is_(None))
+    .values(outcome=bindparam("said"))
+)
+_PLACED: Final = ("line", "block_first", "block_last", "source_line", "offset_bytes", "end_bytes")
+_REFUSED: Final = _SETTLED.returning(
+    *(feed_message.c[name] for name in ("feed_id", "issuance_id", *_PLACED))
+)
 
-    None means that the message is none of a feed's, or has this outcome already.
+
+def settle(connection: Connection, reference: str, outcome: str) -> tuple[int, Refusal] | None:
+    """Note the hub's outcome; of a refusal return the feed and an empty refusal to fill in.
+
+    None otherwise, also when the message is none of a feed's, or has its outcome already.
     """
-    shared = ("line", "block_first", "block_last", "source_line", "offset_bytes", "end_bytes")
-    columns = [feed_message.c[name] for name in ("feed_id", *shared)]
-    row = (
-        connection.execute(
-            update(feed_message)
-            .where(feed_message.c.reference == reference, feed_message.c.outcome.is_(None))
-            .values(outcome=outcome)
-            .returning(*columns)
-        )
-        .mappings()
-        .first()
-    )
+    values = {"settled": reference, "said": outcome}
+    if outcome != "refused":
+        connection.execute(_SETTLED, values)
+        return None
+    row = connection.execute(_REFUSED, values).mappings().first()
     if row is None:
         return None
     blank = Refusal(
@@ -344,7 +348,8 @@ def settle(connection: Connection, reference: str, outcome: str) -> tuple[int, R
         text="",
         remedy="",
         paragraph="",
-        **{name: row[name] for name in shared},
+        issuance_id=row["issuance_id"],
+        **{name: row[name] for name in _PLACED},
     )
     return row["feed_id"], blank
 
