@@ -318,9 +318,10 @@ class RegistryBooks:
         }
 
     def _number(self, kind: str) -> str:
-        """Return the next id of a kind."""
-        number = self._numbers.get(kind, self.world.first_number)
-        self._numbers[kind] = number + 1
+        """Return the next id: issuances are numbered apart, all other acts together."""
+        counter = "issuance" if kind == "issuance" else "act"
+        number = self._numbers.get(counter, self.world.first_number)
+        self._numbers[counter] = number + 1
         return f"{self.world.mechanism_registry}-{number}"
 
     def _take_serials(self, vintage: int, quantity: int) -> Span:

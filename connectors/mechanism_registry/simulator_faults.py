@@ -16,7 +16,7 @@ from hub.protocol.response_codes import ResponseCode as Code
 
 Line = dict[str, Any]
 LEAVING: Final = frozenset({"forwarding", "retirement", "cancellation"})
-NUMBER_OF_FAULTS: Final = 9_000_000
+NUMBER_OF_FAULTS: Final = 9 * 10**12
 """Ids of lines that a fault adds begin here, beyond those of the registry itself."""
 
 
@@ -167,11 +167,11 @@ def overlap_serials(spoiled: Spoiled, chance: random.Random) -> None:
     last_of = {spoiled.lines[p]["issuance_id"]: p for p in _places(spoiled, *LEAVING)}
     forwarded = set(_places(spoiled, "forwarding"))
     places = [place for place in last_of.values() if place in forwarded]
-    for number, place in enumerate(_pick(places, chance)):
+    for place in _pick(places, chance):
         line = spoiled.lines[place]
-        registry = identifier_of(line).partition("-")[0]
+        registry, _, number = identifier_of(line).partition("-")
         again = line | {
-            "first_transfer_id": f"{registry}-{NUMBER_OF_FAULTS + number}",
+            "first_transfer_id": f"{registry}-{NUMBER_OF_FAULTS + int(number)}",
             "first_serial": line["last_serial"],
             "quantity": 1,
         }

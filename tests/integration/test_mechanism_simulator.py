@@ -210,6 +210,7 @@ async def test_all_that_a_registry_does_arrives_in_each_format(
     assert done["forwarding"]
 
 
+@pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("fault", FAULT_NAMES)
 async def test_under_each_fault_good_units_arrive_and_bad_lines_are_refused(
     hub: HubUnderTest, http: aiohttp.ClientSession, tmp_path: Path, fault: str
