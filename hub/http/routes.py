@@ -34,6 +34,8 @@ class Door:
 
 
 DOOR: Final = web.AppKey("door", Door)
+_SIGNERS_READ: Final = web.AppKey("signers_read", asyncio.Semaphore)
+_SIGNERS_READ_AT_ONCE: Final = 4
 
 
 def public_application(door: Door) -> web.Application:
@@ -42,6 +44,7 @@ def public_application(door: Door) -> web.Application:
         client_max_size=door.limits.envelope_bytes_max + 1, middlewares=[_errors_as_problems]
     )
     application[DOOR] = door
+    application[_SIGNERS_READ] = asyncio.Semaphore(_SIGNERS_READ_AT_ONCE)
     application.router.add_post("/v1/envelopes", post_envelope)
     application.router.add_get("/v1/participants", get_participants)
     application.router.add_get("/v1/rulebook", get_rulebook)
@@ -136,11 +139,11 @@ def _announced_binding(request: web.Request) -> Binding:
             ResponseCode.MEDIA_TYPE_NOT_SUPPORTED,
             f"Content-Type {request.content_type[:80]!r}; send {' or '.join(MEDIA_TYPES.values())}",
         )
-    charset = request.charset
-    if charset is not None and charset.lower() != "utf-8":
+    charset = (request.charset or "utf-8").lower()
+    if announced is Binding.XML and charset not in ("utf-8", "utf8"):
         raise PeerError(
             ResponseCode.MEDIA_TYPE_NOT_SUPPORTED,
-            f"charset {charset[:40]!r}; envelopes are UTF-8 in both bindings",
+            f"charset {charset[:40]!r}; an envelope in XML is UTF-8",
         )
     return announced
 
@@ -152,8 +155,9 @@ async def _require_own_certificate(request: web.Request, raw: bytes) -> None:
         return
     names = {value for part in certificate.get("subject", ()) for _, value in part}
     names |= {value for _, value in certificate.get("subjectAltName", ())}
-    if binding_of(raw) is Binding.XML:  # a stranger's: not beside all others, and not for long
-        signer = await xml_threads.run_apart(signer_of, raw)
+    if binding_of(raw) is Binding.XML:  # a stranger's: a few at once, each in a thread that ends
+        async with request.app[_SIGNERS_READ]:
+            signer = await xml_threads.run_apart(signer_of, raw)
     else:
         signer = signer_of(raw)
     if signer not in {name.upper() for name in names}:  # host names come in either case

@@ -151,7 +151,7 @@ class _Sealing:
         items = mailboxes.items_after(
             self._connection, mailbox.recipient, mailbox.stored_sequence, limit
         )
-        binding = Binding(self._bindings[mailbox.recipient])
+        binding = self._binding_for(mailbox.recipient)
         bytes_max = self._maker.limits.delivery_bytes_max
         return self._seal(mailbox.recipient, delivery_items.written(items, binding, bytes_max))
 
@@ -179,7 +179,7 @@ class _Sealing:
             "created_at": timestamps.render(self._now),
             "items": items,
         }
-        binding = Binding(self._bindings[content["recipient"]])
+        binding = self._binding_for(content["recipient"])
         body = seal(self._maker.keys, "delivery", payload, binding)
         sealed = Delivery(
             recipient=content["recipient"],
@@ -200,13 +200,13 @@ class _Sealing:
         """Return a stored delivery, or its items sealed again if a key of it was revoked."""
         if stored.body is None or not self._revoked_key_ids:
             return stored
-        if not self._revoked_key_ids.isdisjoint(self._key_ids_for(stored.recipient)):
+        binding = self._binding_for(stored.recipient)
+        if not self._revoked_key_ids.isdisjoint(self._maker.keys.key_ids_of(binding)):
             return stored  # nothing better to sign it with
         if self._revoked_key_ids.isdisjoint(open_object(stored.body, "delivery").key_ids):
             return stored
         said = read_own(stored.body, "delivery")
         bytes_max = self._maker.limits.delivery_bytes_max
-        binding = Binding(self._bindings[stored.recipient])
         content: dict[str, Any] = {
             "protocol": PROTOCOL,
             "sender": self._maker.hub,
@@ -220,10 +220,10 @@ class _Sealing:
         self._replaced.append((stored, again))
         return again
 
-    def _key_ids_for(self, recipient: str) -> frozenset[str]:
-        """Return the ids of the keys that would sign for a recipient today."""
-        binding, keys = Binding(self._bindings[recipient]), self._maker.keys
-        return keys.key_ids_of(binding if keys.speaks(binding) else Binding.JSON)
+    def _binding_for(self, recipient: str) -> Binding:
+        """Return in which binding a recipient is written to: JSON without a key for its own."""
+        binding = Binding(self._bindings[recipient])
+        return binding if self._maker.keys.speaks(binding) else Binding.JSON
 
     @cached_property
     def _revoked_key_ids(self) -> set[str]:

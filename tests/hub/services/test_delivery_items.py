@@ -119,6 +119,7 @@ def test_without_a_key_for_xml_what_waits_leaves_in_json(world: World) -> None:
     made, payload = next_of(poor)
     assert binding_of(made.body or b"") is Binding.JSON
     assert payload["items"][0]["envelope"]
+    assert "content" not in payload["items"][0]
 
 
 def test_a_delivery_of_a_revoked_xml_key_is_sealed_again_in_the_binding_of_today(
