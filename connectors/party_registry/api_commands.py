@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from aiohttp import web
 
@@ -27,14 +27,11 @@ from connectors.party_registry.requests import (
     MessageRequest,
     NoteRequest,
     OpenAccountRequest,
-    QueryRequest,
     TransferRequest,
     UseRequest,
 )
 from connectors.session import alarms, inbox
 from connectors.session.handler import Transaction
-from message_schemas.json_codec import decode_body
-from message_schemas.validation import schema_errors
 
 __all__ = ["ROUTES"]
 
@@ -132,15 +129,6 @@ async def post_message(request: web.Request) -> web.Response:
     return respond(done, 201)
 
 
-async def post_query(request: web.Request) -> web.Response:
-    """Ask the hub a read-only question and return its outcome."""
-    body = await read(request, QueryRequest)
-    if errors := schema_errors(body.type, 1, body.body):
-        raise CommandError(f"{errors[0].path} {errors[0].text}")
-    question: Any = decode_body(body.type, 1, body.body)
-    return respond(await request.app[SESSION].ask(body.type, question))
-
-
 async def post_confirm(request: web.Request) -> web.Response:
     """Confirm inbox items up to a sequence number."""
     body = await read(request, ConfirmRequest)
@@ -188,7 +176,6 @@ ROUTES: Final = (
     web.post("/v1/cancellations", post_cancellation),
     web.post("/v1/notes", post_note),
     web.post("/v1/messages", post_message),
-    web.post("/v1/queries", post_query),
     web.post("/v1/inbox/confirm", post_confirm),
     web.post("/v1/outbox/wake", post_wake),
     web.post("/v1/outbox/{envelope_id:[0-9a-f-]{36}}/{command:retry|reseal|abandon}", post_outbox),

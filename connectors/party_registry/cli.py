@@ -22,6 +22,7 @@ from connectors.party_registry.cli_transfers import app as transfer_app
 from connectors.party_registry.cli_units import app as units_app
 from connectors.party_registry.config import load_config
 from connectors.party_registry.evidence_commands import app as evidence_app
+from connectors.party_registry.query_cli import app as query_app
 from connectors.party_registry.simulator_faults import Fault, FaultPlan
 from connectors.session.logs import log_to_standard_error
 from hub.protocol.signed_objects import Binding
@@ -42,6 +43,7 @@ app.add_typer(account_app, name="account")
 app.add_typer(transfer_app, name="transfer")
 app.add_typer(log_app, name="log")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(query_app, name="query")
 app.registered_commands += units_app.registered_commands
 
 

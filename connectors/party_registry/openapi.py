@@ -13,6 +13,7 @@ from connectors.party_registry import requests
 from connectors.party_registry.api_commands import ROUTES as COMMANDS
 from connectors.party_registry.api_log import ROUTES as LOG
 from connectors.party_registry.api_views import ROUTES as VIEWS
+from connectors.party_registry.query_api import ROUTES as QUERIES
 
 __all__ = ["openapi_document"]
 
@@ -60,7 +61,7 @@ def openapi_document() -> dict[str, Any]:
         requests.REQUESTS, ref_template="#/components/schemas/{name}"
     )
     paths: dict[str, dict[str, Any]] = {}
-    for route in (*VIEWS, *COMMANDS, *LOG):
+    for route in (*VIEWS, *COMMANDS, *LOG, *QUERIES):
         path = _VARIABLE.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     return {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from connectors.party_registry import book, tracking
+from connectors.party_registry import book, query_asking, tracking
 from connectors.party_registry.book_tables import authorization_record, cooperative_approach_record
 from connectors.session.alarms import AlarmKind
 from connectors.session.handler import KnownOutcome, Transaction
@@ -36,6 +36,8 @@ def apply_outcome(transaction: Transaction, known: KnownOutcome, *, has_book: bo
         _authorization(transaction, known)
     elif type_ == "cooperative_approach.record":
         _approach(transaction, known)
+    elif type_ in query_asking.QUESTIONS and not known.in_effect:
+        query_asking.note_refusal(transaction, known.message.message_id, explain(known.outcome))
     if not known.in_effect:
         transaction.alarm(
             AlarmKind.MESSAGE_REFUSED,

@@ -15,7 +15,13 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.party_registry import arrivals, closings, outcomes, webhook_store
+from connectors.party_registry import (
+    arrivals,
+    closings,
+    outcomes,
+    query_asking,
+    webhook_store,
+)
 from connectors.party_registry.policy import AcceptancePolicy
 from connectors.session.deliveries import ArrivedItem
 from connectors.session.handler import KnownOutcome, Transaction
@@ -89,6 +95,12 @@ def _take_answer(
     arrivals.take_answer(transaction, arrival)
 
 
+def _take_page(
+    _registry: PartyRegistry, transaction: Transaction, arrival: arrivals.Arrival
+) -> None:
+    query_asking.take_answer(transaction, arrival)
+
+
 _MESSAGE_EFFECTS: Final[Mapping[str, Effect]] = MappingProxyType(
     {
         "transfer.proposal": _take_proposal,
@@ -96,5 +108,7 @@ _MESSAGE_EFFECTS: Final[Mapping[str, Effect]] = MappingProxyType(
         "transfer.acknowledgement": _take_answer,
         "transfer.recognition": _take_answer,
         "transfer.cancellation": _take_answer,
+        "holdings.answer": _take_page,
+        "history.answer": _take_page,
     }
 )

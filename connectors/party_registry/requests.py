@@ -155,10 +155,16 @@ class MessageRequest(_Request, frozen=True):
 
 
 class QueryRequest(_Request, frozen=True):
-    """Ask the hub something read-only: transfer.status, holdings.query, history.query."""
+    """Ask something read-only: transfer.status, holdings.query, history.query.
+
+    `of` is whom to ask: the hub, or, for holdings and history, the mechanism registry, whose
+    answer is waited for.
+    """
 
     type: Literal["transfer.status", "holdings.query", "history.query"]
     body: dict[str, Any]
+    of: Participant | None = None
+    wait_seconds: Annotated[float, Meta(ge=0, le=50)] = 25.0
 
 
 class ConfirmRequest(_Request, frozen=True):

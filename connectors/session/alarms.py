@@ -33,6 +33,7 @@ class AlarmKind(StrEnum):
     ACKNOWLEDGEMENT_REFUSED = "acknowledgement-refused"
     PARTICIPANTS_INVALID = "participants-invalid"
     MESSAGE_REFUSED = "message-refused"
+    ANSWER_UNEXPECTED = "answer-unexpected"
     BOOK_DIFFERS = "book-differs"
     LOG_FORK = "log-fork"
     LOG_ROLLED_BACK = "log-rolled-back"

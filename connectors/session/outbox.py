@@ -116,7 +116,7 @@ def _row(
     settings: SessionSettings, recipient: str, type_: str, body: Any, reference: str, now: datetime
 ) -> dict[str, Any]:
     kind = MESSAGE_TYPES.get(type_)
-    if kind is None or asks_hub(type_, to_mechanism=recipient != settings.hub):
+    if kind is None or asks_hub(type_, to_hub=recipient == settings.hub):
         raise MessageInvalidError(f"{type_} is not a message that is recorded; ask for it instead")
     document = encode_body(body)
     if errors := schema_errors(type_, kind.version, document):

@@ -227,7 +227,7 @@ def _post(wire: Wire, raw: bytes) -> bytes:
     headers = {"Content-Type": MEDIA_TYPES[wire.binding]}
     request = urllib.request.Request(url, raw, headers, method="POST")  # noqa: S310 - as checked
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS_MAX) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=SECONDS_MAX) as response:  # noqa: S310 - as checked
             answer: bytes = response.read(ANSWER_BYTES_MAX + 1)
     except urllib.error.HTTPError as error:
         raise QueryError(f"{url} answers {error.code}: {_detail(error.read(65_536))}") from None

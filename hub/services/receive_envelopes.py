@@ -94,8 +94,8 @@ class EnvelopeReceiver:
 
     def is_question(self, item: OpenEnvelope) -> bool:
         """Tell whether an envelope only asks the hub, and so is never recorded."""
-        to_mechanism = item.envelope.recipient == self._identity.mechanism_registry
-        return all(asks_hub(one.message.type, to_mechanism=to_mechanism) for one in item.messages)
+        to_hub = item.envelope.recipient == self._identity.hub
+        return all(asks_hub(one.message.type, to_hub=to_hub) for one in item.messages)
 
     def refresh(self, connection: Connection, head: Head) -> ReferenceData:
         """Return reference data as of ``head``, loaded again if it moved.
@@ -383,8 +383,8 @@ def _fault_of_envelope(
         repeated = next(one for one in ids if ids.count(one) > 1)
         return ResponseCode.MESSAGE_ID_REPEATED, f"message_id {repeated} stands twice"
     types = [message.type for message in envelope.messages]
-    to_mechanism = envelope.recipient == work.facts.mechanism_registry
-    if any(asks_hub(type_, to_mechanism=to_mechanism) for type_ in types):
+    to_hub = envelope.recipient == work.facts.hub
+    if any(asks_hub(type_, to_hub=to_hub) for type_ in types):
         return (
             ResponseCode.ENVELOPE_MIXED,
             "messages that only ask travel in envelopes of their own",

@@ -44,10 +44,8 @@ class Mailbox:
 
 def only_asks(envelope: OpenEnvelope) -> bool:
     """Tell whether an envelope to the hub holds questions and nothing else: it is not recorded."""
-    to_mechanism = envelope.envelope.recipient.startswith("XMR")
-    return all(
-        asks_hub(opened.message.type, to_mechanism=to_mechanism) for opened in envelope.messages
-    )
+    to_hub = envelope.envelope.recipient == "XHB01"
+    return all(asks_hub(opened.message.type, to_hub=to_hub) for opened in envelope.messages)
 
 
 def with_content(item: DeliveryItem, binding: Binding) -> DeliveryItem:
