@@ -4,11 +4,16 @@ feed_lines, feed_xml                    a line of the feed, or an element, from 
 feed_fields, feed_rows                  from its fields to a row
 problems, intervals, shares, survey     what is wrong with a line, or with lines together
 messages                                from a row to the message that tells the hub
-tables, store                           the place in each feed, its messages, its refusals
+mapping, mapping_file                   from a source's names and forms to ours
+tally_shelf                             the issuances of a feed, in little memory
+tables, store, runs, pages              what is remembered, in one SQLite file
 feeds, push, run                        survey, push, resume
-report, progress                        what a run says
+rejected                                the refused lines, as a feed to be mended
+source_settings, source_client, polled  a feed fetched page by page over HTTP
+report, run_report, report_html         what a run says, and the report of a feed
+progress                                how far a run is
 example_feed                            a plausible feed from a seed
-settings, cli                           the command ``mechanism``
+settings, cli, cli_mapping, cli_poll    the command ``mechanism``
 
 Run it as ``python -m connectors.mechanism_registry.cli push FEED --config FILE``.
 """

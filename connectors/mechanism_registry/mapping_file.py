@@ -37,6 +37,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from connectors.mechanism_registry.feed_fields import ALLOWED, FIELDS, REQUIRED, Whole
+from connectors.mechanism_registry.feed_rows import RECORDS
 from connectors.mechanism_registry.mapping import (
     RECORD,
     DateForm,
@@ -149,8 +150,8 @@ def mapping_of(document: dict[str, Any]) -> Mapping:
     faults = [*_record_faults(entry)]
     rules: dict[str, MappingProxyType[str, Rule]] = {}
     for record, entries in entry.fields.items():
-        if record not in ALLOWED:
-            known = ", ".join(ALLOWED)
+        if record not in RECORDS:
+            known = ", ".join(RECORDS)
             faults.append(_Fault(f"fields.{record}", f"no kind of record; there are: {known}"))
             continue
         made = {}
@@ -193,15 +194,15 @@ def _lines_of(error: ValidationError) -> Iterator[str]:
 def _record_faults(entry: MappingEntry) -> Iterator[_Fault]:
     """Report kinds of record without rules, and required fields without one."""
     for written, record in entry.record.values.items():
-        if record not in ALLOWED:
-            known = ", ".join(ALLOWED)
+        if record not in RECORDS:
+            known = ", ".join(RECORDS)
             yield _Fault(f"record.values.{written}", f"{record!r} is none of: {known}")
         elif record not in entry.fields:
             yield _Fault(f"record.values.{written}", f"there are no rules in fields.{record}")
     for record, rules in entry.fields.items():
         for name in sorted(REQUIRED.get(record, frozenset()) - rules.keys()):
             yield _Fault(f"fields.{record}", f"{name} is required and has no rule")
-        if record in ALLOWED and record not in entry.record.values.values():
+        if record in RECORDS and record not in entry.record.values.values():
             yield _Fault(f"fields.{record}", "no value in record.values leads to it")
 
 

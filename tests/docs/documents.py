@@ -12,6 +12,7 @@ NAMES = (
     "security.md",
     "evidence.md",
     "xml-binding.md",
+    "mechanism-registry.md",
 )
 _BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

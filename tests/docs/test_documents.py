@@ -90,7 +90,8 @@ def test_the_settings_of_the_documents_are_read(tmp_path: Path) -> None:
     document, changed = tomllib.loads(party.text), tomllib.loads(change.text)
     xml = RegistryConfig(**{**document, **changed, "hub": document["hub"] | changed["hub"]})
     assert xml.session_settings().binding is Binding.XML
-    assert MechanismSettings(**tomllib.loads(mechanism.text)).participant == "XMR01"
+    for one in (mechanism, blocks_of("mechanism-registry.md", "toml")[0]):
+        assert MechanismSettings(**tomllib.loads(one.text)).participant == "XMR01"
 
 
 def test_every_open_address_of_the_hub_is_in_the_protocol() -> None:
