@@ -32,8 +32,8 @@ class QuestionError(Exception):
 
 def page(books: RegistryBooks, view: str, query: Mapping[str, str]) -> dict[str, Any]:
     """Return one page of a view as JSON values. Raises QuestionError."""
-    party, limit = query.get("party", ""), _whole(query, "limit") or LIMIT_MAX
-    if not party or not 1 <= limit <= LIMIT_MAX:
+    party, limit = query.get("party", ""), _whole(query, "limit")
+    if not party or limit is None or not 1 <= limit <= LIMIT_MAX:
         raise QuestionError(f"party, and a limit from 1 to {LIMIT_MAX}, must be given")
     rows = _holdings(books, query) if view == "holdings" else _history(books, query)
     after, following = query.get("after"), None
