@@ -33,9 +33,9 @@ from tests.connectors.mechanism_registry.rows import (
     whole_issuance,
 )
 from tests.connectors.mechanism_registry.test_survey import codes, new_survey
+from tests.hub.checks.mechanism_worlds import authorization_change
 from tests.hub.checks.worlds import (
     a64_block,
-    authorization_change,
     first_transfer,
     sent,
     world,

@@ -10,14 +10,13 @@ from hub.checks.article64 import authorized_shares
 from hub.checks.facts import Policy
 from hub.protocol.response_codes import ResponseCode as Code
 from message_schemas.messages.article64 import AdjustedShare
+from tests.hub.checks.mechanism_worlds import authorization_change, cancelled_there, retirement
 from tests.hub.checks.worlds import (
     A64_SERIES,
     ISSUANCE,
     Row,
     Sent,
     a64_block,
-    authorization_change,
-    cancelled_there,
     first_transfer,
     found,
     held,
@@ -25,7 +24,6 @@ from tests.hub.checks.worlds import (
     issuance_notice,
     passes,
     proposal,
-    retirement,
     sent,
     use,
     world,

@@ -203,7 +203,8 @@ def a64_block(first: int = 1, last: int = 100, **changes: Any) -> Block:
     return block(first, last, **({"originating_registry": "XMR01"} | changes))
 
 
-def _with_blocks(blocks: tuple[Block, ...], fields: dict[str, Any]) -> dict[str, Any]:
+def with_blocks(blocks: tuple[Block, ...], fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a body's fields with its blocks, one usual block if none, and their sum."""
     blocks = blocks or (block(),)
     return {"blocks": blocks, "quantity": sum(b.quantity for b in blocks)} | fields
 
@@ -218,7 +219,7 @@ def proposal(*blocks: Block, **changes: Any) -> transfers.TransferProposal:
         "acquiring_account": "C-1",
         "purpose": "NDC",
     }
-    return transfers.TransferProposal(**_with_blocks(blocks, fields | changes))
+    return transfers.TransferProposal(**with_blocks(blocks, fields | changes))
 
 
 def onward(*blocks: Block, **changes: Any) -> transfers.TransferProposal:
@@ -276,7 +277,7 @@ def use(*blocks: Block, **changes: Any) -> actions.ActionUse:
         "using_party": "CHE",
         "calendar_year": 2025,
     }
-    return actions.ActionUse(**_with_blocks(blocks, fields | changes))
+    return actions.ActionUse(**with_blocks(blocks, fields | changes))
 
 
 def cancel(*blocks: Block, **changes: Any) -> actions.ActionCancellation:
@@ -287,7 +288,7 @@ def cancel(*blocks: Block, **changes: Any) -> actions.ActionCancellation:
         "kind": "voluntary",
         "cancelling_party": "CHE",
     }
-    return actions.ActionCancellation(**_with_blocks(blocks, fields | changes))
+    return actions.ActionCancellation(**with_blocks(blocks, fields | changes))
 
 
 def first_transfer(*blocks: Block, **changes: Any) -> article64.A64FirstTransfer:
@@ -301,48 +302,7 @@ def first_transfer(*blocks: Block, **changes: Any) -> article64.A64FirstTransfer
         "acquiring_account": "ACC-1",
         "authorization_status": "authorized",
     }
-    return article64.A64FirstTransfer(**_with_blocks(blocks or (a64_block(),), fields | changes))
-
-
-def authorization_change(*blocks: Block, **changes: Any) -> article64.A64AuthorizationChange:
-    """Return the later authorization of A6.4ERs: 93 held, 5 for adaptation, 2 for OMGE."""
-    units = blocks or (a64_block(1, 93), a64_block(94, 98), a64_block(99, 100))
-    shares = (
-        article64.AdjustedShare(kind="sop_adaptation", account="FUND", ranges=(units[1].range,)),
-        article64.AdjustedShare(kind="omge", account="OMGE", ranges=(units[2].range,)),
-    ) if len(units) == 3 else ()  # fmt: skip  # a choice, not a call
-    fields: dict[str, Any] = {
-        "change_id": "XMR01-2",
-        "issuance_id": "XMR01-7",
-        "activity_id": "A64-1",
-        "cooperative_approach": "CA0001",
-        "changed_at": "2026-11-21T00:00:00.000Z",
-        "shares": shares,
-    }
-    return article64.A64AuthorizationChange(**_with_blocks(units, fields | changes))
-
-
-def retirement(*blocks: Block, **changes: Any) -> actions.ActionUse:
-    """Return the retirement of A6.4ERs in the mechanism registry for Switzerland's NDC."""
-    fields: dict[str, Any] = {
-        "action_id": "XMR01-3",
-        "account": "CHE-M-1",
-        "account_party": "CHE",
-        "issuance_id": "XMR01-7",
-    }
-    return use(*(blocks or (a64_block(),)), **(fields | changes))
-
-
-def cancelled_there(*blocks: Block, **changes: Any) -> actions.ActionCancellation:
-    """Return a cancellation for OMGE in the mechanism registry, by Switzerland."""
-    fields: dict[str, Any] = {
-        "action_id": "XMR01-4",
-        "kind": "omge",
-        "account": "CHE-M-1",
-        "account_party": "CHE",
-        "issuance_id": "XMR01-7",
-    }
-    return cancel(*(blocks or (a64_block(),)), **(fields | changes))
+    return article64.A64FirstTransfer(**with_blocks(blocks or (a64_block(),), fields | changes))
 
 
 def issuance_notice(**changes: Any) -> article64.A64IssuanceNotice:
