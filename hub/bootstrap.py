@@ -101,7 +101,8 @@ def open_signers(settings: Settings) -> list[Signer]:
     if not settings.signers:
         raise StartError(
             "the hub has no signing key. Make one with `itmo-hub keys generate --participant "
-            f"{settings.hub_code} --algorithm Ed25519 --out DIR` and name its URI in `signers`."
+            f"{settings.hub_code} --algorithm Ed25519 --out DIR` and name its URI in `signers`; "
+            "for XML another one with `--algorithm ES256`, named in `xml_signer`."
         )
     return [open_signer(uri, participant=settings.hub_code) for uri in settings.signers]
 
