@@ -127,12 +127,12 @@ def history(
 ) -> HistoryPage:
     """Return up to ``limit`` postings of a subject after (log index, ordinal)."""
     rows_max = max(rows_max, limit)
+    found_by = _found_by(connection, subject)
+    if found_by is None:
+        return HistoryPage((), None)
     found = (
         select(posting)
-        .where(
-            tuple_(*_PLACE) > tuple_(literal(after[0]), literal(after[1])),
-            *_found_by(subject),
-        )
+        .where(tuple_(*_PLACE) > tuple_(literal(after[0]), literal(after[1])), *found_by)
         .order_by(*_PLACE)
     )
     looked_at = found.limit(rows_max).subquery()
@@ -155,8 +155,8 @@ def history(
     return HistoryPage(shown, None if last is None else (last[0], last[1]))
 
 
-def _found_by(subject: Subject) -> list[ColumnElement[bool]]:
-    """Return what an index of the journal finds."""
+def _found_by(connection: Connection, subject: Subject) -> list[ColumnElement[bool]] | None:
+    """Return what an index of the journal finds; None for a series that nobody has units of."""
     if subject.reference is not None:
         return [posting.c.reference == subject.reference]
     if subject.series_key is None:
@@ -164,7 +164,9 @@ def _found_by(subject: Subject) -> list[ColumnElement[bool]]:
     of_series = (
         series.c[name] == value for name, value in zip(_SERIES, subject.series_key, strict=True)
     )
-    return [posting.c.series_id == select(series.c.series_id).where(*of_series).scalar_subquery()]
+    # Looked up first: the database then knows how common the series is, and takes the index.
+    series_id = connection.execute(select(series.c.series_id).where(*of_series)).scalar()
+    return None if series_id is None else [posting.c.series_id == series_id]
 
 
 def _conditions(subject: Subject, columns: Any) -> list[ColumnElement[bool]]:
