@@ -45,6 +45,7 @@ _NAME: Final = f"[{_START}][-.0-9\xb7\u0300-\u036f\u203f\u2040{_START}]*+"
 _QUALIFIED: Final = f"{_NAME}(?::{_NAME})?+"
 _S: Final = r"[ \t\n]"
 _VALUE: Final = "\"[^\"<]*+\"|'[^'<]*+'"
+_QUOTED: Final = re.compile(_VALUE)
 _ATTRIBUTE: Final = re.compile(f"({_QUALIFIED}){_S}*+={_S}*+({_VALUE})")
 _TAG: Final = re.compile(
     f"<(/?+)({_QUALIFIED})((?:{_S}++{_QUALIFIED}{_S}*+={_S}*+(?:{_VALUE}))*+){_S}*+(/?+)>"
@@ -136,9 +137,12 @@ def _checked_text(raw: bytes) -> str:
     text = text[0 if declared is None else declared.end() :]
     if "<!" in text or "<?" in text:
         raise RefutedError("the XML holds more than elements, attributes and text")
-    if text.count("xmlns") > NAMESPACE_COUNT_MAX:
-        raise RefutedError(f"the XML declares more than {NAMESPACE_COUNT_MAX} namespaces")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.count("xmlns") > NAMESPACE_COUNT_MAX:  # of which some may stand in texts and values
+        tags = (_QUOTED.sub("", tag[0]) for _, tag in _tags(text) if tag is not None)
+        if sum(tag.count("xmlns") for tag in tags) > NAMESPACE_COUNT_MAX:
+            raise RefutedError(f"the XML declares more than {NAMESPACE_COUNT_MAX} namespaces")
+    return text
 
 
 def _tags(text: str) -> Iterator[tuple[str, re.Match[str] | None]]:

@@ -164,6 +164,23 @@ def test_attributes_are_limited_alike(count: int) -> None:
     assert (by_ours(raw) is None) == (count > 32)
 
 
+@pytest.mark.parametrize(
+    ("raw", "is_read"),
+    [
+        (b"<r>" + b"<a xmlns='urn:a'/>" * 64 + b"</r>", True),
+        (b"<r>" + b"<a xmlns='urn:a'/>" * 65 + b"</r>", False),
+        (b"<r>" + b"xmlns xmlns:a='urn:a' " * 65 + b"</r>", True),
+        (b"<r a='" + b"xmlns " * 65 + b"' b=\"" + b"xmlns='x' " * 65 + b'"/>', True),
+    ],
+)
+def test_namespaces_are_limited_alike_and_the_word_alone_declares_none(
+    raw: bytes, is_read: bool
+) -> None:
+    """A note may speak of `xmlns` as often as it likes: what the hub took must stay provable."""
+    assert by_ours(raw) == by_libxml2(raw)
+    assert (by_ours(raw) is not None) == is_read
+
+
 def test_the_one_form_of_a_signature_is_written_twice_and_the_same() -> None:
     """Thirteen elements, their levels, names and attributes."""
     form = [
