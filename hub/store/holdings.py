@@ -24,12 +24,14 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    union_all,
 )
 
 from hub.international_registry.units import SERIAL_MAX
 from hub.store.tables import account, series, unit_block
 
 ROWS_LOOKED_AT_MAX: Final = 5_000
+STREAMS_TOGETHER_MAX: Final = 50
 LOOKS_MAX: Final = 400
 """Statements of one page, when a filter names series and each is looked at by itself."""
 
@@ -155,11 +157,13 @@ def page(
     of_series = [series.c[name] == wanted[name] for name in _OF_SERIES if name in wanted]
     conditions = [unit_block.c[name] == value for name, value in of_block.items()]
     rows = _reaching_over(connection, streams, [*conditions, *of_series], after)
-    parts, horizon = _parts(connection, of_series, after, LOOKS_MAX // len(streams))
+    together = 1 if of_block else STREAMS_TOGETHER_MAX
+    groups = [streams[at : at + together] for at in range(0, len(streams), together)]
+    parts, horizon = _parts(connection, of_series, after, LOOKS_MAX // len(groups))
     for only in parts:
         stops: list[Place] = []
-        for stream in streams:
-            looked = _Look(stream, only, after, limit, max(limit, rows_max))
+        for group in groups:
+            looked = _Look(group, only, after, limit, max(limit, rows_max))
             found, stop = looked.at(connection, of_block)
             rows += found
             stops += [] if stop is None else [stop]
@@ -203,9 +207,9 @@ def _parts(
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One stream behind a place, in one series or in all."""
+    """Some streams behind a place, in one series or in all; with a filter one stream at a time."""
 
-    stream: Stream
+    streams: Sequence[Stream]
     only: int | None
     after: Place
     limit: int
@@ -215,7 +219,9 @@ class _Look:
         self, connection: Connection, of_block: Mapping[str, Any]
     ) -> tuple[list[HoldingRow], Place | None]:
         """Return what meets the filter, and the place that was reached if there may be more."""
-        looked_at = self._blocks().limit(self.rows_max if of_block else self.limit).subquery()
+        count = self.rows_max if of_block else self.limit
+        parts = [select(self._blocks(one).limit(count).subquery()) for one in self.streams]
+        looked_at = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
         rows = _rows(
             connection,
             select(looked_at, *(series.c[name] for name in _OF_SERIES))
@@ -228,7 +234,7 @@ class _Look:
             return rows, rows[-1].end
         return rows, self._reached(connection) if of_block else None
 
-    def _blocks(self) -> Select[Any]:
+    def _blocks(self, stream: Stream) -> Select[Any]:
         if self.only is None:
             behind: ColumnElement[bool] = tuple_(*_ORDER) > tuple_(
                 literal(self.after.series_id), literal(self.after.serial)
@@ -236,12 +242,13 @@ class _Look:
         else:
             serial = self.after.serial if self.only == self.after.series_id else 0
             behind = and_(unit_block.c.series_id == self.only, unit_block.c.first_serial > serial)
-        return select(*_BLOCK_COLUMNS).where(self.stream, behind).order_by(*_ORDER)
+        return select(*_BLOCK_COLUMNS).where(stream, behind).order_by(*_ORDER)
 
     def _reached(self, connection: Connection) -> Place | None:
         """Return the place of the last row that was looked at, None if those were all."""
+        (stream,) = self.streams
         row = connection.execute(
-            self._blocks()
+            self._blocks(stream)
             .with_only_columns(unit_block.c.series_id, unit_block.c.last_serial)
             .offset(self.rows_max - 1)
             .limit(1)
