@@ -45,6 +45,10 @@ class FeedRefusedError(Exception):
     """The file is no feed at all; the text says what to do about it."""
 
 
+class FeedCutOffError(FeedRefusedError):
+    """The file ends before a feed has begun; what is missing may still come."""
+
+
 class LineUnreadableError(Exception):
     """One line cannot be read as a record of its format."""
 

@@ -27,6 +27,7 @@ from xml.parsers import expat
 
 from connectors.mechanism_registry.feed_lines import (
     LINE_BYTES_MAX,
+    FeedCutOffError,
     FeedLine,
     FeedPlace,
     FeedRefusedError,
@@ -132,7 +133,8 @@ class XmlFeedReader:
             self._read_on()
         if self._first_event is None:
             reason = "it has no root element" if self._broken is None else self._broken[0]
-            raise FeedRefusedError(f"{self.path.name} is no XML feed: {reason}")
+            kind = FeedCutOffError if self._is_over else FeedRefusedError
+            raise kind(f"{self.path.name} is no XML feed: {reason}")
         self.head = bytes(self._raw[: self._first_event])
         self._step(self._first_event, 0)
 

@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 
 from connectors.mechanism_registry import pages
-from connectors.mechanism_registry.feed_lines import FeedRefusedError
+from connectors.mechanism_registry.feed_lines import FeedCutOffError, FeedRefusedError
 from connectors.mechanism_registry.feeds import Feed
 from connectors.mechanism_registry.mapping import Mapping
 from connectors.mechanism_registry.pages import FetchedPage, SourceState
@@ -200,7 +200,7 @@ class PolledSource:
             if (before is not None and not stays) or (stays and not found.is_end):
                 self._path(page).unlink()
                 raise SourceFaultError(
-                    f"the source {page.source} goes back: page {page.number} leads to the cursor "
+                    f"{page.source}: the source goes back: page {page.number} leads to the cursor "
                     f"{page.next_cursor!r} of page {before or page.number}; nothing of it was "
                     "taken. If the source begins anew, give it another name: what the hub has "
                     "is known again"
@@ -224,6 +224,8 @@ class PolledSource:
                     if not line.consumed or not line.terminated:
                         return None
                     count += 1
+        except FeedCutOffError:
+            return None
         except FeedRefusedError as error:
             raise SourceFaultError(str(error)) from None
         return count

@@ -77,8 +77,8 @@ class FeedSource:
             return web.Response(status=302, headers={"Location": self.url})
         if fault == "cut":
             body = body[:-20]
-        if fault == "cut-at-line":
-            body = body[: body.rindex(b"\n", 0, -1) + 1]
+        if fault == "cut-head":
+            body = body[:30]
         if fault == "drop":
             response = web.StreamResponse(headers={**headers, "Content-Length": str(len(body))})
             await response.prepare(request)

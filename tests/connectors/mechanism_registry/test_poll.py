@@ -24,8 +24,10 @@ from connectors.mechanism_registry.source_client import (
     SourceFaultError,
 )
 from connectors.mechanism_registry.tables import open_feeds
+from connectors.session.crash_points import ENVIRONMENT_NAME, EXIT_STATUS
 from tests.connectors.mechanism_registry.feed_source import TOKEN, FeedSource, cursor_of
 from tests.connectors.mechanism_registry.hub import MechanismHub, signers, write_settings
+from tests.connectors.mechanism_registry.test_cli import environment, run_mechanism
 
 ROWS = list(example_rows(40, 3))
 LATER = ExampleWorld(first_serial=10**9, first_number=10**6)
@@ -118,6 +120,7 @@ def pages_left(folder: Path) -> list[str]:
         *((fault, FeedFormat.JSON_LINES) for fault in ("503", "429", "drop", "cut", "hang")),
         ("cut", FeedFormat.CSV),
         ("cut", FeedFormat.XML),
+        ("cut-head", FeedFormat.XML),
     ],
 )
 async def test_a_fault_on_the_way_costs_a_try(
@@ -215,6 +218,36 @@ async def test_stopped_at_any_fault_and_started_again_nothing_is_lost_or_repeate
                 break
         assert list(hub.taken) == [reference_of(row) for row in ROWS]
         assert set(hub.taken.values()) == {1}
+
+
+CRASHES = [
+    "registry.command.after_commit:1",  # the page is noted
+    "registry.command.before_commit:5",  # its lines go into the outbox
+    "registry.command.before_commit:7",  # the cursor moves
+    "registry.command.after_commit:7",
+    "outbox.after_send:2",
+]
+
+
+@pytest.mark.slow
+async def test_a_poll_killed_between_any_two_commits_loses_and_repeats_nothing(
+    tmp_path: Path,
+) -> None:
+    """A process dies at each place in turn; the one after it goes on with the page it was at."""
+    for number, crash in enumerate(CRASHES):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with polling(folder, list(ROWS), token="env:FEED_TOKEN") as (hub, _, poller):
+            variables = environment(FEED_TOKEN=TOKEN)
+            command = ["poll", "--once", "--json", "--config", str(folder / "mechanism.toml")]
+            status, _, errors = await run_mechanism(command, variables | {ENVIRONMENT_NAME: crash})
+            assert status == EXIT_STATUS, f"{crash}: {errors}"
+            status, output, errors = await run_mechanism(command, variables)
+            assert status == 0, f"{crash}: {errors}"
+            assert json.loads(output)["refused_here"] == 0
+            assert poller.cursor == cursor_of(len(ROWS))
+            assert list(hub.taken) == [reference_of(row) for row in ROWS], crash
+            assert set(hub.taken.values()) == {1}, crash
 
 
 @pytest.mark.parametrize(
