@@ -23,6 +23,7 @@ from connectors.mechanism_registry.feed_fields import FeedRules
 from connectors.mechanism_registry.feed_lines import FeedFormat, FeedPlace, format_of
 from connectors.mechanism_registry.feeds import Feed, Surveyed, find_place, survey_feed
 from connectors.mechanism_registry.mapping import Mapping
+from connectors.mechanism_registry.one_process import sole_process
 from connectors.mechanism_registry.progress import ProgressView
 from connectors.mechanism_registry.push import FeedHandler, Pusher, PushStoppedError
 from connectors.mechanism_registry.rejected import write_rejected
@@ -159,15 +160,19 @@ def new_session(
 
 @asynccontextmanager
 async def running(session: Session) -> AsyncIterator[None]:
-    """Run a session: greet, try what waits; before the end prove the newest promises."""
-    async with session:
-        if session.settings.delivery_mode != "none":
-            await say_hello(session)
-        await session.wake()
-        yield
-        if session.settings.log_seconds > 0:
-            # `log audit` covers the older ones.
-            await session.log_monitor.look()
+    """Run a session: greet, try what waits; before the end prove the newest promises.
+
+    Raises DatabaseBusyError while another process runs one on this database.
+    """
+    with sole_process(session.database.path):
+        async with session:
+            if session.settings.delivery_mode != "none":
+                await say_hello(session)
+            await session.wake()
+            yield
+            if session.settings.log_seconds > 0:
+                # `log audit` covers the older ones.
+                await session.log_monitor.look()
 
 
 async def push_prepared(

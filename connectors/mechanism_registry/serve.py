@@ -10,14 +10,12 @@
 """
 
 import asyncio
-import fcntl
 import random
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
@@ -27,24 +25,22 @@ from connectors.mechanism_registry import answers, asked, parties
 from connectors.mechanism_registry.asked import AskedQuery
 from connectors.mechanism_registry.cursors import SECRET_BYTES
 from connectors.mechanism_registry.push import FeedHandler
+from connectors.mechanism_registry.run import new_session, running
 from connectors.mechanism_registry.secrets_by_uri import read_secret
 from connectors.mechanism_registry.settings import MechanismSettings
-from connectors.mechanism_registry.tables import METADATA
+from connectors.mechanism_registry.tables import open_feeds
 from connectors.mechanism_registry.view_settings import ViewSettings
 from connectors.mechanism_registry.views import Views, ViewUnavailableError
 from connectors.mechanism_registry.views_files import FileViews
 from connectors.mechanism_registry.views_http import HttpViews
 from connectors.session import state
-from connectors.session.database import Database, Work
+from connectors.session.database import Work
 from connectors.session.deliveries import ArrivedItem
 from connectors.session.handler import KnownOutcome, Transaction
-from connectors.session.hello import say_hello
 from connectors.session.outbox import MessageInvalidError
-from connectors.session.session import Session, open_database
+from connectors.session.session import Session
 from hub.protocol.retry_schedule import RetrySchedule
-from keys.documents import parse_document
 from keys.signer import Signer
-from keys.signing import open_signer
 from message_schemas import timestamps
 
 CURSOR_KEY: Final = "cursor_key"
@@ -195,20 +191,6 @@ def load_secret(connection: Connection) -> bytes:
     return secret
 
 
-@contextmanager
-def sole_process(database: Path) -> Iterator[None]:
-    """Hold the database for one process. Raises ServeError when another one has it."""
-    path = database.with_name(f"{database.name}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            text = f"another process works with {database}: stop it, or wait until it is done"
-            raise ServeError(text) from None
-        yield
-
-
 async def serve(
     settings: MechanismSettings,
     started: Callable[[Session], None],
@@ -217,27 +199,19 @@ async def serve(
 ) -> None:
     """Serve until ``stop`` is set; ``started`` is called once the session runs.
 
-    Raises ServeError, KeysError, OSError, ValueError.
+    Raises ServeError, KeysError, OSError (DatabaseBusyError among them), ValueError.
     """
     if settings.views is None:
         raise ServeError("nothing to answer from: give [views] in the settings")
     if settings.delivery_mode != "pull":
         raise ServeError('queries come with the deliveries: set delivery_mode = "pull"')
-    if signers is None:
-        signers = [
-            open_signer(uri, participant=settings.participant) for uri in settings.signing_keys
-        ]
-    anchor = [parse_document(path.read_bytes()) for path in settings.hub_keys]
     async with AsyncExitStack() as stack:
-        stack.enter_context(sole_process(settings.database))
-        database = stack.enter_context(closing(_open_database(settings)))
+        database = stack.enter_context(closing(open_feeds(settings.database)))
         views = open_views(settings.views)
         stack.push_async_callback(views.close)
         handler = ServingHandler()
-        session = Session(settings.session_settings(), database, signers, anchor, handler)
-        await stack.enter_async_context(session)
-        await say_hello(session)
-        await session.wake()
+        session = new_session(settings, database, handler, signers)
+        await stack.enter_async_context(running(session))
         secret = await database.write("outbox.operate", lambda work: load_secret(work.connection))
         answerer = answers.Answerer(views, secret, settings.views.items_max)
         worker = AnswerWorker(session, handler, answerer, settings.views, _clock)
@@ -248,10 +222,6 @@ async def serve(
         await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
-
-
-def _open_database(settings: MechanismSettings) -> Database:
-    return open_database(settings.database, METADATA)
 
 
 def _clock() -> datetime:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from connectors.mechanism_registry import asked
-from connectors.mechanism_registry.serve import ServeError, serve, sole_process
+from connectors.mechanism_registry.one_process import DatabaseBusyError, sole_process
+from connectors.mechanism_registry.serve import ServeError, serve
 from connectors.mechanism_registry.settings import MechanismSettings, load_settings
 from connectors.mechanism_registry.tables import METADATA
 from connectors.session import crash_points, inbox
@@ -245,7 +246,7 @@ async def test_who_waits_in_vain_is_told(pull: Pull) -> None:
 async def test_a_database_has_one_process(pull: Pull, tmp_path: Path) -> None:
     """A second one is told, and so is who sets nothing to answer from."""
     path = tmp_path / "x.sqlite"
-    with sole_process(path), pytest.raises(ServeError, match="another"), sole_process(path):
+    with sole_process(path), pytest.raises(DatabaseBusyError, match="another"), sole_process(path):
         pass
     settings = load_settings(write_settings(pull.hub, tmp_path, delivery_mode="pull"))
     with pytest.raises(ServeError, match="views"):
