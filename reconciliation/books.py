@@ -1,0 +1,245 @@
+"""The ledger's view of one registry's units as of any log index since the last good cut.
+
+1. A book holds the blocks as of its base, which is the last cut on which both sides agreed, and the
+   journal of movements since. It never changes a block: the journal says what became of it.
+2. The digest table is folded to the head of the journal, movement by movement.
+3. A view at an index is the table less the movements after it, and the blocks plus those before it.
+   So the two sides compare the same moment however far either has gone on.
+4. After a good cut the book is based anew, and its journal is as short as the time since.
+
+A service keeps the same in its database; what the comparison asks of it is ``LedgerView``.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+
+from reconciliation.digests import (
+    KEPT_SHIFTS,
+    MASK,
+    Chunks,
+    DigestTable,
+    EdgeDeltas,
+    EdgeHasher,
+)
+from reconciliation.movements import Countable, Movement, Piece, countables, edge_deltas
+from reconciliation.owned import Block, Series
+from reconciliation.steps import clipped, runs
+
+Window = tuple[int, int]
+"""Positions, both included."""
+
+_NO_BLOCKS: Final[tuple[list[int], list[Block]]] = ([], [])
+
+
+class LedgerView(Protocol):
+    """One registry's units as the ledger has them as of a log index."""
+
+    @property
+    def index(self) -> int:
+        """The log index, included."""
+
+    @property
+    def root(self) -> int:
+        """The digest of all units."""
+
+    def level(self, shift: int) -> Chunks:
+        """Return all digests at a kept shift."""
+
+    def digests(self, shift: int, series: Series, window: Window) -> dict[int, int]:
+        """Return the digests of the chunks of a window (whole chunks) that are not zero."""
+
+    def items(self, series: Series, window: Window) -> list[Countable]:
+        """Return the units of a window; some may be taken away again by others (-1 times)."""
+
+    def block_count(self, series: Series, window: Window) -> int:
+        """Return about how many blocks begin in a window."""
+
+    def span(self, series: Series) -> Window | None:
+        """Return the first and the last position with an edge, about; None without any."""
+
+
+class LedgerBook:
+    """One registry's units at the ledger, in memory; blocks may not overlap."""
+
+    def __init__(self, hasher: EdgeHasher, blocks: Iterable[Block], index: int) -> None:
+        self.hasher = hasher
+        self.base_index = self.head = index
+        self.journal: list[Movement] = []
+        self.deltas: list[EdgeDeltas] = []
+        ordered = sorted(blocks, key=_place)
+        self.table = DigestTable.build(hasher, ordered)
+        self._base: dict[Series, tuple[list[int], list[Block]]] = {}
+        for block in ordered:
+            firsts, of_series = self._base.setdefault(block.series, ([], []))
+            firsts.append(block.first)
+            of_series.append(block)
+        self._indices: list[int] = []
+        self._pieces: dict[Series, list[tuple[int, Piece]]] = {}
+
+    def apply(self, movement: Movement) -> EdgeDeltas:
+        """Add a movement and return its edges; ValueError if it does not come after the head."""
+        if movement.log_index <= self.head:
+            raise ValueError(f"movement {movement.log_index} does not come after {self.head}")
+        deltas = edge_deltas(self.hasher, movement.pieces)
+        self.table.fold(deltas)
+        self.journal.append(movement)
+        self.deltas.append(deltas)
+        self._indices.append(movement.log_index)
+        self.head = movement.log_index
+        for piece in movement.pieces:
+            self._pieces.setdefault(piece.series, []).append((movement.log_index, piece))
+        return deltas
+
+    def pass_to(self, index: int) -> None:
+        """Note that the log went on to ``index`` without touching this registry."""
+        self.head = max(self.head, index)
+
+    def view(self, index: int) -> "BookView":
+        """Return the view as of a log index; ValueError if it lies before the base or ahead."""
+        if not self.base_index <= index <= self.head:
+            raise ValueError(f"index {index} is not within {self.base_index} to {self.head}")
+        return BookView(self, index)
+
+    def based_at(self, index: int) -> "LedgerBook":
+        """Return the book based at a good cut: the blocks as of then, and the movements since."""
+        view = self.view(index)
+        blocks = [
+            Block(series, run.first, run.last, run.ledger[0])
+            for series in self._base.keys() | self._pieces.keys()
+            for run in runs(view.items(series, (0, 2**63 - 1)), ())
+        ]
+        book = LedgerBook(self.hasher, blocks, index)
+        for movement in self.journal[bisect_right(self._indices, index) :]:
+            book.apply(movement)
+        book.pass_to(self.head)
+        return book
+
+    # --- what a view asks ----------------------------------------------------------------------
+
+    def deltas_after(self, index: int) -> Sequence[EdgeDeltas]:
+        """Return the edges of the movements after an index."""
+        return self.deltas[bisect_right(self._indices, index) :]
+
+    def base_blocks(self, series: Series, window: Window) -> list[Block]:
+        """Return the blocks of the base that have any serial in the window."""
+        firsts, blocks = self._base.get(series, _NO_BLOCKS)
+        start = max(0, bisect_right(firsts, window[0]) - 1)
+        end = bisect_right(firsts, window[1])
+        return blocks[start:end]
+
+    def base_count(self, series: Series, window: Window) -> int:
+        """Return how many blocks of the base begin in the window."""
+        firsts, _ = self._base.get(series, _NO_BLOCKS)
+        return bisect_right(firsts, window[1]) - bisect_left(firsts, window[0])
+
+    def pieces_until(self, series: Series, index: int) -> list[Piece]:
+        """Return the pieces of a series' movements after the base and up to an index."""
+        found = self._pieces.get(series, [])
+        if found and found[-1][0] <= index:
+            return [piece for _, piece in found]
+        return [piece for at, piece in found if at <= index]
+
+
+class BookView:
+    """A book as of an index; made once for each index that a session meets."""
+
+    def __init__(self, book: LedgerBook, index: int) -> None:
+        self._book = book
+        self._index = index
+        self._overlay: dict[int, Chunks] = {shift: {} for shift in KEPT_SHIFTS}
+        root = book.table.root
+        for deltas in book.deltas_after(index):
+            for series, position, change in deltas:
+                root -= change
+                for shift, of_level in self._overlay.items():
+                    of_series = of_level.setdefault(series, {})
+                    chunk = position >> shift
+                    of_series[chunk] = of_series.get(chunk, 0) - change
+        self._root = root & MASK
+
+    @property
+    def index(self) -> int:
+        """The log index, included."""
+        return self._index
+
+    @property
+    def root(self) -> int:
+        """The digest of all units."""
+        return self._root
+
+    def level(self, shift: int) -> Chunks:
+        """Return all digests at a kept shift."""
+        kept, overlay = self._book.table.level(shift), self._overlay[shift]
+        if not overlay:
+            return kept
+        merged = dict(kept)
+        for series, changes in overlay.items():
+            merged[series] = _added(kept.get(series, {}), changes)
+        return merged
+
+    def digests(self, shift: int, series: Series, window: Window) -> dict[int, int]:
+        """Return the digests of the chunks of a window (whole chunks) that are not zero."""
+        low, high = window[0] >> shift, window[1] >> shift
+        if shift in KEPT_SHIFTS:
+            found = self._book.table.level(shift).get(series, {})
+            changes = self._overlay[shift].get(series)
+            found = found if changes is None else _added(found, changes)
+        else:
+            # A block that ends right before the window has its closing edge in it.
+            blocks = self._book.base_blocks(series, (max(0, window[0] - 1), window[1]))
+            found = self._book.hasher.chunks_of(blocks, shift).get(series, {})
+            pieces = [
+                piece
+                for piece in self._book.pieces_until(series, self._index)
+                if piece.first <= window[1] and piece.last + 1 >= window[0]
+            ]
+            changes = {}
+            for _, position, change in edge_deltas(self._book.hasher, pieces):
+                changes[position >> shift] = changes.get(position >> shift, 0) + change
+            found = _added(found, changes)
+        if high - low + 1 < len(found):
+            return {chunk: found[chunk] for chunk in range(low, high + 1) if chunk in found}
+        return {chunk: value for chunk, value in found.items() if low <= chunk <= high}
+
+    def items(self, series: Series, window: Window) -> list[Countable]:
+        """Return the units of a window; some may be taken away again by others (-1 times)."""
+        base = [
+            Countable(first, last, owned, 1)
+            for _, first, last, owned in self._book.base_blocks(series, window)
+        ]
+        pieces = self._book.pieces_until(series, self._index)
+        return clipped(base + countables(pieces, 1), *window)
+
+    def block_count(self, series: Series, window: Window) -> int:
+        """Return about how many blocks begin in a window."""
+        return self._book.base_count(series, window)
+
+    def span(self, series: Series) -> Window | None:
+        """Return the first and the last position with an edge, about; None without any."""
+        blocks = self._book.base_blocks(series, (0, 2**63 - 1))
+        pieces = self._book.pieces_until(series, self._index)
+        if not blocks and not pieces:
+            return None
+        lows = [blocks[0].first] if blocks else []
+        highs = [blocks[-1].last + 1] if blocks else []
+        return (
+            min(lows + [piece.first for piece in pieces]),
+            max(highs + [piece.last + 1 for piece in pieces]),
+        )
+
+
+def _place(block: Block) -> tuple[Series, int]:
+    return block.series, block.first
+
+
+def _added(values: dict[int, int], changes: dict[int, int]) -> dict[int, int]:
+    """Return the sums of both, without zeros."""
+    merged = dict(values)
+    for chunk, change in changes.items():
+        value = (merged.get(chunk, 0) + change) & MASK
+        if value:
+            merged[chunk] = value
+        else:
+            merged.pop(chunk, None)
+    return merged
