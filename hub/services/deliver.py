@@ -214,7 +214,7 @@ class _Sealing:
             "first_sequence": stored.first_sequence,
             "last_sequence": stored.last_sequence,
             "replaces": [*said.get("replaces", []), stored.log_index][-REPLACED_MAX:],
-            "items": [delivery_items.rewritten(one, binding, bytes_max) for one in said["items"]],
+            "items": delivery_items.rewritten(said["items"], binding, bytes_max),
         }
         again = replace(self._signed(content), acknowledged_at=stored.acknowledged_at)
         self._replaced.append((stored, again))

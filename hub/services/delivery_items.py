@@ -44,12 +44,24 @@ def written(items: Sequence[ReadyItem], binding: Binding, bytes_max: int) -> lis
     return shown
 
 
-def rewritten(item: dict[str, Any], binding: Binding, bytes_max: int) -> dict[str, Any]:
-    """Return an item of an earlier delivery as it is written in a binding now."""
-    shown = {name: value for name, value in item.items() if name != "content"}
-    if "envelope" in shown:
-        content, _ = _content(shown["envelope"].encode(), binding, bytes_max)
-        shown |= content
+def rewritten(
+    items: Sequence[dict[str, Any]], binding: Binding, bytes_max: int
+) -> list[dict[str, Any]]:
+    """Return the items of an earlier delivery as they are written in a binding now.
+
+    None can be left for later, so ``content`` is left out of those from which on it would not fit.
+    """
+    shown = [{name: value for name, value in one.items() if name != "content"} for one in items]
+    originals = [one["envelope"].encode() for one in shown if "envelope" in one]
+    left = bytes_max - sum(_bytes_in(binding, raw) for raw in originals)
+    for item in shown:
+        if "envelope" not in item or left <= 0:
+            continue
+        raw = item["envelope"].encode()
+        alone = _bytes_in(binding, raw)
+        content, both = _content(raw, binding, alone + left)
+        item.update(content)
+        left -= both - alone
     return shown
 
 
@@ -82,7 +94,7 @@ def _written(ready: ReadyItem, binding: Binding, bytes_max: int) -> tuple[dict[s
 
 def _content(raw: bytes, binding: Binding, bytes_max: int) -> tuple[dict[str, Any], int]:
     """Return the member ``content`` of an envelope's item, if it has one, and the bytes of both."""
-    size = -(-len(raw) // 3) * 4 if binding is Binding.XML else len(raw)
+    size = _bytes_in(binding, raw)
     if binding_of(raw) is binding:
         return {}, size
     xml_threads.count_bytes(raw)
@@ -99,3 +111,8 @@ def _content(raw: bytes, binding: Binding, bytes_max: int) -> tuple[dict[str, An
     if size + content_bytes > bytes_max:
         return {}, size
     return {"content": document}, size + content_bytes
+
+
+def _bytes_in(binding: Binding, raw: bytes) -> int:
+    """Return how many bytes of a delivery an original takes: in XML it is base64."""
+    return -(-len(raw) // 3) * 4 if binding is Binding.XML else len(raw)

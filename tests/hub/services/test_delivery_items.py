@@ -143,3 +143,28 @@ def test_a_delivery_of_a_revoked_xml_key_is_sealed_again_in_the_binding_of_today
     assert payload["items"][0]["envelope"].encode() == raw
     assert "content" not in payload["items"][0]
     world.prove()
+
+
+def test_what_is_sealed_again_in_the_other_binding_does_not_outgrow_a_delivery(
+    world: World,
+) -> None:
+    """All items must stay in it, so content is left out of those for which there is no room."""
+    world.administration.do(set_binding("CHE01", "json"), act())
+    for _ in range(8):
+        raw = world.envelope("THA01", "CHE01", NOTE, faulty([1] * 20_000))
+        world.record(raw)
+    bytes_max = 20 * len(raw)
+    narrow = World(world.database, limits=Limits(delivery_bytes_max=bytes_max), keys=world.keys)
+    assert len(next_of(narrow)[1]["items"]) == 8
+    fresh, fresh_xml = seeded_signer(HUB, "second"), seeded_xml_signer(HUB)
+    record = KeyRecord.of(PublicKey.from_der(HUB, fresh.public_key_der), now())
+    world.administration.do(add_key(record), act("the next key"))
+    world.administration.do(revoke_key(seeded_signer(HUB).key_id), act("stolen"))
+    world.administration.do(set_binding("CHE01", "xml"), act())
+    again = World(world.database, limits=narrow.limits, keys=SigningKeys.of([fresh], fresh_xml))
+    new, payload = next_of(again)
+    assert binding_of(new.body or b"") is Binding.XML
+    assert len(payload["items"]) == 8
+    assert len(new.body or b"") < 1.1 * bytes_max
+    assert 0 < sum("content" in one for one in payload["items"]) < 8
+    world.prove()
