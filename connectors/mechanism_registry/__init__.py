@@ -6,7 +6,7 @@ problems, intervals, shares, survey     what is wrong with a line, or with lines
 messages                                from a row to the message that tells the hub
 mapping, mapping_file                   from a source's names and forms to ours
 tally_shelf                             the issuances of a feed, in little memory
-tables, store, runs, pages              what is remembered, in one SQLite file
+tables, store, totals, runs, pages      what is remembered, in one SQLite file
 feeds, push, run                        survey, push, resume
 rejected                                the refused lines, as a feed to be mended
 source_settings, source_client, polled  a feed fetched page by page over HTTP

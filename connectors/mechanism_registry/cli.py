@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from connectors.mechanism_registry import store
+from connectors.mechanism_registry import pages, store
 from connectors.mechanism_registry.cli_log import app as log_app
 from connectors.mechanism_registry.cli_mapping import app as mapping_app
 from connectors.mechanism_registry.cli_poll import poll as poll_command
@@ -139,14 +139,14 @@ def _show(report: Report, extra: dict[str, Any], *, as_json: bool) -> None:
 
 @app.command("report")
 def report_command(
-    feed: Annotated[str, typer.Argument(help="The feed's name, or its file.")],
+    feed: Annotated[str, typer.Argument(help="The feed's name or file, or the source's name.")],
     config: Config,
     report_dir: Annotated[
         Path, typer.Option(help="Where FEED.report.json and FEED.report.html go.")
     ] = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Make the report of a feed that was pushed, whenever that was and however it ended."""
+    """Make the report of a feed or a polled source, whenever it came and however it ended."""
     notes = Console(stderr=True)
     with _refusals(notes):
         settings = load_settings(config)
@@ -156,7 +156,9 @@ def report_command(
                 name = Path(feed).name
                 document = database.read_now(find_report, name, settings.participant)
         if document is None:
-            raise FeedRefusedError(f"no feed of the name {Path(feed).name} was ever pushed")
+            raise FeedRefusedError(
+                f"no feed or source of the name {Path(feed).name} was ever pushed"
+            )
         files = write_report(document, report_dir)
     if as_json:
         typer.echo(json.dumps(document, ensure_ascii=False))
@@ -177,6 +179,11 @@ def status(config: Config, as_json: AsJson = False) -> None:
     console = Console()
     for report in document["feeds"]:
         print_report(console, Report(**report), dry_run=False)
+    for source in document["sources"]:
+        cursor = source["cursor"] or "the beginning"
+        console.print(
+            f"{source['name']}: {source['page_count']:,} pages of {source['url']}, at {cursor}"
+        )
     table = Table(title="outbox")
     for title in ("envelope", "state", "attempts", "reason"):
         table.add_column(title)
@@ -189,7 +196,7 @@ def status(config: Config, as_json: AsJson = False) -> None:
 def _read_status(settings: MechanismSettings) -> dict[str, Any]:
     """Return feeds and open envelopes as JSON values; nothing exists before the first push."""
     if not settings.database.exists():
-        return {"feeds": [], "envelopes": []}
+        return {"feeds": [], "sources": [], "envelopes": []}
 
     def read(connection: Connection) -> dict[str, Any]:
         states = store.list_feeds(connection, FEEDS_SHOWN_MAX)
@@ -198,6 +205,7 @@ def _read_status(settings: MechanismSettings) -> dict[str, Any]:
         )
         return {
             "feeds": [report_of_feed(connection, state).document() for state in states],
+            "sources": [asdict(source) for source in pages.list_sources(connection)],
             "envelopes": [asdict(entry) for entry in entries],
         }
 

@@ -11,9 +11,10 @@ Old cursors and digests stay: they tell when a source goes back or gives a page 
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from connectors.mechanism_registry.feed_lines import FeedFormat
 from connectors.mechanism_registry.tables import (
     feed,
     feed_message,
@@ -67,6 +68,17 @@ def list_sources(connection: Connection) -> list[SourceState]:
     columns = [feed_source.c[column] for column in SourceState.__dataclass_fields__]
     query = select(*columns).order_by(feed_source.c.name)
     return [SourceState(**row) for row in connection.execute(query).mappings()]
+
+
+def page_file(source: str, number: int, format_: FeedFormat) -> str:
+    """Return the name of a page's file, and so of its feed."""
+    return f"{source}-{number:08}.{format_.value}"
+
+
+def feeds_of(source: str) -> Select[tuple[int]]:
+    """Return the query of the feeds that a source's pages are."""
+    names = [f"{source}-{'[0-9]' * 8}.{format_.value}" for format_ in FeedFormat]
+    return select(feed.c.feed_id).where(or_(*(feed.c.name.op("GLOB")(name) for name in names)))
 
 
 def open_page(connection: Connection, source: str) -> FetchedPage | None:

@@ -261,8 +261,7 @@ class PolledSource:
             order.refusals_path.unlink()
 
     def _path(self, page: FetchedPage) -> Path:
-        name = f"{page.source}-{page.number:08}.{self._source.format.value}"
-        return self._source.pages / name
+        return self._source.pages / pages.page_file(page.source, page.number, self._source.format)
 
     def _tidy(self, page: FetchedPage) -> None:
         """Drop the file of a page that nobody has to look at."""

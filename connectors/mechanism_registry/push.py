@@ -18,7 +18,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from connectors.mechanism_registry import store
+from connectors.mechanism_registry import store, totals
 from connectors.mechanism_registry.asked import file_queries
 from connectors.mechanism_registry.feed_fields import FeedRules, read_row
 from connectors.mechanism_registry.feed_lines import FeedLine, FeedPlace, Reader
@@ -116,7 +116,7 @@ class Pusher:
         Raises FeedChangedError when the file changes meanwhile, PushStoppedError when the hub
         will never take an envelope.
         """
-        outcomes = await self._session.database.read(store.count_outcomes, state.feed_id)
+        outcomes = await self._session.database.read(totals.count_outcomes, state.feed_id)
         self._queued_count = sum(outcomes.values()) + state.known_count
         with closing(feed.open()) as reader:
             reader.seek(place)

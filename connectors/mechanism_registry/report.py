@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from connectors.mechanism_registry import store
+from connectors.mechanism_registry import store, totals
 from connectors.mechanism_registry.feeds import Surveyed
 from connectors.mechanism_registry.shares import IssuanceTally
 from connectors.mechanism_registry.store import FeedState, Refusal
@@ -56,22 +56,29 @@ class Report:
 
 def report_of_feed(connection: Connection, state: FeedState) -> Report:
     """Return the figures of a feed, as the database has them."""
-    outcomes = store.count_outcomes(connection, state.feed_id)
-    refused = store.count_refused_lines(connection, state.feed_id)
+    return report_of_feeds(connection, state.name, state.feed_id, state.known_count)
+
+
+def report_of_feeds(
+    connection: Connection, name: str, feeds: totals.FeedIds, known_count: int
+) -> Report:
+    """Return the figures of one feed or of several; ``known_count`` lines were not sent again."""
+    outcomes = totals.count_outcomes(connection, feeds)
+    refused = totals.count_refused_lines(connection, feeds)
     return Report(
-        feed=state.name,
+        feed=name,
         accepted=outcomes.get("accepted", 0),
-        duplicates=outcomes.get("duplicate-of", 0) + state.known_count,
+        duplicates=outcomes.get("duplicate-of", 0) + known_count,
         refused_here=refused.get("feed", 0),
         refused_by_hub=refused.get("hub", 0),
         waiting=outcomes.get(None, 0),
-        refused_by_rule=store.count_refused(connection, state.feed_id),
-        quantity_by_kind=store.sum_quantities(connection, state.feed_id, "kind"),
-        quantity_by_account=store.sum_quantities(connection, state.feed_id, "account"),
-        quantity_by_vintage=store.sum_quantities(connection, state.feed_id, "vintage"),
-        quantity_by_party=store.sum_quantities(connection, state.feed_id, "party"),
+        refused_by_rule=totals.count_refused(connection, feeds),
+        quantity_by_kind=totals.sum_quantities(connection, feeds, "kind"),
+        quantity_by_account=totals.sum_quantities(connection, feeds, "account"),
+        quantity_by_vintage=totals.sum_quantities(connection, feeds, "vintage"),
+        quantity_by_party=totals.sum_quantities(connection, feeds, "party"),
         kept_back=outcomes.get(store.KEPT, 0),
-        quantity_apart=store.sum_apart(connection, state.feed_id),
+        quantity_apart=totals.sum_apart(connection, feeds),
     )
 
 

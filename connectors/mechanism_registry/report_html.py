@@ -214,10 +214,11 @@ def _shares(issuances: Mapping[str, Any]) -> str:
 def _refusals(by_rule: Mapping[str, int], refusals: Sequence[Mapping[str, Any]]) -> str:
     if not by_rule:
         return ""
+    many = len({one["feed"] for one in refusals}) > 1
     head = ("line", "found by", "rule", "field", "value", "what", "remedy")
     rows = [
         (
-            str(one["line"]),
+            f"{one['feed']}: {one['line']}" if many else str(one["line"]),
             one["source"],
             f"{one['rule']} {one['name']}",
             " ← ".join(part for part in (one.get("field"), one.get("source_field")) if part),
@@ -260,6 +261,12 @@ def _digests(document: Mapping[str, Any]) -> str:
         ("feed", f"{feed['name']} ({feed['format']}), {feed['bytes']:,} bytes with the outbox"),
         ("SHA-256 of these bytes", feed["sha256"]),
     ]
+    if (source := document["source"]) is not None:
+        rows += [
+            ("source", source["url"]),
+            ("pages", f"{source['pages']:,}; the digest is of their digests"),
+            ("cursor", source["cursor"]),
+        ]
     if mapping is not None:
         rows += [
             ("mapping", f"{mapping['name']}, version {mapping['version']}"),
@@ -276,8 +283,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table; numbers stand to the right."""
     body = list(rows)
     numeric = [
-        bool(body) and all(isinstance(row[column], int | float) for row in body)
-        for column in range(len(head))
+        any(isinstance(row[column], int | float) for row in body) for column in range(len(head))
     ]
     lines = ["<tr>" + "".join(_cell("th", t, n) for t, n in zip(head, numeric, strict=True))]
     for row in body:

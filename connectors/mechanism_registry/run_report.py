@@ -4,8 +4,9 @@ It is made from the database alone, at any time: after the run that ended, after
 killed, or for a feed pushed last year. ``report_html`` shows the same document to people.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from pathlib import Path
@@ -14,24 +15,27 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from connectors.mechanism_registry import runs, store
+from connectors.mechanism_registry import pages, runs, store
 from connectors.mechanism_registry.feed_rows import (
     AUTHORIZATION_CHANGE,
     ISSUANCE,
     AuthorizationChangeLine,
     IssuanceLine,
 )
+from connectors.mechanism_registry.pages import SourceState
 from connectors.mechanism_registry.report import (
     Report,
     lacking_first,
     refusal_document,
     report_of_feed,
+    report_of_feeds,
     stored_refusals,
 )
 from connectors.mechanism_registry.report_html import render_html
 from connectors.mechanism_registry.shares import IssuanceTally
 from connectors.mechanism_registry.store import FeedState
 from connectors.mechanism_registry.tables import feed_message
+from connectors.mechanism_registry.totals import FeedIds, of_feeds
 from message_schemas import timestamps
 
 FORM: Final = "mechanism-feed-report/1"
@@ -44,30 +48,68 @@ REFUSALS_MAX: Final = 100
 
 def report_document(connection: Connection, state: FeedState, participant: str) -> dict[str, Any]:
     """Return the report of a feed as JSON values; quantities in t CO2 eq."""
+    feed = {
+        "name": state.name,
+        "format": state.format,
+        "lines": state.line,
+        "bytes": state.offset_bytes,
+        "sha256": state.prefix_sha256,
+    }
     figures = report_of_feed(connection, state)
+    parts = _parts(connection, state.feed_id, [state], figures)
+    return _head(participant) | {"feed": feed, "source": None} | parts
+
+
+def source_document(
+    connection: Connection, source: SourceState, participant: str
+) -> dict[str, Any] | None:
+    """Return the report of a polled source over all its pages; None when it gave no line yet.
+
+    The digest is of the pages' own, in their order, a line each.
+    """
+    feeds = pages.feeds_of(source.name)
+    states = store.states_of(connection, feeds)
+    if not states:
+        return None
+    digest = hashlib.sha256()
+    for state in states:
+        digest.update(f"{state.prefix_sha256}\n".encode())
+    feed = {
+        "name": source.name,
+        "format": states[-1].format,
+        "lines": sum(state.line for state in states),
+        "bytes": sum(state.offset_bytes for state in states),
+        "sha256": digest.hexdigest(),
+    }
+    polled = {"url": source.url, "cursor": source.cursor, "pages": source.page_count}
+    known = sum(state.known_count for state in states)
+    figures = report_of_feeds(connection, source.name, feeds, known)
+    parts = _parts(connection, feeds, states, figures)
+    return _head(participant) | {"feed": feed, "source": polled} | parts
+
+
+def _head(participant: str) -> dict[str, Any]:
+    now = timestamps.render(datetime.now(UTC))
+    return {"form": FORM, "made_at": now, "participant": participant}
+
+
+def _parts(
+    connection: Connection, feeds: FeedIds, states: Sequence[FeedState], figures: Report
+) -> dict[str, Any]:
+    """Return what the reports of a feed and of a source have in common."""
+    last = states[-1]
+    mapping = {
+        "name": last.mapping_name,
+        "version": last.mapping_version,
+        "sha256": last.mapping_sha256,
+    }
     return {
-        "form": FORM,
-        "made_at": timestamps.render(datetime.now(UTC)),
-        "participant": participant,
-        "feed": {
-            "name": state.name,
-            "format": state.format,
-            "lines": state.line,
-            "bytes": state.offset_bytes,
-            "sha256": state.prefix_sha256,
-        },
-        "mapping": None
-        if state.mapping_name is None
-        else {
-            "name": state.mapping_name,
-            "version": state.mapping_version,
-            "sha256": state.mapping_sha256,
-        },
+        "mapping": None if last.mapping_name is None else mapping,
         "complete": figures.complete,
         "figures": _figures(figures),
-        "issuances": _issuances(connection, state.feed_id),
-        "refusals": _first_refusals(connection, state.feed_id),
-        "runs": [run.document() for run in runs.of_feed(connection, state.feed_id, RUNS_MAX)],
+        "issuances": _issuances(connection, feeds),
+        "refusals": _first_refusals(connection, states),
+        "runs": [run.document() for run in runs.of_feeds(connection, feeds, RUNS_MAX)],
     }
 
 
@@ -77,12 +119,12 @@ def _figures(report: Report) -> dict[str, Any]:
     return figures
 
 
-def _issuances(connection: Connection, feed_id: int) -> dict[str, Any]:
+def _issuances(connection: Connection, feeds: FeedIds) -> dict[str, Any]:
     """Return counts and sums over all issuances, and the first of them one by one."""
     sums = {"issued": 0, "authorized": 0, "authorized_later": 0, "contribution_in_feeds": 0}
 
     def counted() -> Iterator[IssuanceTally]:
-        for tally in tallies_of_feed(connection, feed_id):
+        for tally in tallies_of_feeds(connection, feeds):
             sums["issued"] += tally.issuance.issued_quantity
             sums["authorized"] += tally.issuance.authorized_quantity
             sums["authorized_later"] += tally.authorized_later
@@ -119,12 +161,12 @@ def issuance_document(tally: IssuanceTally) -> dict[str, Any]:
     }
 
 
-def tallies_of_feed(connection: Connection, feed_id: int) -> Iterator[IssuanceTally]:
-    """Return the tally of each issuance that a feed names, by id, over all feeds.
+def tallies_of_feeds(connection: Connection, feeds: FeedIds) -> Iterator[IssuanceTally]:
+    """Return the tally of each issuance that some feeds name, by id, over all feeds.
 
     Lines that the hub refused do not count; lines that wait for its answer do.
     """
-    named = select(feed_message.c.issuance_id).where(feed_message.c.feed_id == feed_id)
+    named = select(feed_message.c.issuance_id).where(of_feeds(feed_message, feeds))
     drawn = (
         feed_message.c.issuance_id.in_(named),
         feed_message.c.outcome.is_distinct_from("refused"),
@@ -152,10 +194,14 @@ def tallies_of_feed(connection: Connection, feed_id: int) -> Iterator[IssuanceTa
         yield tally
 
 
-def _first_refusals(connection: Connection, feed_id: int) -> list[dict[str, Any]]:
+def _first_refusals(connection: Connection, states: Sequence[FeedState]) -> list[dict[str, Any]]:
     """Return the first refusals; `FEED.refusals.jsonl` has all."""
-    first = islice(stored_refusals(connection, feed_id), REFUSALS_MAX)
-    return [refusal_document(refusal) for refusal in first]
+    every = (
+        {"feed": state.name, **refusal_document(refusal)}
+        for state in states
+        for refusal in stored_refusals(connection, state.feed_id)
+    )
+    return list(islice(every, REFUSALS_MAX))
 
 
 def write_report(document: dict[str, Any], folder: Path) -> tuple[Path, Path]:
@@ -170,6 +216,10 @@ def write_report(document: dict[str, Any], folder: Path) -> tuple[Path, Path]:
 
 
 def find_report(connection: Connection, name: str, participant: str) -> dict[str, Any] | None:
-    """Return the report of the feed of a name, or None if it was never pushed."""
-    state = store.find_feed(connection, name)
-    return None if state is None else report_document(connection, state, participant)
+    """Return the report of the feed or source of a name, or None if there never was one."""
+    if (state := store.find_feed(connection, name)) is not None:
+        return report_document(connection, state, participant)
+    for source in pages.list_sources(connection):
+        if source.name == name:
+            return source_document(connection, source, participant)
+    return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from connectors.mechanism_registry import totals
 from connectors.mechanism_registry.tables import feed_run
 
 
@@ -58,9 +59,9 @@ def end(
     )
 
 
-def of_feed(connection: Connection, feed_id: int, limit: int) -> list[Run]:
-    """Return up to ``limit`` runs over a feed, the newest first."""
+def of_feeds(connection: Connection, feeds: totals.FeedIds, limit: int) -> list[Run]:
+    """Return up to ``limit`` runs over feeds, the newest first."""
     columns = [feed_run.c[name] for name in Run.__dataclass_fields__]
-    query = select(*columns).where(feed_run.c.feed_id == feed_id)
+    query = select(*columns).where(totals.of_feeds(feed_run, feeds))
     rows = connection.execute(query.order_by(feed_run.c.run_id.desc()).limit(limit))
     return [Run(**row) for row in rows.mappings()]

@@ -10,14 +10,23 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from connectors.mechanism_registry.feed_lines import FeedFormat, FeedLine
 from connectors.mechanism_registry.feed_rows import (
     AUTHORIZATION_CHANGE,
     ISSUANCE,
-    NO_MOVEMENT,
     AuthorizationChangeLine,
     ContributionLine,
     IssuanceLine,
@@ -354,16 +363,6 @@ def settle(connection: Connection, reference: str, outcome: str) -> tuple[int, R
     return row["feed_id"], blank
 
 
-def count_outcomes(connection: Connection, feed_id: int) -> dict[str | None, int]:
-    """Return how many messages of a feed have each outcome; None counts those waiting."""
-    query = (
-        select(feed_message.c.outcome, func.count())
-        .where(feed_message.c.feed_id == feed_id)
-        .group_by(feed_message.c.outcome)
-    )
-    return {row[0]: row[1] for row in connection.execute(query)}
-
-
 def count_waiting(connection: Connection, feed_id: int) -> int:
     """Return how many messages of a feed have no outcome yet."""
     query = select(func.count()).where(
@@ -372,68 +371,17 @@ def count_waiting(connection: Connection, feed_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def sum_quantities(connection: Connection, feed_id: int, column: str) -> dict[str, int]:
-    """Return the t CO2 eq that the hub took from a feed, by kind, account or vintage."""
-    by = feed_message.c[column]
-    query = (
-        select(by, func.sum(feed_message.c.quantity))
-        .where(
-            feed_message.c.feed_id == feed_id,
-            feed_message.c.outcome.in_(TAKEN),
-            feed_message.c.kind.not_in(NO_MOVEMENT),
-        )
-        .group_by(by)
-        .order_by(by)
-    )
-    return {str(value): int(total) for value, total in connection.execute(query)}
-
-
-def sum_apart(connection: Connection, feed_id: int) -> dict[str, int]:
-    """Return the t CO2 eq of a feed that moved nothing at the hub, by kind: kept, authorized."""
-    query = (
-        select(feed_message.c.kind, func.sum(feed_message.c.quantity))
-        .where(
-            feed_message.c.feed_id == feed_id,
-            or_(
-                feed_message.c.outcome == KEPT,
-                and_(
-                    feed_message.c.outcome.in_(TAKEN),
-                    feed_message.c.kind == AUTHORIZATION_CHANGE,
-                ),
-            ),
-        )
-        .group_by(feed_message.c.kind)
-        .order_by(feed_message.c.kind)
-    )
-    return {str(kind): int(total) for kind, total in connection.execute(query)}
-
-
-def count_refused(connection: Connection, feed_id: int) -> dict[str, int]:
-    """Return how many lines of a feed were refused by each rule, the most frequent first."""
-    count = func.count(func.distinct(feed_refusal.c.line))
-    query = (
-        select(feed_refusal.c.rule, feed_refusal.c.name, count)
-        .where(feed_refusal.c.feed_id == feed_id)
-        .group_by(feed_refusal.c.rule, feed_refusal.c.name)
-        .order_by(count.desc(), feed_refusal.c.rule)
-    )
-    return {f"{rule} {name}": number for rule, name, number in connection.execute(query)}
-
-
-def count_refused_lines(connection: Connection, feed_id: int) -> dict[str, int]:
-    """Return how many lines of a feed were refused here (``feed``) and by the hub (``hub``)."""
-    query = (
-        select(feed_refusal.c.source, func.count(func.distinct(feed_refusal.c.line)))
-        .where(feed_refusal.c.feed_id == feed_id)
-        .group_by(feed_refusal.c.source)
-    )
-    return {row[0]: row[1] for row in connection.execute(query)}
-
-
 def list_feeds(connection: Connection, limit: int) -> list[FeedState]:
     """Return up to ``limit`` feeds, the newest first."""
     columns = [feed.c[name] for name in FeedState.__dataclass_fields__]
     query = select(*columns).order_by(feed.c.feed_id.desc()).limit(limit)
+    return [FeedState(**row) for row in connection.execute(query).mappings()]
+
+
+def states_of(connection: Connection, feeds: Select[tuple[int]]) -> list[FeedState]:
+    """Return the states of several feeds, the oldest first."""
+    columns = [feed.c[name] for name in FeedState.__dataclass_fields__]
+    query = select(*columns).where(feed.c.feed_id.in_(feeds)).order_by(feed.c.feed_id)
     return [FeedState(**row) for row in connection.execute(query).mappings()]
 
 

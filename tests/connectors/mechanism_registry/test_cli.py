@@ -109,7 +109,7 @@ def test_nothing_was_pushed_before_the_first_run(feed: Path) -> None:
     """Status works on an empty house and changes nothing."""
     config = str(feed.parent / "mechanism.toml")
     result = runner.invoke(app, ["status", "--config", config, "--json"])
-    assert json.loads(result.stdout) == {"feeds": [], "envelopes": []}
+    assert json.loads(result.stdout) == {"feeds": [], "sources": [], "envelopes": []}
     assert runner.invoke(app, ["release", "no-such-id", "--config", config]).exit_code == 1
 
 

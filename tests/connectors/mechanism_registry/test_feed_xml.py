@@ -1,7 +1,6 @@
 """The XML reader: what is a record, where it lies, and what ends a feed before its time."""
 
 import hashlib
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
@@ -35,10 +34,11 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=[1, 7, 65_536], ids="pieces of {}".format)
-def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Let the reader read so many bytes at a time."""
-    monkeypatch.setattr(feed_xml, "PIECE_BYTES", request.param)
-    return request.param
+    count: int = request.param
+    monkeypatch.setattr(feed_xml, "PIECE_BYTES", count)
+    return count
 
 
 def test_records_have_kind_fields_and_line(path: Path, pieces: int) -> None:

@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from connectors.mechanism_registry import pages
+from connectors.mechanism_registry.cli import app
 from connectors.mechanism_registry.example_feed import ExampleWorld, example_rows
 from connectors.mechanism_registry.feed_lines import FeedFormat
 from connectors.mechanism_registry.feed_rows import Row, reference_of
 from connectors.mechanism_registry.polled import PolledSource, PollResult
 from connectors.mechanism_registry.push import FeedHandler
+from connectors.mechanism_registry.report_html import render_html
 from connectors.mechanism_registry.run import new_session, running
+from connectors.mechanism_registry.run_report import find_report
 from connectors.mechanism_registry.settings import SettingsError, load_settings
 from connectors.mechanism_registry.source_client import (
     SourceAwayError,
@@ -194,6 +198,30 @@ async def test_pages_in_another_order_are_told_and_their_lines_can_be_fed_again(
         assert any("another order" in text for text in poller.said)
         assert "source-00000001.jsonl.rejected.jsonl" in pages_left(tmp_path)
         assert len(hub.taken) == result.accepted
+
+
+async def test_the_report_of_a_source_is_over_all_its_pages(tmp_path: Path) -> None:
+    """Totals, shares and refusals of every page, each refusal with its page; status knows it."""
+    rows = list(ROWS[:10]) + list(ROWS[20:30])
+    async with polling(tmp_path, rows) as (_, source, poller):
+        result = await poller.poll()
+        source.rows = rows
+        with closing(open_feeds(poller.settings.database)) as database:
+            document = database.read_now(find_report, "source", "XMR01")
+    assert document is not None
+    figures = document["figures"]
+    assert (figures["accepted"], figures["refused_here"]) == (result.accepted, result.refused_here)
+    assert document["source"] == {"url": source.url, "cursor": cursor_of(20), "pages": 2}
+    assert document["feed"]["lines"] == 20
+    assert len(document["runs"]) == 2
+    assert sum(figures["quantity_by_account"].values()) == sum(
+        figures["quantity_by_vintage"].values()
+    )
+    assert {one["feed"] for one in document["refusals"]} <= {f"source-{n:08}.jsonl" for n in (1, 2)}
+    assert source.url in render_html(document)
+    config = str(tmp_path / "mechanism.toml")
+    status = CliRunner().invoke(app, ["status", "--config", config, "--json"])
+    assert json.loads(status.stdout)["sources"][0]["page_count"] == 2
 
 
 @pytest.mark.slow

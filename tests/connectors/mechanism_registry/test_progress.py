@@ -52,3 +52,13 @@ def test_a_terminal_shows_a_bar_with_the_rate() -> None:
         view.advance_to(10)
     assert "10/10" in file.getvalue()
     assert "5 lines/s" in file.getvalue()
+
+
+def test_where_bytes_are_counted_the_rate_is_of_lines() -> None:
+    """A survey knows its bytes from the start; people ask for lines a second."""
+    file, clock = io.StringIO(), SteppingClock()
+    with ProgressView(Console(file=file), "surveyed", 8_000, "bytes", clock) as view:
+        clock.seconds += 5.0
+        view.advance_to(2_000, 50)
+        view.advance_to(4_000, 100)
+    assert "surveyed: 4,000 of 8,000 (50 %), 20 lines/s" in file.getvalue()

@@ -113,6 +113,7 @@ def document(**figures: Any) -> dict[str, Any]:
         "made_at": "2026-11-22T10:00:00.000Z",
         "participant": "XMR01",
         "feed": {"name": "a.csv", "format": "csv", "lines": 1, "bytes": 9, "sha256": "00"},
+        "source": None,
         "mapping": {"name": "m", "version": "1", "sha256": "11"},
         "complete": True,
         "figures": {
