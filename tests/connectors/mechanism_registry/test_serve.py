@@ -13,9 +13,11 @@ import pytest
 
 from connectors.mechanism_registry import asked
 from connectors.mechanism_registry.one_process import DatabaseBusyError, sole_process
+from connectors.mechanism_registry.push import FeedHandler
+from connectors.mechanism_registry.run import new_session, running
 from connectors.mechanism_registry.serve import ServeError, serve
 from connectors.mechanism_registry.settings import MechanismSettings, load_settings
-from connectors.mechanism_registry.tables import METADATA
+from connectors.mechanism_registry.tables import METADATA, open_feeds
 from connectors.session import crash_points, inbox
 from connectors.session.session import Session, open_database
 from connectors.session.settings import SessionSettings
@@ -241,6 +243,22 @@ async def test_who_waits_in_vain_is_told(pull: Pull) -> None:
     pull.books.faults.append(410)
     gone = await pull.ask("CHE01", HoldingsQuery(items_max=10))
     assert (gone.reasons[0].code, gone.reasons[0].text) == ("NOT_SHOWN", "fault 410")
+
+
+async def test_a_query_that_comes_while_a_feed_is_pushed_is_answered_later(pull: Pull) -> None:
+    """The push files it with the delivery that brought it; nothing is lost between the two."""
+    settings = pull.settings()
+    database = open_feeds(settings.database)
+    handler = FeedHandler()
+    session = new_session(settings, database, handler, [make_signer(MECHANISM)])
+    asker = await pull.registry("CHE01")
+    query = ("holdings.query", HoldingsQuery(items_max=9), "")
+    async with running(session):
+        (message_id,) = await asker.submit(MECHANISM, [query])
+        await until(lambda: database.read_now(asked.count_states) == {"waiting": 1})
+    database.close()
+    await pull.serve()
+    await until(lambda: pull.answers("CHE01", message_id))
 
 
 async def test_a_database_has_one_process(pull: Pull, tmp_path: Path) -> None:

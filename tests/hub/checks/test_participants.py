@@ -7,7 +7,7 @@ import pytest
 from hub.checks.facts import Facts
 from hub.protocol.response_codes import ResponseCode as Code
 from message_schemas.messages import participants as bodies
-from message_schemas.messages import session, transfers
+from message_schemas.messages import queries, session, transfers
 from tests.hub.checks.worlds import (
     ACCOUNT,
     TRANSFER,
@@ -37,6 +37,14 @@ HELLO = bodies.ParticipantHello(
     delivery_mode="pull",
 )
 STATUS = transfers.TransferStatus(transfer_id="THA01-1")
+LOOK = queries.HoldingsQuery(items_max=1)
+STORY = queries.HistoryQuery(items_max=1, transfer_id="XMR01-9")
+PAGE = queries.HoldingsAnswer(
+    query_message_id="01970a3c-7c55-7d31-8a6e-3f0d7c2b9a11",
+    previous_sha256="0" * 64,
+    as_of="2026-11-22T09:30:00.000Z",
+    items=(),
+)
 NOTE = bodies.AdministratorNote(subject="Hello", text="A test.")
 
 
@@ -80,6 +88,62 @@ ROWS = [
         Code.RECIPIENT_NOT_FOR_TYPE,
         "a proposal to the hub",
         lambda: sent(proposal(), recipient="XHB01"),
+    ),
+    passes(Code.RECIPIENT_NOT_FOR_TYPE, "a query to the hub", lambda: sent(LOOK)),
+    passes(
+        Code.RECIPIENT_NOT_FOR_TYPE,
+        "a query to the mechanism registry",
+        lambda: sent(LOOK, recipient="XMR01"),
+    ),
+    found(
+        Code.RECIPIENT_NOT_FOR_TYPE,
+        "a query to another registry",
+        lambda: sent(LOOK, recipient="CHE01"),
+    ),
+    found(
+        Code.RECIPIENT_NOT_FOR_TYPE,
+        "a status asked of the mechanism registry",
+        lambda: sent(STATUS, states(), recipient="XMR01"),
+    ),
+    passes(
+        Code.TRANSFER_UNKNOWN,
+        "the hub need not know what the mechanism registry did",
+        lambda: sent(STORY, sender="THA01", recipient="XMR01"),
+    ),
+    found(
+        Code.TRANSFER_UNKNOWN,
+        "the hub is asked for what it does not know",
+        lambda: sent(STORY, sender="THA01"),
+    ),
+    found(
+        Code.SENDER_IS_RECIPIENT,
+        "the mechanism registry asks itself",
+        lambda: sent(LOOK, sender="XMR01", recipient="XMR01"),
+    ),
+    found(
+        Code.SENDER_ROLE_NOT_ALLOWED,
+        "a registry of a Party answers a query",
+        lambda: sent(PAGE, sender="THA01", recipient="CHE01"),
+    ),
+    passes(
+        Code.RECIPIENT_SUSPENDED,
+        "an answer to a suspended participant",
+        lambda: sent(PAGE, suspended("participant", "CHE01"), "XMR01", "CHE01"),
+    ),
+    passes(
+        Code.RECIPIENT_SUSPENDED,
+        "an answer to a participant in the suspended state",
+        lambda: sent(PAGE, states(CHE01="suspended"), "XMR01", "CHE01"),
+    ),
+    found(
+        Code.RECIPIENT_NOT_ACTIVE,
+        "an answer to a closed participant",
+        lambda: sent(PAGE, states(CHE01="closed"), "XMR01", "CHE01"),
+    ),
+    found(
+        Code.RECIPIENT_SUSPENDED,
+        "a query to a suspended mechanism registry",
+        lambda: sent(LOOK, states(XMR01="suspended"), recipient="XMR01"),
     ),
     passes(
         Code.SENDER_NOT_ACTIVE,
