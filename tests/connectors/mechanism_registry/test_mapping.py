@@ -3,6 +3,7 @@
 import copy
 import json
 import tomllib
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from typer.testing import CliRunner
 from connectors import mechanism_registry
 from connectors.mechanism_registry.cli import app
 from connectors.mechanism_registry.feed_fields import read_row
-from connectors.mechanism_registry.feed_lines import FeedLine
+from connectors.mechanism_registry.feed_lines import FeedFormat, FeedLine
 from connectors.mechanism_registry.feed_rows import IssuanceLine, UnitBlockLine
+from connectors.mechanism_registry.feeds import Feed
 from connectors.mechanism_registry.mapping import NumberForm, UnturnableError
 from connectors.mechanism_registry.mapping_file import MappingError, load_mapping, mapping_of
 from tests.connectors.mechanism_registry.rows import RULES
@@ -223,6 +225,34 @@ def test_fields_within_fields_are_known_by_their_path() -> None:
     line = mapping.line(FeedLine(1, 9, nested | {"Serial": {"From": "1"}}, None))
     assert line.fields is not None
     assert line.fields["first_serial"] == "1"
+
+
+def test_attributes_and_element_names_of_xml_are_mapped_like_any_field(tmp_path: Path) -> None:
+    """The element's own name tells the kind of record when the mapping names no field for it."""
+    mapping = mapping_of(
+        document(
+            record={"values": {"ISS": "issuance", "Transfer": "first_transfer"}},
+            fields__first_transfer__first_transfer_id={"from": "@no", "prefix": "XMR01-"},
+            fields__first_transfer__first_serial="Serials/@from",
+            fields__first_transfer__last_serial="Serials/@to",
+            fields__first_transfer__quantity={"from": "Serials", "unit": "kt"},
+        )
+    )
+    named = {name: value for name, value in BLOCK.items() if name[:6] not in {"Type", "Serial"}}
+    for name in ("TransferNo", "Amount"):
+        del named[name]
+    inner = "".join(f"<{name}>{value}</{name}>" for name, value in named.items())
+    text = f'<Transfer no="17">{inner}<Serials from="1" to="1200">1.2</Serials></Transfer>'
+    path = tmp_path / "export.xml"
+    path.write_text(f"<Export>\n{text}\n</Export>\n")
+    feed = Feed(path, FeedFormat.XML, mapping)
+    with closing(feed.open()) as reader:
+        ((line,),) = list(feed.steps(iter(reader)))
+    assert line.problems == ()
+    assert line.fields is not None
+    row = read_row(line.fields, RULES)
+    assert isinstance(row, UnitBlockLine)
+    assert (row.first_transfer_id, row.quantity, row.last_serial) == ("XMR01-17", 1200, 1200)
 
 
 def test_the_command_tries_a_sample_field_by_field(tmp_path: Path) -> None:
