@@ -1,0 +1,162 @@
+"""The message whose loss or repetition makes all the difference, found without asking further.
+
+Let D be the registry's digest less the ledger's. If one movement T was not applied, D is minus the
+sum of T's edges; if it was applied twice, or too early, plus that sum. So D is looked up among the
+movements since the last good cut, then the sums of two. The same is done for one series.
+
+Equal sums mean equal edges (2^-128), so an explanation tells what the registry has of every
+serial, whichever of several equally good causes is named: one before two, a loss before a
+repetition, the latest first.
+
+| the ledger has it | acknowledged | D | cause |
+|---|---|---|---|
+| yes, up to the index compared | yes | minus | lost message |
+| yes | yes | plus | doubled message |
+| yes | not yet | minus | timing |
+| not yet, or only reserved | - | plus | timing, or in flight |
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from reconciliation.digests import MASK, EdgeDeltas
+from reconciliation.movements import Movement, Piece
+from reconciliation.owned import Series
+
+PAIR_CANDIDATES_MAX: Final = 100_000
+
+
+class CauseKind(StrEnum):
+    """What happened to a message."""
+
+    LOST_MESSAGE = "lost_message"
+    DOUBLED_MESSAGE = "doubled_message"
+    TIMING = "timing"
+    IN_FLIGHT = "in_flight"
+
+
+class Cause(NamedTuple):
+    """A movement that the registry has less (``sign`` -1) or more (1) than the ledger."""
+
+    kind: CauseKind
+    movement: Movement
+    sign: int
+
+
+class Situation(NamedTuple):
+    """As of when the sides are compared, and up to where the registry acknowledged its messages."""
+
+    as_of: int
+    acknowledged_to: int
+
+
+class Explainer:
+    """The movements since the last good cut, by what they do to the sums.
+
+    Movements are added in the order of the log, with the edges that were worked out when they were
+    folded. What a transfer in flight would do is added as ``in_flight`` and may be dropped again.
+    """
+
+    def __init__(self) -> None:
+        self._movements: list[tuple[Movement, int]] = []
+        self._by_total: dict[int, list[Movement]] = {}
+        self._by_series: dict[tuple[Series, int], list[Movement]] = {}
+        self._in_flight: dict[int, list[Movement]] = {}
+        self._in_flight_by_series: dict[tuple[Series, int], list[Movement]] = {}
+        self._pieces: dict[Series, list[tuple[Movement, Piece, bool]]] = {}
+
+    def add(self, movement: Movement, deltas: EdgeDeltas, *, in_flight: bool = False) -> None:
+        """Add a movement; one that changes no sum explains nothing and is passed over."""
+        by_series: dict[Series, int] = {}
+        for series, _, change in deltas:
+            by_series[series] = by_series.get(series, 0) + change
+        total = sum(by_series.values()) & MASK
+        of_all, of_series = self._by_total, self._by_series
+        if in_flight:
+            of_all, of_series = self._in_flight, self._in_flight_by_series
+        elif total:
+            self._movements.append((movement, total))
+        if total:
+            of_all.setdefault(total, []).append(movement)
+        for series, change in by_series.items():
+            if change & MASK:
+                of_series.setdefault((series, change & MASK), []).append(movement)
+        for piece in movement.pieces:
+            self._pieces.setdefault(piece.series, []).append((movement, piece, in_flight))
+
+    def of_all(self, difference: int, situation: Situation) -> list[Cause] | None:
+        """Return the causes of a root difference: one, or two; None if there are none."""
+        single = self._single(difference, situation)
+        if single is not None:
+            return [single]
+        return self._pair(difference, situation)
+
+    def of_series(self, series: Series, difference: int, situation: Situation) -> Cause | None:
+        """Return what would explain a series' difference, None if nothing would.
+
+        Of this series alone: whether the movement's pieces elsewhere differ too is not looked at.
+        """
+        return _best(
+            self._by_series.get((series, -difference & MASK), ()),
+            self._by_series.get((series, difference), ()),
+            self._in_flight_by_series.get((series, difference), ()),
+            situation,
+        )
+
+    def pieces_of(self, series: Series) -> Sequence[tuple[Movement, Piece, bool]]:
+        """Return the pieces in a series: of what, which serials, and whether still in flight."""
+        return self._pieces.get(series, ())
+
+    def _single(self, difference: int, situation: Situation) -> Cause | None:
+        return _best(
+            self._by_total.get(-difference & MASK, ()),
+            self._by_total.get(difference, ()),
+            self._in_flight.get(difference, ()),
+            situation,
+        )
+
+    def _pair(self, difference: int, situation: Situation) -> list[Cause] | None:
+        if len(self._movements) > PAIR_CANDIDATES_MAX:
+            return None
+        by_total, in_flight = self._by_total, self._in_flight
+        for movement, total in reversed(self._movements):
+            for sign in (-1, 1):
+                rest = (difference - sign * total) & MASK
+                # The look-up alone is the common case: nothing there.
+                if rest not in by_total and -rest & MASK not in by_total and rest not in in_flight:
+                    continue
+                one, other = cause_of(movement, sign, situation), self._single(rest, situation)
+                if one is not None and other is not None and other[1:] != (movement, -sign):
+                    return [one, other]
+        return None
+
+
+def cause_of(movement: Movement, sign: int, situation: Situation) -> Cause | None:
+    """Return what it means that the registry has a movement of the log less or more; None: nothing.
+
+    The registry cannot lack what the ledger does not have either.
+    """
+    applied = movement.log_index <= situation.as_of
+    if sign < 0:
+        if not applied:
+            return None
+        lost = movement.log_index <= situation.acknowledged_to
+        return Cause(CauseKind.LOST_MESSAGE if lost else CauseKind.TIMING, movement, sign)
+    return Cause(CauseKind.DOUBLED_MESSAGE if applied else CauseKind.TIMING, movement, sign)
+
+
+def _best(
+    lacking: Sequence[Movement],
+    doubled: Sequence[Movement],
+    in_flight: Iterable[Movement],
+    situation: Situation,
+) -> Cause | None:
+    for candidates, sign in ((lacking, -1), (doubled, 1)):
+        for movement in reversed(candidates):
+            cause = cause_of(movement, sign, situation)
+            if cause is not None:
+                return cause
+    for movement in in_flight:
+        return Cause(CauseKind.IN_FLIGHT, movement, 1)
+    return None

@@ -1,0 +1,293 @@
+"""One session with one registry: a state machine that is given answers and gives questions.
+
+    cut sent -> explaining -> series asked -> narrowing -> done
+                    |                                      ^
+                    +--- equal, or one or two messages ----+
+
+1. The cut goes out with the index N. The answer names M, up to where the registry has applied its
+   messages: M > N, it has gone on trading; M < N, messages are still on their way to it.
+2. The ledger's view as of M is compared with the digest. Equal: done, after one question.
+3. The difference is explained if one or two messages make it. Otherwise: series, chunks, blocks.
+4. Each answer may name a later M; it is compared with the ledger as of that M.
+5. The outcome has the findings. A registry that is behind N gets one finding of the kind timing for
+   each movement it has not come to, whatever else was found.
+
+One question is out at a time. An answer to another question is passed over, so answers may come
+twice or late; the machine is rebuilt after a restart by giving it the answers again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import Final
+
+from reconciliation.books import LedgerView, Window
+from reconciliation.compare import LIMITS, Limits, Narrowing, predicted_runs
+from reconciliation.digests import MASK, SERIES_SHIFT
+from reconciliation.discrepancies import PASSING, Finding, FindingKind, classified, explained
+from reconciliation.explain import Cause, CauseKind, Explainer, Situation
+from reconciliation.messages import (
+    Answer,
+    Blocks,
+    BlocksAsked,
+    Cut,
+    CutAck,
+    Digests,
+    DigestsAsked,
+    MessageError,
+    Question,
+    Refused,
+    Windows,
+)
+from reconciliation.movements import Movement
+from reconciliation.owned import Series
+from reconciliation.steps import StepError
+
+WINDOWS_MAX: Final = 2_000
+"""Windows in one question."""
+
+
+class RunState(StrEnum):
+    """Where a session stands."""
+
+    NEW = "new"
+    CUT = "cut"
+    SERIES = "series"
+    NARROWING = "narrowing"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Basis(StrEnum):
+    """What the outcome rests on."""
+
+    DIGESTS = "digests"
+    EXPLANATION = "explanation"
+    BLOCKS = "blocks"
+    TOTALS = "totals"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session ended.
+
+    ``index`` is the N of the cut, ``as_of`` the M of the last answer. ``agreed``: nothing differs
+    but what is still on its way. ``reason`` says why there is no comparison, if there is none.
+    ``is_contradictory``: the registry's answers cannot all be true; run again.
+    """
+
+    index: int
+    as_of: int
+    agreed: bool
+    basis: Basis
+    findings: tuple[Finding, ...]
+    question_count: int
+    reason: str | None = None
+    is_contradictory: bool = False
+
+
+class Comparison:
+    """The hub's side of a session.
+
+    ``view_at`` gives the ledger's view as of an index from the last good cut to ``head``;
+    ``explainer`` knows the movements since the last good cut, those after N too; ``pending`` gives
+    the movements after an index up to N. ``acknowledged_to`` is the index up to where the registry
+    acknowledged its messages, where that is not what it says of itself.
+    """
+
+    def __init__(
+        self,
+        cut: Cut,
+        view_at: Callable[[int], LedgerView],
+        head: int,
+        explainer: Explainer,
+        pending: Callable[[int], Sequence[Movement]],
+        acknowledged_to: int | None = None,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.state = RunState.NEW
+        self.outcome: Outcome | None = None
+        self._cut, self._view_at, self._head = cut, view_at, head
+        self._explainer, self._pending = explainer, pending
+        self._acknowledged_to = acknowledged_to
+        self._narrowing = Narrowing(explainer, limits)
+        self._asked: Question = cut
+        self._count = 0
+        self._as_of = -1
+        self._view: LedgerView | None = None
+
+    def start(self) -> Question:
+        """Return the cut, to be sent through the registry's ordered channel."""
+        self.state, self._count = RunState.CUT, 1
+        return self._cut
+
+    def receive(self, answer: Answer) -> Question | None:
+        """Take an answer and return the next question; None if there is none, or no need.
+
+        Raises MessageError if the answer is not one to the question; the state stays as it was.
+        """
+        if self.outcome is not None or not self._is_awaited(answer):
+            return None
+        if isinstance(answer, Refused):
+            self.state = RunState.REFUSED
+            self._finish(Basis.DIGESTS, (), agreed=False, reason=answer.reason)
+            return None
+        view = self._view_as_of(answer.applied_to)
+        match answer, self._asked:
+            case CutAck(digest=digest), Cut():
+                return self._compare_roots(view, digest)
+            case Digests(chunks=chunks), DigestsAsked(shift=shift, windows=windows):
+                if self.state is RunState.SERIES:
+                    self.state = RunState.NARROWING
+                    self._narrowing.take_series(view, chunks, self._situation())
+                else:
+                    self._narrowing.take_digests(view, shift, windows, chunks)
+            case Blocks(blocks=blocks, rest=rest), BlocksAsked(windows=windows):
+                _require_progress(windows, rest)
+                self._narrowing.take_blocks(view, windows, blocks, rest)
+            case _:
+                raise MessageError(f"{type(answer).__name__} is no answer to the question asked")
+        return self._next()
+
+    # --- steps ---------------------------------------------------------------------------------
+
+    def _is_awaited(self, answer: Answer) -> bool:
+        asked = self._asked
+        return (answer.session, answer.number) == (asked.session, asked.number)
+
+    def _view_as_of(self, index: int) -> LedgerView:
+        if index > self._head:
+            raise MessageError(
+                f"the log ends at {self._head}, so nothing can be applied to {index}"
+            )
+        if index < self._as_of:
+            raise MessageError(f"applied to {index}, after it was {self._as_of}")
+        if self._view is None or self._view.index != index:
+            try:
+                self._view = self._view_at(index)
+            except ValueError as error:
+                raise MessageError(f"applied to {index}: {error}") from None
+        self._as_of = index
+        return self._view
+
+    def _situation(self) -> Situation:
+        acknowledged = self._acknowledged_to
+        return Situation(self._as_of, self._as_of if acknowledged is None else acknowledged)
+
+    def _compare_roots(self, view: LedgerView, digest: int) -> Question | None:
+        difference = digest - view.root & MASK
+        if not difference:
+            self._finish(Basis.DIGESTS, ())
+            return None
+        causes = self._explainer.of_all(difference, self._situation())
+        if causes is not None:
+            try:
+                found = explained(predicted_runs(view, causes), causes)
+            except StepError:
+                found = []
+            if found:
+                self._finish(Basis.EXPLANATION, found)
+                return None
+        self.state = RunState.SERIES
+        return self._ask(DigestsAsked(self._cut.session, self._number(), SERIES_SHIFT))
+
+    def _next(self) -> Question | None:
+        narrowing = self._narrowing
+        if narrowing.digest_windows:
+            shift = max(narrowing.digest_windows)
+            windows = _taken(narrowing.digest_windows[shift], WINDOWS_MAX)
+            if not narrowing.digest_windows[shift]:
+                del narrowing.digest_windows[shift]
+            return self._ask(DigestsAsked(self._cut.session, self._number(), shift, windows))
+        if narrowing.block_windows:
+            windows = _taken(narrowing.block_windows, WINDOWS_MAX)
+            return self._ask(BlocksAsked(self._cut.session, self._number(), windows))
+        assert self._view is not None, "an answer was received"
+        differing = narrowing.differing(self._view)
+        self._finish(Basis.BLOCKS, classified(differing, self._explainer, self._situation()))
+        return None
+
+    def _ask(self, question: Question) -> Question:
+        self._asked = question
+        self._count += 1
+        return question
+
+    def _number(self) -> int:
+        return self._asked.number + 1
+
+    def _finish(
+        self,
+        basis: Basis,
+        findings: Sequence[Finding],
+        *,
+        agreed: bool | None = None,
+        reason: str | None = None,
+    ) -> None:
+        behind = [] if reason is not None else self._behind()
+        if reason is None:
+            self.state = RunState.DONE
+        self.outcome = Outcome(
+            self._cut.index,
+            self._as_of,
+            not any(finding.kind not in PASSING for finding in findings)
+            if agreed is None
+            else agreed,
+            basis,
+            (*findings, *behind),
+            self._count,
+            reason,
+            self._narrowing.is_contradictory,
+        )
+
+    def _behind(self) -> list[Finding]:
+        """Return what the registry has not come to yet, as findings that pass by themselves."""
+        if self._as_of >= self._cut.index:
+            return []
+        found: list[Finding] = []
+        for movement in self._pending(self._as_of):
+            cause = Cause(CauseKind.TIMING, movement, -1)
+            found += behind_of(cause)
+        return found
+
+
+def behind_of(cause: Cause) -> list[Finding]:
+    """Return a finding for each piece of a movement that has not reached the registry yet."""
+    return [
+        Finding(
+            FindingKind.TIMING,
+            piece.series,
+            piece.first,
+            piece.last,
+            () if piece.after is None else (piece.after,),
+            () if piece.before is None else (piece.before,),
+            cause_index=cause.movement.log_index,
+            reference=cause.movement.reference,
+        )
+        for piece in cause.movement.pieces
+    ]
+
+
+def _taken(windows: dict[Series, list[Window]], count: int) -> dict[Series, list[Window]]:
+    """Take away at most so many windows, in order, and return them."""
+    taken: dict[Series, list[Window]] = {}
+    for series in list(windows):
+        if count <= 0:
+            break
+        taken[series] = list(islice(windows[series], count))
+        count -= len(taken[series])
+        del windows[series][: len(taken[series])]
+        if not windows[series]:
+            del windows[series]
+    return taken
+
+
+def _require_progress(asked: Windows, rest: Windows) -> None:
+    """Make sure that what is left is a later part of what was asked; MessageError if not."""
+    left = {series: [tuple(window) for window in windows] for series, windows in rest.items()}
+    if left == {series: list(windows) for series, windows in asked.items()}:
+        raise MessageError("nothing was answered: what is left is all that was asked")
+    for series, windows in left.items():
+        for low, high in windows:
+            if not any(first <= low and high == last for first, last in asked.get(series, ())):
+                raise MessageError(f"{series} {low} to {high} was not asked")
