@@ -13,7 +13,10 @@ source_settings, source_client, polled  a feed fetched page by page over HTTP
 report, run_report, report_html         what a run says, and the report of a feed
 progress                                how far a run is
 example_feed                            a plausible feed from a seed
-settings, cli, cli_mapping, cli_poll    the command ``mechanism``
+views, views_http, views_files          the registry's own books, to answer queries from
+asked, cursors, parties, answers, serve queries that arrive, and their answers
+one_process, secrets_by_uri             one session a database; secrets named by the settings
+settings, view_settings, cli, cli_*     the command ``mechanism``
 
 Run it as ``python -m connectors.mechanism_registry.cli push FEED --config FILE``.
 """

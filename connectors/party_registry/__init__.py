@@ -7,5 +7,6 @@ registry, arrivals, closings, outcomes what each thing that arrives means here
 answers, policy, commands, *_commands  what we answer, and what an operator may ask for
 tracking, tracking_tables              transfers and actions as this end knows them
 units, book, book_store, check_book    the book: blocks, reservations, the journal, its proof
+query_*                                questions to the hub and to the mechanism registry
 simulator                              a peer that misbehaves on demand, from a printed seed
 """
