@@ -129,7 +129,9 @@ class EnvelopeReceiver:
                 self._require_readable(raw)
                 opened.append(open_envelope(raw, trust, self._limits, now))
             except PeerError as error:
-                opened.append(error)
+                # Without its traceback, whose frames keep the document's whole tree alive: a
+                # hundred times its bytes, until everybody of the batch has an answer.
+                opened.append(PeerError(error.code, error.detail))
         return opened
 
     def _require_readable(self, raw: bytes) -> None:

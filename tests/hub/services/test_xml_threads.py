@@ -8,6 +8,7 @@ from concurrent.futures import Future
 import psutil
 import pytest
 
+from hub.protocol.errors import PeerError
 from hub.protocol.signed_objects import open_object
 from hub.services.intake import Intake
 from hub.services.xml_threads import (
@@ -19,8 +20,9 @@ from hub.services.xml_threads import (
 from keys.errors import MalformedXmlError
 from tests.hub.services.test_intake import door
 from tests.hub.world import HUB, World
-from tests.integration.peers import approach
+from tests.integration.peers import approach, now
 
+NOTE = ("administrator.note", {"subject": "a", "text": "b"})
 NAME_COUNT = 10_000
 HOSTILE_BYTES = 24 << 20
 KEPT_BYTES_MAX = 22 << 20
@@ -156,3 +158,14 @@ async def test_both_threads_of_the_intake_are_replaced(world: World) -> None:
             await asyncio.wrap_future(intake._opening.submit(note, "open"))
         await intake.submit(world.envelope("THA01", HUB, approach()))
     assert {name: len(ids) for name, ids in seen.items()} == {"open": 3, "record": 3}
+
+
+def test_a_refused_document_is_let_go_at_once(xml_world: World) -> None:
+    """Its refusal waits for a whole batch; a tree of a hundred times its bytes must not."""
+    good = xml_world.peers["THA01"].in_xml.envelope("CHE01", NOTE)
+    refused = (good[:-20], good.replace(b">CHE01<", b">GHA01<"), good.replace(b">THA01-", b">ZZZ"))
+    for opened in xml_world.receiver.open_batch(refused, xml_world.receiver.data.trust, now()):
+        assert isinstance(opened, PeerError)
+        assert opened.__traceback__ is None
+        assert opened.__cause__ is None
+        assert opened.__context__ is None
