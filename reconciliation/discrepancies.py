@@ -24,7 +24,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from reconciliation.explain import Cause, CauseKind, Explainer, Situation, cause_of
+from reconciliation.explain import Cause, CauseKind, Explainer, Moved, Situation, cause_of
 from reconciliation.movements import Movement, Piece
 from reconciliation.owned import HELD, OWNED, STATUSES, Series, differing_fields
 from reconciliation.steps import Run, View
@@ -177,7 +177,7 @@ def classified(
     labels: dict[Series, list[tuple[int, int, Cause]]] = {series: [] for series in differing}
     for movement, in_flight in sorted(candidates, key=lambda key: -key[0].log_index):
         for cause in _possible(movement, in_flight, situation):
-            parts = _parts(cause, in_flight, touching, situation)
+            parts = _parts(cause, in_flight, explainer, situation)
             if parts and all(
                 series in places and places[series].are(first, last, piece, cause.sign)
                 for series, first, last, piece in parts
@@ -191,10 +191,7 @@ def classified(
     ]
 
 
-_Entry = tuple[Movement, Piece, bool]
-
-
-def _touching(place: _Differences, series: Series, explainer: Explainer) -> list[_Entry]:
+def _touching(place: _Differences, series: Series, explainer: Explainer) -> list[Moved]:
     found = [
         entry for entry in explainer.pieces_of(series) if place.touch(entry[1].first, entry[1].last)
     ]
@@ -211,7 +208,7 @@ def _possible(movement: Movement, in_flight: bool, situation: Situation) -> list
 def _parts(
     cause: Cause,
     in_flight: bool,
-    touching: Mapping[Series, Sequence[_Entry]],
+    explainer: Explainer,
     situation: Situation,
 ) -> list[tuple[Series, int, int, Piece]]:
     """Return the parts of a movement's pieces that no later movement compared here touched."""
@@ -221,16 +218,17 @@ def _parts(
         for first, last in (
             [(piece.first, piece.last)]
             if in_flight
-            else _live(cause.movement, piece, touching.get(piece.series, ()), situation)
+            else _live(cause.movement, piece, explainer, situation)
         )
     ]
 
 
 def _live(
-    movement: Movement, piece: Piece, touching: Sequence[_Entry], situation: Situation
+    movement: Movement, piece: Piece, explainer: Explainer, situation: Situation
 ) -> list[tuple[int, int]]:
     parts = [(piece.first, piece.last)]
-    for other, later, in_flight in touching:
+    over = explainer.pieces_over(piece.series, piece.first, piece.last)
+    for other, later, in_flight in over:
         if in_flight or not movement.log_index < other.log_index <= situation.as_of:
             continue
         parts = [

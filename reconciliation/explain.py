@@ -16,8 +16,12 @@ repetition, the latest first.
 | not yet, or only reserved | - | plus | timing, or in flight |
 """
 
+from __future__ import annotations
+
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from reconciliation.digests import MASK, EdgeDeltas
@@ -51,6 +55,43 @@ class Situation(NamedTuple):
     acknowledged_to: int
 
 
+class Moved(NamedTuple):
+    """A piece, the movement it is of, and whether that is still in flight."""
+
+    movement: Movement
+    piece: Piece
+    in_flight: bool
+
+
+class _Places:
+    """The pieces of one series, to be found by serial: sorted when first asked after a change."""
+
+    __slots__ = ("_firsts", "_reach", "_sorted", "entries")
+
+    def __init__(self) -> None:
+        self.entries: list[Moved] = []
+        self._sorted: list[Moved] = []
+        self._firsts: list[int] = []
+        self._reach: list[int] = []
+
+    def add(self, entry: Moved) -> None:
+        self.entries.append(entry)
+
+    def over(self, first: int, last: int) -> list[Moved]:
+        if len(self._sorted) != len(self.entries):
+            self._sorted = sorted(self.entries, key=lambda entry: entry.piece.first)
+            self._firsts = [entry.piece.first for entry in self._sorted]
+            # The furthest serial of all pieces up to here: behind it, nothing earlier reaches.
+            self._reach = list(accumulate((e.piece.last for e in self._sorted), max))
+        found: list[Moved] = []
+        at = bisect_right(self._firsts, last) - 1
+        while at >= 0 and self._reach[at] >= first:
+            if self._sorted[at].piece.last >= first:
+                found.append(self._sorted[at])
+            at -= 1
+        return found
+
+
 class Explainer:
     """The movements since the last good cut, by what they do to the sums.
 
@@ -64,7 +105,7 @@ class Explainer:
         self._by_series: dict[tuple[Series, int], list[Movement]] = {}
         self._in_flight: dict[int, list[Movement]] = {}
         self._in_flight_by_series: dict[tuple[Series, int], list[Movement]] = {}
-        self._pieces: dict[Series, list[tuple[Movement, Piece, bool]]] = {}
+        self._pieces: dict[Series, _Places] = {}
 
     def add(self, movement: Movement, deltas: EdgeDeltas, *, in_flight: bool = False) -> None:
         """Add a movement; one that changes no sum explains nothing and is passed over."""
@@ -83,7 +124,7 @@ class Explainer:
             if change & MASK:
                 of_series.setdefault((series, change & MASK), []).append(movement)
         for piece in movement.pieces:
-            self._pieces.setdefault(piece.series, []).append((movement, piece, in_flight))
+            self._pieces.setdefault(piece.series, _Places()).add(Moved(movement, piece, in_flight))
 
     def of_all(self, difference: int, situation: Situation) -> list[Cause] | None:
         """Return the causes of a root difference: one, or two; None if there are none."""
@@ -104,9 +145,15 @@ class Explainer:
             situation,
         )
 
-    def pieces_of(self, series: Series) -> Sequence[tuple[Movement, Piece, bool]]:
-        """Return the pieces in a series: of what, which serials, and whether still in flight."""
-        return self._pieces.get(series, ())
+    def pieces_of(self, series: Series) -> Sequence[Moved]:
+        """Return the pieces in a series, in the order in which they were added."""
+        places = self._pieces.get(series)
+        return () if places is None else places.entries
+
+    def pieces_over(self, series: Series, first: int, last: int) -> list[Moved]:
+        """Return the pieces that touch any of the serials, in no order."""
+        places = self._pieces.get(series)
+        return [] if places is None else places.over(first, last)
 
     def _single(self, difference: int, situation: Situation) -> Cause | None:
         return _best(

@@ -77,8 +77,6 @@ class Sums:
 class Responder:
     """Answers the hub's questions about a book, under the key of one link and year."""
 
-    page = PAGE
-
     def __init__(self, key: bytes, key_id: str, book: Book, sums: Sums | None = None) -> None:
         self.key, self.key_id, self.book = key, key_id, book
         self.kept, self._read, self._read_at = sums, sums, -1
@@ -133,14 +131,12 @@ class Responder:
         count = 0
         for series, its in windows:
             for low, high in its:
-                if count >= self.page:
+                if count >= PAGE:
                     rest.setdefault(series, []).append([low, high])
                     continue
                 end, page = high, sorted(self.book.blocks(series, low, high), key=lambda b: b[1])
-                if count + len(page) > self.page and page[self.page - count][1] > max(
-                    low, page[0][1]
-                ):
-                    end = page[self.page - count][1] - 1  # a page ends where a block begins
+                if count + len(page) > PAGE and page[PAGE - count][1] > max(low, page[0][1]):
+                    end = page[PAGE - count][1] - 1  # a page ends where a block begins
                     rest.setdefault(series, []).append([end + 1, high])
                 for _, first, last, owned in page:
                     if first <= end:

@@ -9,14 +9,14 @@
 2. The ledger's view as of M is compared with the digest. Equal: done, after one question.
 3. The difference is explained if one or two messages make it. Otherwise: series, chunks, blocks.
 4. Each answer may name a later M; it is compared with the ledger as of that M.
-5. The outcome has the findings. A registry that is behind N gets one finding of the kind timing for
-   each movement it has not come to, whatever else was found.
+5. The outcome has the findings. What a registry that is behind N has not come to yet is listed as
+   ``awaited``, of the kind timing, whatever else was found.
 
 One question is out at a time. An answer to another question is passed over, so answers may come
 twice or late; the machine is rebuilt after a restart by giving it the answers again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -26,7 +26,7 @@ from reconciliation.books import LedgerView, Window
 from reconciliation.compare import LIMITS, Limits, Narrowing, predicted_runs
 from reconciliation.digests import MASK, SERIES_SHIFT
 from reconciliation.discrepancies import PASSING, Finding, FindingKind, classified, explained
-from reconciliation.explain import Cause, CauseKind, Explainer, Situation
+from reconciliation.explain import Explainer, Situation
 from reconciliation.messages import (
     Answer,
     Blocks,
@@ -73,7 +73,9 @@ class Outcome:
     """How a session ended.
 
     ``index`` is the N of the cut, ``as_of`` the M of the last answer. ``agreed``: nothing differs
-    but what is still on its way. ``reason`` says why there is no comparison, if there is none.
+    but what is still on its way. ``awaited``: what lies between M and N, when M < N; it has to come
+    through the channel, and is no finding at M. ``reason`` says why there is no comparison, if
+    there is none.
     ``is_contradictory``: the registry's answers cannot all be true; run again.
     """
 
@@ -83,6 +85,7 @@ class Outcome:
     basis: Basis
     findings: tuple[Finding, ...]
     question_count: int
+    awaited: tuple[Finding, ...] = ()
     reason: str | None = None
     is_contradictory: bool = False
 
@@ -224,7 +227,6 @@ class Comparison:
         agreed: bool | None = None,
         reason: str | None = None,
     ) -> None:
-        behind = [] if reason is not None else self._behind()
         if reason is None:
             self.state = RunState.DONE
         self.outcome = Outcome(
@@ -234,38 +236,29 @@ class Comparison:
             if agreed is None
             else agreed,
             basis,
-            (*findings, *behind),
+            tuple(findings),
             self._count,
+            () if reason is not None else tuple(self._awaited()),
             reason,
             self._narrowing.is_contradictory,
         )
 
-    def _behind(self) -> list[Finding]:
-        """Return what the registry has not come to yet, as findings that pass by themselves."""
+    def _awaited(self) -> Iterator[Finding]:
+        """Yield what the registry has not come to yet: the ledger as of N, the registry as of M."""
         if self._as_of >= self._cut.index:
-            return []
-        found: list[Finding] = []
+            return
         for movement in self._pending(self._as_of):
-            cause = Cause(CauseKind.TIMING, movement, -1)
-            found += behind_of(cause)
-        return found
-
-
-def behind_of(cause: Cause) -> list[Finding]:
-    """Return a finding for each piece of a movement that has not reached the registry yet."""
-    return [
-        Finding(
-            FindingKind.TIMING,
-            piece.series,
-            piece.first,
-            piece.last,
-            () if piece.after is None else (piece.after,),
-            () if piece.before is None else (piece.before,),
-            cause_index=cause.movement.log_index,
-            reference=cause.movement.reference,
-        )
-        for piece in cause.movement.pieces
-    ]
+            for piece in movement.pieces:
+                yield Finding(
+                    FindingKind.TIMING,
+                    piece.series,
+                    piece.first,
+                    piece.last,
+                    () if piece.after is None else (piece.after,),
+                    () if piece.before is None else (piece.before,),
+                    cause_index=movement.log_index,
+                    reference=movement.reference,
+                )
 
 
 def _taken(windows: dict[Series, list[Window]], count: int) -> dict[Series, list[Window]]:
