@@ -35,6 +35,7 @@ from keys.errors import (
     XmlFault,
 )
 from keys.key_ids import is_key_id
+from keys.public_keys import KeyRecord
 from keys.signer import Signer
 from keys.trust import TrustStore
 from keys.xml_reading import (
@@ -50,6 +51,8 @@ __all__ = [
     "DSIG_NAMESPACE",
     "UnverifiedXml",
     "VerifiedXml",
+    "XmlClaim",
+    "claim_of",
     "open_signed_xml",
     "sign_xml",
     "verify_xml",
@@ -103,6 +106,28 @@ _NAMESPACE: Final = f' xmlns:ds="{DSIG_NAMESPACE}"'
 
 
 @dataclass(frozen=True, slots=True)
+class XmlClaim:
+    """What a signature says of itself: whose it is, and what was signed; nothing is known yet.
+
+    `signed_info` is canonical, `digest` what it claims of the document (32 bytes), `signature` r
+    and s (64 bytes).
+    """
+
+    key_id: str
+    digest: bytes
+    signed_info: bytes
+    signature: bytes
+
+    def verify(self, trust: TrustStore, participant: str, at: datetime) -> None:
+        """Check the signature over SignedInfo; whether its digest is right is another question.
+
+        Raises as `verify_xml`.
+        """
+        key = _trusted_key(self.key_id, trust, participant, at)
+        _check_signature(key, self.signature, self.signed_info)
+
+
+@dataclass(frozen=True, slots=True)
 class UnverifiedXml:
     """A well-formed signed document of which nothing is known to be true yet.
 
@@ -144,20 +169,34 @@ def open_signed_xml(
         detail = f"the root is {str(root.tag)[:96]!r}, not {root_name}"
         raise MalformedXmlError(XmlFault.ROOT_UNEXPECTED, detail)
     block = _signature_of(root)
+    claim = claim_of(block)
+    _take_out(root, block)
+    referenced = canonical_bytes(root, limits)
+    return UnverifiedXml(
+        key_id=claim.key_id,
+        element=read_canonical(referenced),
+        raw=raw,
+        referenced=referenced,
+        digest=claim.digest,
+        signed_info=claim.signed_info,
+        signature=claim.signature,
+    )
+
+
+def claim_of(block: etree._Element) -> XmlClaim:
+    """Return what a signature of the one form says of itself.
+
+    Raises:
+        MalformedXmlError: it is of another form; `reason` is an `XmlFault`.
+    """
     texts = _match_form(block)
     key_id = texts["KeyName"]
     if not is_key_id(key_id):
         raise MalformedXmlError(XmlFault.KEY_ID_INVALID, f"KeyName {key_id[:64]!r}")
-    signed_info = canonical_part(block[0])
-    _take_out(root, block)
-    referenced = canonical_bytes(root, limits)
-    return UnverifiedXml(
+    return XmlClaim(
         key_id=key_id,
-        element=read_canonical(referenced),
-        raw=raw,
-        referenced=referenced,
         digest=_decode(texts["DigestValue"], hashlib.sha256().digest_size, "DigestValue"),
-        signed_info=signed_info,
+        signed_info=canonical_part(block[0]),
         signature=_decode(texts["SignatureValue"], _SIGNATURE_BYTES, "SignatureValue"),
     )
 
@@ -172,7 +211,16 @@ def verify_xml(
         SuiteNotAcceptedError: the participant may not sign with ES256 alone.
         SignatureInvalidError: the digest or the signature does not match, or the key's algorithm.
     """
-    key = trust.find(unverified.key_id, participant, at)
+    key = _trusted_key(unverified.key_id, trust, participant, at)
+    if hashlib.sha256(unverified.referenced).digest() != unverified.digest:
+        raise SignatureInvalidError(f"the document is not the one that {key.key_id} signed")
+    _check_signature(key, unverified.signature, unverified.signed_info)
+    return VerifiedXml(unverified.element, unverified.referenced, key.key_id, _SUITE)
+
+
+def _trusted_key(key_id: str, trust: TrustStore, participant: str, at: datetime) -> KeyRecord:
+    """Return a key that may sign XML for a participant. Raises as `verify_xml`."""
+    key = trust.find(key_id, participant, at)
     accepted = trust.suites_of(participant)
     if _SUITE not in accepted:
         wanted = ", ".join(sorted(accepted))
@@ -180,12 +228,13 @@ def verify_xml(
     if key.algorithm is not Algorithm.ES256:
         detail = f"{key.key_id} signs with {key.algorithm}, not with {_SUITE}"
         raise SignatureInvalidError(detail)
-    if hashlib.sha256(unverified.referenced).digest() != unverified.digest:
-        raise SignatureInvalidError(f"the document is not the one that {key.key_id} signed")
+    return key
+
+
+def _check_signature(key: KeyRecord, signature: bytes, signed_info: bytes) -> None:
     _, native = load_public_key(key.public_key_der)
-    if not signature_is_valid(native, unverified.signature, unverified.signed_info):
+    if not signature_is_valid(native, signature, signed_info):
         raise SignatureInvalidError(f"the signature of {key.key_id} is wrong")
-    return VerifiedXml(unverified.element, unverified.referenced, key.key_id, _SUITE)
 
 
 def sign_xml(

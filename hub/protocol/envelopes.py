@@ -1,7 +1,8 @@
 """Open what a peer posted: size, then signature over the exact bytes, then header and messages.
 
 1. The size limit, before anything is parsed.
-2. The signed form of either binding (``signed_objects``): which keys claim to have signed.
+2. The signed form of either binding (``signed_objects``): which keys claim to have signed. Long XML
+   is not read before that signature is found right by itself (``keys.xml_claims``).
 3. The claimed keys must belong to one participant, be valid at ``now`` and match the bytes.
 4. What was signed is a value and an envelope; its sender is the participant whose keys signed it.
 5. Each message is judged by its schema and typed. A message that fails does not spoil its
@@ -24,12 +25,14 @@ from hub.protocol.signed_objects import (
     Binding,
     ObjectRefusedError,
     UnverifiedObject,
+    binding_of,
     open_object,
 )
 from keys import errors as key_errors
 from keys.key_ids import participant_of
 from keys.public_keys import KeyRecord
 from keys.trust import TrustStore
+from keys.xml_claims import read_claim
 from message_schemas import catalogue, json_codec, validation
 from message_schemas.blocks import IdentifierInconsistentError
 from message_schemas.envelopes import (
@@ -62,6 +65,8 @@ __all__ = [
 PARTICIPANTS_TYP: Final = "itmo-participants+jws"
 MEDIA_TYPE: Final = "application/jose+json"
 
+_LONG_XML_BYTES: Final = 8_192
+"""From here on reading XML costs more than its signature, which is looked at first."""
 _STORED_DEPTH_MAX: Final = 64
 """The door judged the depth when it took the envelope, by the limits of that day."""
 _KEY_FAULTS: Final[dict[type[key_errors.KeysError], ResponseCode]] = {
@@ -135,6 +140,9 @@ def _verified(
 ) -> tuple[UnverifiedObject, str]:
     """Return the object, its signatures checked, and whose they are."""
     try:
+        if binding_of(raw) is Binding.XML and len(raw) > _LONG_XML_BYTES:
+            claim = read_claim(raw)
+            claim.verify(trust, _claimed_key(claim.key_id, trust).participant, now)
         opened = open_object(raw, "envelope", bytes_max=limits.envelope_bytes_max)
         known = _claimed_key(opened.key_ids[0], trust)
         opened.verify(trust, known.participant, now)

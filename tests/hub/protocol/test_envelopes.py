@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils import uuid7
 
+from hub.protocol import envelopes
 from hub.protocol.envelopes import (
     OpenEnvelope,
     digest,
@@ -22,8 +23,10 @@ from keys.jws import sign
 from keys.local_signer import LocalSigner
 from keys.public_keys import KeyRecord, PublicKey
 from keys.trust import TrustStore
+from keys.xml_signatures import sign_xml
 from message_schemas import timestamps
-from tests.integration.peers import approach, now, proposal, seeded_signer
+from message_schemas.xml_forms import NAMESPACE
+from tests.integration.peers import approach, now, proposal, seeded_signer, seeded_xml_signer
 from tests.integration.peers import block as wire_block
 
 NOW = now()
@@ -267,3 +270,27 @@ def test_no_byte_of_a_signed_envelope_can_be_changed(position: int, byte: int) -
         assert opened(changed).raw == HONEST
     else:
         fault_of(changed)
+
+
+def test_long_xml_that_nobody_known_signed_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever has no key costs hardly more in XML than in JSON: only the end is looked at."""
+    known = seeded_xml_signer("THA01")
+    trust = TrustStore([record(known)])
+    body = f'<envelope xmlns="{NAMESPACE}">{"<a/>" * 10_000}</envelope>'.encode()
+    assert fault_of(sign_xml(body, known), trust) is ResponseCode.PAYLOAD_NOT_AN_ENVELOPE
+
+    def read(*_: Any, **__: Any) -> None:
+        raise AssertionError("the document was read")
+
+    monkeypatch.setattr(envelopes, "open_object", read)
+    others = sign_xml(body, seeded_xml_signer("GHA01"))
+    renamed = others.replace(b"GHA01-", b"THA01-")
+    forged = others.replace(seeded_xml_signer("GHA01").key_id.encode(), known.key_id.encode())
+    assert fault_of(body, trust) is ResponseCode.ENVELOPE_MALFORMED
+    assert fault_of(others, trust) is ResponseCode.SENDER_UNKNOWN
+    assert fault_of(renamed, trust) is ResponseCode.KEY_UNKNOWN
+    assert fault_of(forged, trust) is ResponseCode.SIGNATURE_INVALID
+    with pytest.raises(AssertionError, match="was read"):
+        opened(sign_xml(body, known), trust)
