@@ -8,6 +8,8 @@
 | digests | registry | the digests of the chunks that are not zero |
 | blocks-asked | hub | windows of serials by series |
 | blocks | registry | the blocks, cut to the windows; ``rest`` is what to ask for next |
+| totals-asked | hub | as ``cut``, for a registry without digests |
+| totals | registry | units by series and by the owned attributes it can group by |
 | refused | registry | why it cannot answer: another key, another list of attributes |
 | result | hub | agreed or not, and the findings, as of an index |
 
@@ -91,7 +93,26 @@ class BlocksAsked:
         }
 
 
-Question = Cut | DigestsAsked | BlocksAsked
+@dataclass(frozen=True, slots=True)
+class TotalsAsked:
+    """A question for totals as of ``index``, or as near to it as the registry can come."""
+
+    session: str
+    number: int
+    index: int
+
+    def as_json(self) -> Json:
+        """Return the message as JSON values."""
+        return {
+            "kind": "totals-asked",
+            "session": self.session,
+            "number": self.number,
+            "index": self.index,
+            "owned": list(OWNED),
+        }
+
+
+Question = Cut | DigestsAsked | BlocksAsked | TotalsAsked
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +147,17 @@ class Blocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Units by series and by the values of ``fields``, some of the owned attributes."""
+
+    session: str
+    number: int
+    applied_to: int
+    fields: tuple[str, ...]
+    units: Mapping[tuple[Series, Owned], int]
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The registry cannot take part; one sentence why."""
 
@@ -134,7 +166,7 @@ class Refused:
     reason: str
 
 
-Answer = CutAck | Digests | Blocks | Refused
+Answer = CutAck | Digests | Blocks | Totals | Refused
 
 
 def _windows_json(windows: Windows) -> list[Any]:
@@ -169,6 +201,8 @@ def answer_from_json(value: Any) -> Answer:
                     for series, rows in _by_series(value, "rest")
                 },
             )
+        case "totals":
+            return _totals(value, session, number)
         case kind:
             raise MessageError(f"there is no answer of kind {kind!r}")
 
@@ -186,6 +220,20 @@ def _blocks(value: Json) -> list[Block]:
                 raise MessageError(f"{row} is no block")
             blocks.append(Block(series, first, last, table[place]))
     return blocks
+
+
+def _totals(value: Json, session: str, number: int) -> Totals:
+    fields = tuple(_list(value.get("fields"), "fields"))
+    if any(name not in OWNED for name in fields) or len(set(fields)) < len(fields):
+        raise MessageError("fields are some of the owned attributes, each once")
+    units: dict[tuple[Series, Owned], int] = {}
+    for series, rows in _by_series(value, "units"):
+        for texts, count in _pairs(rows):
+            cell = (series, _texts(texts, len(fields)))
+            if cell in units:
+                raise MessageError(f"{cell} is told twice")
+            units[cell] = _number(count)
+    return Totals(session, number, _integer(value, "applied_to"), fields, units)
 
 
 def _by_series(value: Json, name: str) -> list[tuple[Series, list[Any]]]:
@@ -207,8 +255,12 @@ def _pairs(rows: list[Any]) -> list[tuple[Any, Any]]:
 
 
 def _owned(row: Any) -> Owned:
-    if not isinstance(row, list) or len(row) != len(OWNED):
-        raise MessageError(f"a block has the values of {len(OWNED)} owned attributes")
+    return _texts(row, len(OWNED))
+
+
+def _texts(row: Any, count: int) -> Owned:
+    if not isinstance(row, list) or len(row) != count:
+        raise MessageError(f"{row!r} has not {count} owned values")
     if not all(text is None or isinstance(text, str) for text in row):
         raise MessageError("an owned value is a text or null")
     return tuple(row)

@@ -72,13 +72,15 @@ class Basis(StrEnum):
 class Outcome:
     """How a session ended.
 
-    ``index`` is the N of the cut, ``as_of`` the M of the last answer. ``agreed``: nothing differs
-    but what is still on its way. ``awaited``: what lies between M and N, when M < N; it has to come
-    through the channel, and is no finding at M. ``reason`` says why there is no comparison, if
-    there is none.
-    ``is_contradictory``: the registry's answers cannot all be true; run again.
+    ``session`` is the name in the cut, ``index`` its N, ``as_of`` the M of the last answer.
+    ``agreed``: nothing differs but what is still on its way. ``awaited``: what lies between M and
+    N, when M < N; it has to come through the channel, and is no finding at M. ``reason`` says why
+    there is no comparison, if there is none. ``is_contradictory``: the registry's answers cannot
+    all be true; run again. ``by_totals_alone``: series of which no blocks were seen, so that equal
+    and opposite errors would show in none.
     """
 
+    session: str
     index: int
     as_of: int
     agreed: bool
@@ -88,6 +90,7 @@ class Outcome:
     awaited: tuple[Finding, ...] = ()
     reason: str | None = None
     is_contradictory: bool = False
+    by_totals_alone: tuple[Series, ...] = ()
 
 
 class Comparison:
@@ -147,7 +150,7 @@ class Comparison:
                 else:
                     self._narrowing.take_digests(view, shift, windows, chunks)
             case Blocks(blocks=blocks, rest=rest), BlocksAsked(windows=windows):
-                _require_progress(windows, rest)
+                require_progress(windows, rest)
                 self._narrowing.take_blocks(view, windows, blocks, rest)
             case _:
                 raise MessageError(f"{type(answer).__name__} is no answer to the question asked")
@@ -230,6 +233,7 @@ class Comparison:
         if reason is None:
             self.state = RunState.DONE
         self.outcome = Outcome(
+            self._cut.session,
             self._cut.index,
             self._as_of,
             not any(finding.kind not in PASSING for finding in findings)
@@ -275,7 +279,7 @@ def _taken(windows: dict[Series, list[Window]], count: int) -> dict[Series, list
     return taken
 
 
-def _require_progress(asked: Windows, rest: Windows) -> None:
+def require_progress(asked: Windows, rest: Windows) -> None:
     """Make sure that what is left is a later part of what was asked; MessageError if not."""
     left = {series: [tuple(window) for window in windows] for series, windows in rest.items()}
     if left == {series: list(windows) for series, windows in asked.items()}:
