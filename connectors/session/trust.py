@@ -18,7 +18,12 @@ from typing import Any
 
 from connectors.session.log.pins import LogPin, make_pin, signs_checkpoints
 from hub.protocol.envelopes import PARTICIPANTS_TYP
-from hub.protocol.signed_objects import ObjectKind, ObjectRefusedError, open_object
+from hub.protocol.signed_objects import (
+    ObjectKind,
+    ObjectRefusedError,
+    claim_first,
+    open_object,
+)
 from keys.documents import from_document, parse_time
 from keys.errors import KeyExpiredError, KeysError, MalformedDocumentError
 from keys.jws import open_signed, verify
@@ -59,6 +64,8 @@ def open_hub_word(
         KeysError: malformed, signed wrongly, or by a key that may not speak for the hub.
         ObjectRefusedError: signed rightly, but no value of its binding.
     """
+    if (claim := claim_first(raw)) is not None:  # anybody may push, and XML is dear to read
+        _verify((claim.key_id,), lambda at: claim.verify(trust, hub, at), trust, now)
     opened = open_object(raw, kind)
     before = _verify(opened.key_ids, lambda at: opened.verify(trust, hub, at), trust, now)
     read = opened.read()

@@ -25,14 +25,13 @@ from hub.protocol.signed_objects import (
     Binding,
     ObjectRefusedError,
     UnverifiedObject,
-    binding_of,
+    claim_first,
     open_object,
 )
 from keys import errors as key_errors
 from keys.key_ids import participant_of
 from keys.public_keys import KeyRecord
 from keys.trust import TrustStore
-from keys.xml_claims import read_claim
 from message_schemas import catalogue, json_codec, validation
 from message_schemas.blocks import IdentifierInconsistentError
 from message_schemas.envelopes import (
@@ -65,8 +64,6 @@ __all__ = [
 PARTICIPANTS_TYP: Final = "itmo-participants+jws"
 MEDIA_TYPE: Final = "application/jose+json"
 
-_LONG_XML_BYTES: Final = 8_192
-"""From here on reading XML costs more than its signature, which is looked at first."""
 _STORED_DEPTH_MAX: Final = 64
 """The door judged the depth when it took the envelope, by the limits of that day."""
 _KEY_FAULTS: Final[dict[type[key_errors.KeysError], ResponseCode]] = {
@@ -140,8 +137,7 @@ def _verified(
 ) -> tuple[UnverifiedObject, str]:
     """Return the object, its signatures checked, and whose they are."""
     try:
-        if binding_of(raw) is Binding.XML and len(raw) > _LONG_XML_BYTES:
-            claim = read_claim(raw)
+        if (claim := claim_first(raw)) is not None:
             claim.verify(trust, _claimed_key(claim.key_id, trust).participant, now)
         opened = open_object(raw, "envelope", bytes_max=limits.envelope_bytes_max)
         known = _claimed_key(opened.key_ids[0], trust)

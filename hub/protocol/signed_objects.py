@@ -2,6 +2,8 @@
 
 1. ``open_object``: which binding the bytes are in (XML begins with ``<``), and which keys claim to
    have signed. Nothing is believed yet.
+   Long XML costs much more to open than JSON: whoever takes bytes from strangers verifies
+   ``claim_first`` before that.
 2. ``UnverifiedObject.verify``: the keys must speak for the participant at the time, and match.
 3. ``UnverifiedObject.read``: the JSON value that was signed, and no byte beside it. From here on
    nobody can tell the bindings apart.
@@ -26,8 +28,9 @@ from keys.algorithms import Algorithm
 from keys.jws import UnverifiedJws, open_signed, sign, verify
 from keys.signer import Signer
 from keys.trust import TrustStore
+from keys.xml_claims import read_claim
 from keys.xml_reading import XmlLimits
-from keys.xml_signatures import UnverifiedXml, open_signed_xml, sign_xml, verify_xml
+from keys.xml_signatures import UnverifiedXml, XmlClaim, open_signed_xml, sign_xml, verify_xml
 from message_schemas import json_codec, strict_xml, xml_codec
 from message_schemas.envelopes import DELIVERY_TYP, ENVELOPE_TYP, RECEIPT_TYP
 from message_schemas.strict_json import DEPTH_MAX
@@ -45,6 +48,7 @@ __all__ = [
     "UnverifiedObject",
     "binding_of",
     "binding_of_media_type",
+    "claim_first",
     "fault_of_binding",
     "nests_deeper",
     "open_object",
@@ -68,6 +72,8 @@ _TYPS: Final[Mapping[ObjectKind, str]] = MappingProxyType(
 )
 OBJECT_BYTES_MAX: Final = 64 * 1024 * 1024
 """The last resort; each door sets a smaller limit of its own before it comes here."""
+_LONG_XML_BYTES: Final = 8_192
+"""From here on opening XML costs more than its signature does."""
 _SCALARS: Final = frozenset({str, int, bool, type(None)})
 _BEFORE_MARKUP: Final = b" \t\r\n"
 
@@ -178,6 +184,16 @@ def fault_of_binding(binding: str, suites: Collection[str]) -> str | None:
         return None
     listed = ", ".join(sorted(suites))
     return f"XML is signed with ES256 alone, and its signature suites are {listed}"
+
+
+def claim_first(raw: bytes) -> XmlClaim | None:
+    """Return the signature of long XML, to be verified before it is opened; None for all else.
+
+    Who cannot verify it cannot verify the object either. Raises MalformedXmlError.
+    """
+    if len(raw) <= _LONG_XML_BYTES or binding_of(raw) is not Binding.XML:
+        return None
+    return read_claim(raw)
 
 
 def open_object(

@@ -9,20 +9,31 @@ import aiohttp
 import pytest
 from sqlalchemy import select
 
-from connectors.session import inbox
+from connectors.session import inbox, trust
 from connectors.session.session import Session
 from connectors.session.tables import outbox_envelope
 from hub.protocol.envelopes import MEDIA_TYPE, digest
-from hub.protocol.signed_objects import MEDIA_TYPES, Binding, SigningKeys, binding_of, open_object
+from hub.protocol.signed_objects import (
+    MEDIA_TYPES,
+    Binding,
+    ObjectRefusedError,
+    SigningKeys,
+    binding_of,
+    open_object,
+)
+from keys.errors import KeysError
+from keys.trust import TrustStore
+from keys.xml_signatures import sign_xml
 from message_schemas.envelopes import DeliveryItem, Envelope
 from message_schemas.json_codec import decode_envelope
 from message_schemas.messages.participants import AdministratorNote
+from message_schemas.xml_forms import NAMESPACE
 from tests.connectors.fake_answers import SPOILERS, TWISTS
 from tests.connectors.fake_hub import HUB
 from tests.connectors.session.conftest import World, alarms_of, in_xml, until
 from tests.connectors.session.ledger_handler import LedgerHandler, effects, note
 from tests.connectors.session.test_deliveries import Pushed, pushed
-from tests.connectors.worlds import XML_LABEL, make_record, make_signer
+from tests.connectors.worlds import KEY_EPOCH, XML_LABEL, make_record, make_signer
 
 __all__ = ["pushed"]
 
@@ -322,3 +333,23 @@ async def test_a_push_is_what_it_is_announced_as(pushed: Pushed) -> None:
                 if status == 200:
                     assert response.content_type == MEDIA_TYPES[Binding.XML]
                     assert binding_of(answer) is Binding.XML
+
+
+def test_long_xml_that_the_hub_did_not_sign_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Anybody may push sixteen megabytes; what has no signature of the hub costs nothing."""
+    signer, other = make_signer(HUB, XML_LABEL), make_signer("THA01", XML_LABEL)
+    store = TrustStore([make_record(HUB, XML_LABEL), make_record("THA01", XML_LABEL)])
+    at = KEY_EPOCH + timedelta(days=1)
+    body = f'<delivery xmlns="{NAMESPACE}">{"<a/>" * 10_000}</delivery>'.encode()
+    with pytest.raises(ObjectRefusedError):
+        trust.open_hub_word(sign_xml(body, signer), "delivery", store, HUB, at)
+
+    def read(*_: Any, **__: Any) -> None:
+        raise AssertionError("the document was read")
+
+    monkeypatch.setattr(trust, "open_object", read)
+    for raw in (body, sign_xml(body, other)):
+        with pytest.raises(KeysError):
+            trust.open_hub_word(raw, "delivery", store, HUB, at)
