@@ -135,8 +135,8 @@ class Responder:
                     rest.setdefault(series, []).append([low, high])
                     continue
                 end, page = high, sorted(self.book.blocks(series, low, high), key=lambda b: b[1])
-                if count + len(page) > PAGE and page[PAGE - count][1] > max(low, page[0][1]):
-                    end = page[PAGE - count][1] - 1  # a page ends where a block begins
+                if later := [b[1] for b in page[PAGE - count :] if b[1] > low]:
+                    end = later[0] - 1  # a page ends where a block begins
                     rest.setdefault(series, []).append([end + 1, high])
                 for _, first, last, owned in page:
                     if first <= end:

@@ -110,7 +110,8 @@ def play(seed: int) -> Verdict:
         explainer.add(movement, edge_deltas(hasher, movement.pieces), in_flight=True)
     outcome = converse(history, registry, oracle, ledger, explainer)
     verdict = judge(history, registry, oracle, outcome)
-    fall_back(history, registry, oracle, ledger, explainer)
+    if seed % 3 == 0:
+        fall_back(history, registry, oracle, ledger, explainer)
     return verdict
 
 
@@ -208,7 +209,7 @@ def converse(
     """Let the two sides talk, in JSON, while trading goes on; return the outcome."""
     dice = history.dice
     limits = dice.choice([Limits(), Limits(1, 4, 3), Limits(2, 64, 1), Limits(0, 2, 5)])
-    responder.PAGE = dice.choice([1, 2, 7, 10_000])
+    responder.PAGE = dice.choice([1, 3, 7, 10_000, 10_000])
     comparison = Comparison(
         Cut("S1", 1, history.cut_index, KEY_ID),
         ledger.view,
