@@ -19,7 +19,7 @@ import re
 from typing import Final
 
 from keys.errors import MalformedXmlError, XmlFault
-from keys.xml_reading import read_canonical
+from keys.xml_reading import DEFAULT_LIMITS, declarations_over, read_canonical
 from keys.xml_signatures import DSIG_NAMESPACE, XmlClaim, claim_of
 
 __all__ = ["read_claim"]
@@ -40,6 +40,10 @@ def read_claim(raw: bytes) -> XmlClaim:
     if block.count(b"<") > _TAGS_MAX:
         detail = f"the signature has more than {_TAGS_MAX} tags"
         raise MalformedXmlError(XmlFault.SIGNATURE_FORM, detail)
+    # A namespace that is declared outside SignedInfo costs its canonical form the square of them.
+    if declarations_over(DEFAULT_LIMITS.namespace_count_max, block):
+        detail = f"more than {DEFAULT_LIMITS.namespace_count_max} namespace declarations"
+        raise MalformedXmlError(XmlFault.NAMESPACE_COUNT, detail)
     namespace = DSIG_NAMESPACE.encode("ascii")
     prefixes = b"".join(
         b' xmlns:%b="%b"' % (prefix, namespace) for prefix in sorted(set(_PREFIX.findall(block)))

@@ -32,6 +32,7 @@ __all__ = [
     "XmlLimits",
     "canonical_bytes",
     "canonical_part",
+    "declarations_over",
     "read_canonical",
     "read_xml",
 ]
@@ -155,12 +156,12 @@ def _check_bytes(raw: bytes, limits: XmlLimits) -> None:
             shown = ascii(raw[place : place + _MARKUP_SHOWN])
             detail = f"{shown} at byte {place}: only elements, attributes and text are read"
             raise MalformedXmlError(XmlFault.MARKUP_NOT_ALLOWED, detail)
-    if _declarations_over(limits.namespace_count_max, raw):
+    if declarations_over(limits.namespace_count_max, raw):
         detail = f"more than {limits.namespace_count_max} namespace declarations"
         raise MalformedXmlError(XmlFault.NAMESPACE_COUNT, detail)
 
 
-def _declarations_over(count: int, raw: bytes) -> bool:
+def declarations_over(count: int, raw: bytes) -> bool:
     """Tell whether more than `count` namespaces are declared in well-formed markup.
 
     The word in a text or in an attribute's value declares nothing; it is looked for only where it
