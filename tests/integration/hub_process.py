@@ -43,6 +43,14 @@ def hub_key_variable(signer: LocalSigner | None = None) -> str:
     ).decode()
 
 
+def xml_key_variables() -> dict[str, str]:
+    """Return the settings with which a hub takes XML and writes it."""
+    return {
+        "ITMO_TEST_HUB_XML_KEY": hub_key_variable(seeded_xml_signer("XHB01")),
+        "ITMO_HUB_XML_SIGNER": "env:ITMO_TEST_HUB_XML_KEY",
+    }
+
+
 @dataclass(slots=True)
 class HubUnderTest:
     """One hub process on a database; several may share one."""
@@ -68,8 +76,7 @@ class HubUnderTest:
             **self.environment,
         }
         if self.speaks_xml:
-            environment["ITMO_TEST_HUB_XML_KEY"] = hub_key_variable(seeded_xml_signer("XHB01"))
-            environment["ITMO_HUB_XML_SIGNER"] = "env:ITMO_TEST_HUB_XML_KEY"
+            environment |= xml_key_variables()
         command = [sys.executable, "-m", "hub", "serve", "--database", self.database_url]
         command += ["--signer", "env:ITMO_TEST_HUB_KEY", "--port", str(self.port)]
         with self.log.open("ab") as log:

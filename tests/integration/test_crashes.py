@@ -6,13 +6,15 @@ and nothing stuck: every transfer ends, every reservation is released (``traffic
 
 import asyncio
 import random
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from hub.protocol.signed_objects import Binding, binding_of
 from hub.services.crash_points import CRASH_POINTS
 from tests.integration.conftest import StartHub
-from tests.integration.hub_process import HubUnderTest, register
+from tests.integration.hub_process import HubUnderTest, register, xml_key_variables
 from tests.integration.postgres_process import PostgresUnderTest
 from tests.integration.traffic import Traffic, keep_alive, wait_for_traffic
 
@@ -36,6 +38,26 @@ async def test_a_hub_killed_at_every_commit_boundary_converges(
     async with traffic.flowing(sender_count=4):
         await keep_alive(hub, places)
     await traffic.check()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_hub_killed_at_every_commit_boundary_converges_in_xml(
+    hubs: StartHub, http: aiohttp.ClientSession, tmp_path: Path, run_seed: int
+) -> None:
+    """Receipts and pushed deliveries in XML are kept and repeated byte for byte as in JSON."""
+    url = f"sqlite:///{tmp_path}/hub.db"
+    register(url, xml=("XHB01", "THA01"))
+    hub = await hubs(url, **SETTINGS, **xml_key_variables())
+    traffic = Traffic(hub, http, run_seed, in_xml=True)
+    chosen = random.Random(run_seed)
+    places = [f"{place}:{chosen.randint(1, 4)}" for place in CRASH_POINTS]
+    async with traffic.flowing(sender_count=4):
+        await keep_alive(hub, places)
+    await traffic.check()
+    said = traffic.receipts.items()
+    assert all(binding_of(receipt) is binding_of(raw) for raw, receipt in said)
+    assert {binding_of(raw) for raw in traffic.deliveries.values()} == {Binding.XML}
 
 
 @pytest.mark.slow

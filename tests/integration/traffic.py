@@ -20,7 +20,7 @@ from aiohttp import web
 from sqlalchemy import func, select
 
 from hub.services.administration.deeds import Act
-from hub.services.administration.participants import set_delivery
+from hub.services.administration.participants import set_binding, set_delivery
 from hub.store.database import Database
 from hub.store.tables import transfer, unit_block
 from message_schemas import timestamps
@@ -46,10 +46,14 @@ TRIES = 900
 class Traffic:
     """Senders of THA01 towards the pushed registry CHE01, at one hub."""
 
-    def __init__(self, hub: HubUnderTest, http: Any, seed: int) -> None:
+    def __init__(self, hub: HubUnderTest, http: Any, seed: int, *, in_xml: bool = False) -> None:
         self.hub = hub
         self.thailand = Peer("THA01", hub.address, http)
         self.switzerland = Peer("CHE01", hub.address, http)
+        if in_xml:  # the acquirer writes JSON and reads XML: every delivery is translated
+            self.thailand = self.thailand.in_xml
+            act = Act("tests", "reads XML", now())
+            hub.administration().do(set_binding("CHE01", "xml"), act)
         self.random = random.Random(seed)
         self.receipts: dict[bytes, bytes] = {}
         self.proposed: dict[str, int] = {}
