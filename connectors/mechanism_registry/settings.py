@@ -24,9 +24,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from connectors.mechanism_registry.shares import ShareRounding, ShareRules
-from connectors.mechanism_registry.source_settings import SourceSettings
-from connectors.mechanism_registry.view_settings import ViewSettings
+from connectors.mechanism_registry.issuances.shares import ShareRounding, ShareRules
+from connectors.mechanism_registry.sources.settings import SourceSettings
+from connectors.mechanism_registry.views.settings import ViewSettings
 from connectors.session.settings import FileSettings, SessionSettings
 from hub.protocol.signed_objects import Binding
 from keys.key_uris import counted_from

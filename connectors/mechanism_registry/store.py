@@ -23,8 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from connectors.mechanism_registry.feed_lines import FeedFormat, FeedLine
-from connectors.mechanism_registry.feed_rows import (
+from connectors.mechanism_registry.feeds.lines import FeedFormat, FeedLine
+from connectors.mechanism_registry.feeds.mapping import Mapping as FieldMapping
+from connectors.mechanism_registry.feeds.problems import ADVICE, Problem
+from connectors.mechanism_registry.feeds.rows import (
     AUTHORIZATION_CHANGE,
     ISSUANCE,
     AuthorizationChangeLine,
@@ -38,9 +40,7 @@ from connectors.mechanism_registry.feed_rows import (
     kind_of,
     reference_of,
 )
-from connectors.mechanism_registry.mapping import Mapping as FieldMapping
-from connectors.mechanism_registry.problems import ADVICE, Problem
-from connectors.mechanism_registry.shares import IssuanceTally
+from connectors.mechanism_registry.issuances.shares import IssuanceTally
 from connectors.mechanism_registry.tables import feed, feed_message, feed_refusal
 
 NOTHING_SHA256: Final = hashlib.sha256().hexdigest()

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, or_, select
 
-from connectors.mechanism_registry.feed_rows import AUTHORIZATION_CHANGE, NO_MOVEMENT
+from connectors.mechanism_registry.feeds.rows import AUTHORIZATION_CHANGE, NO_MOVEMENT
 from connectors.mechanism_registry.store import KEPT, TAKEN
 from connectors.mechanism_registry.tables import feed_message, feed_refusal
 

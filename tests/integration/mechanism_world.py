@@ -14,8 +14,8 @@ import aiohttp
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import func, select
 
-from connectors.mechanism_registry.example_feed import ExampleWorld, example_rows, write_feed
-from connectors.mechanism_registry.feed_lines import FeedFormat
+from connectors.mechanism_registry.feeds.example import ExampleWorld, example_rows, write_feed
+from connectors.mechanism_registry.feeds.lines import FeedFormat
 from hub.international_registry.accounts import Account, AccountStatus
 from hub.services.administration.accounts import open_account
 from hub.services.administration.deeds import Act, AdministrationError

@@ -7,9 +7,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from connectors.mechanism_registry.example_feed import ExampleWorld, example_rows
-from connectors.mechanism_registry.feed_lines import FeedFormat
-from connectors.mechanism_registry.feed_rows import UnitBlockLine
+from connectors.mechanism_registry.feeds.example import ExampleWorld, example_rows
+from connectors.mechanism_registry.feeds.lines import FeedFormat
+from connectors.mechanism_registry.feeds.rows import UnitBlockLine
 from connectors.session.crash_points import ENVIRONMENT_NAME, EXIT_STATUS
 from tests.integration.hub_process import HubUnderTest
 from tests.integration.mechanism_world import MechanismHome, balances, make_feed, prepare

@@ -17,16 +17,16 @@ import pytest
 from sqlalchemy import Connection, select
 
 from connectors.mechanism_registry import store
-from connectors.mechanism_registry.example_feed import ExampleWorld
-from connectors.mechanism_registry.polled import PolledSource
-from connectors.mechanism_registry.push import FeedHandler
-from connectors.mechanism_registry.report import stored_refusals
-from connectors.mechanism_registry.run import new_session, running
+from connectors.mechanism_registry.feeds.example import ExampleWorld
+from connectors.mechanism_registry.reports.report import stored_refusals
+from connectors.mechanism_registry.runs.push import FeedHandler
+from connectors.mechanism_registry.runs.run import new_session, running
 from connectors.mechanism_registry.settings import MechanismSettings, load_settings
-from connectors.mechanism_registry.simulator_books import RegistryBooks
-from connectors.mechanism_registry.simulator_faults import FAULT_NAMES, Line, Spoiled, kind_of
-from connectors.mechanism_registry.simulator_server import SimulatorServer
-from connectors.mechanism_registry.source_client import SourceClient, SourceFaultError
+from connectors.mechanism_registry.simulator.books import RegistryBooks
+from connectors.mechanism_registry.simulator.faults import FAULT_NAMES, Line, Spoiled, kind_of
+from connectors.mechanism_registry.simulator.server import SimulatorServer
+from connectors.mechanism_registry.sources.client import SourceClient, SourceFaultError
+from connectors.mechanism_registry.sources.polled import PolledSource
 from connectors.mechanism_registry.tables import open_feeds
 from hub.store.database import Database
 from hub.store.tables import series, unit_block

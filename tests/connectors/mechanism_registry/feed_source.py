@@ -8,9 +8,9 @@ from typing import Self
 
 from aiohttp import web
 
-from connectors.mechanism_registry.example_feed import FEET, HEADS, MAKERS
-from connectors.mechanism_registry.feed_lines import FeedFormat
-from connectors.mechanism_registry.feed_rows import Row
+from connectors.mechanism_registry.feeds.example import FEET, HEADS, MAKERS
+from connectors.mechanism_registry.feeds.lines import FeedFormat
+from connectors.mechanism_registry.feeds.rows import Row
 
 TOKEN = "let-me-in"
 

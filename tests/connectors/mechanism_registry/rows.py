@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from connectors.mechanism_registry.feed_fields import FeedRules
-from connectors.mechanism_registry.feed_lines import FeedLine
+from connectors.mechanism_registry.feeds.fields import FeedRules
+from connectors.mechanism_registry.feeds.lines import FeedLine
 
 RULES = FeedRules("XMR01", vintage_max=2026)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from connectors.mechanism_registry.answers import Answerer
-from connectors.mechanism_registry.asked import AskedQuery
-from connectors.mechanism_registry.views import ViewPage, ViewQuestion
+from connectors.mechanism_registry.views.answers import Answerer
+from connectors.mechanism_registry.views.asked import AskedQuery
+from connectors.mechanism_registry.views.port import ViewPage, ViewQuestion
 from connectors.session import inbox
 from connectors.session.deliveries import ArrivedItem
 from connectors.session.handler import SilentHandler, Transaction

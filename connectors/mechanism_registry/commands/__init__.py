@@ -1,0 +1,1 @@
+"""The parts of ``mechanism`` on the command line."""

@@ -1,0 +1,1 @@
+"""A feed, from bytes to rows: its three forms, the mapping, its fields, and what was refused."""

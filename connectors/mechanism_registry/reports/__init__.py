@@ -1,0 +1,1 @@
+"""What a run says at its end, to people and to programs."""

@@ -1,0 +1,1 @@
+"""One run over a feed: survey, push, and where it stopped."""
