@@ -12,7 +12,7 @@
 4. Sums are linear: a movement is added, and can be taken away again.
 
 With the key out of reach of who chooses serials and attributes, h is a pseudo-random function, and
-two different multisets have equal digests with probability 2^-128 (ADR 0018).
+two different multisets have equal digests with probability 2^-128 (ADR 0019).
 """
 
 from __future__ import annotations

@@ -1,0 +1,125 @@
+"""A registry without digests: totals, then blocks; and statements that were uploaded."""
+
+from typing import Any
+
+import pytest
+
+from reconciliation.discrepancies import FindingKind
+from reconciliation.messages import Blocks, BlocksAsked, MessageError, Refused, Totals, TotalsAsked
+from reconciliation.movements import Piece
+from reconciliation.owned import OWNED, Block
+from reconciliation.run_states import Basis
+from reconciliation.totals import LISTED_ALL, TotalsComparison, compare_statement, totals_of
+from tests.reconciliation.sessions import USED, A, B, C, Sides, X, Y, credit, sides
+
+
+def session(both: Sides, acknowledged_to: int = 0, listed: Any = ()) -> TotalsComparison:
+    """Return a session by totals at the head of the ledger's book."""
+    return TotalsComparison(
+        TotalsAsked("S", 1, both.ledger.head),
+        both.ledger.view,
+        both.ledger.hasher,
+        both.explainer,
+        acknowledged_to,
+        listed,
+    )
+
+
+def totals(both: Sides, fields: tuple[str, ...] = OWNED) -> Totals:
+    """Return what the registry's totals are."""
+    return Totals("S", 1, both.book.applied_to, fields, totals_of(both.book.held, fields))
+
+
+def test_equal_totals_end_the_session_and_say_that_no_block_was_seen() -> None:
+    """The outcome names the series on which it rests on totals alone."""
+    both = sides([Block(A, 1, 100, X)], [Block(A, 1, 60, X), Block(A, 61, 100, X)])
+    comparison = session(both)
+    assert comparison.receive(totals(both)) is None
+    outcome = comparison.outcome
+    assert outcome is not None
+    assert (outcome.agreed, outcome.basis, outcome.by_totals_alone) == (True, Basis.TOTALS, (A,))
+
+
+def test_only_series_whose_totals_differ_are_listed() -> None:
+    """One series differs by ten units; its blocks alone are asked for."""
+    both = sides(
+        [Block(A, 1, 100, X), Block(B, 1, 50, Y)], [Block(A, 1, 100, X), Block(B, 1, 40, Y)]
+    )
+    comparison = session(both)
+    asked = comparison.receive(totals(both, ("status",)))
+    assert isinstance(asked, BlocksAsked)
+    assert set(asked.windows) == {B}
+    assert comparison.receive(Blocks("S", 2, 0, [Block(B, 1, 40, Y)], {})) is None
+    assert comparison.outcome is not None
+    (finding,) = comparison.outcome.findings
+    assert (finding.kind, finding.first, finding.last) == (FindingKind.MISSING_AT_REGISTRY, 41, 50)
+    assert comparison.outcome.by_totals_alone == (A,)
+
+
+def test_equal_and_opposite_errors_hide_in_totals_until_the_series_is_listed() -> None:
+    """Ten units too few here, ten others too many there: the caller lists series in turn."""
+    both = sides([Block(A, 1, 100, X)], [Block(A, 11, 110, X)])
+    hidden = session(both)
+    assert hidden.receive(totals(both)) is None
+    assert hidden.outcome is not None
+    assert hidden.outcome.by_totals_alone == (A,)
+    comparison = session(both, listed=[A, C])
+    asked = comparison.receive(totals(both))
+    assert isinstance(asked, BlocksAsked)
+    comparison.receive(Blocks("S", 2, 0, both.book.held, {}))
+    assert comparison.outcome is not None
+    assert [finding.kind for finding in comparison.outcome.findings] == [
+        FindingKind.MISSING_AT_REGISTRY,
+        FindingKind.MISSING_AT_LEDGER,
+    ]
+    assert comparison.outcome.by_totals_alone == ()
+
+
+def test_a_statement_finds_what_a_session_with_digests_finds() -> None:
+    """The same lost message, by its cause."""
+    both = sides([Block(A, 1, 100, X)], [Block(A, 1, 100, X)])
+    both.move(4, credit(B, 1, 9))
+    both.book.applied_to = 4
+    by_digests = both.compare(4)
+    view = both.ledger.view(4)
+    statement = compare_statement(
+        "S", 4, view, both.book.held, both.ledger.hasher, both.explainer, 4
+    )
+    assert statement.findings == by_digests.findings != ()
+    assert statement.basis is Basis.EXPLANATION
+
+
+def test_a_statement_from_before_the_last_messages_is_timing_and_agrees() -> None:
+    """What the registry has not acknowledged is not lost."""
+    both = sides([Block(A, 1, 100, X)], [Block(A, 1, 100, X)])
+    both.move(4, Piece(A, 1, 10, X, USED))
+    view = both.ledger.view(4)
+    outcome = compare_statement("S", 4, view, both.book.held, both.ledger.hasher, both.explainer, 3)
+    assert outcome.agreed
+    assert [finding.kind for finding in outcome.findings] == [FindingKind.TIMING]
+
+
+def test_an_index_the_ledger_cannot_go_to_is_refused() -> None:
+    """Ahead of the log, or before the last good cut."""
+    both = sides([Block(A, 1, 100, X)], [Block(A, 1, 100, X)], 5)
+    for index in (4, 6):
+        with pytest.raises(MessageError, match="is not within"):
+            session(both).receive(Totals("S", 1, index, (), {}))
+
+
+def test_blocks_as_of_another_index_than_the_totals_are_refused() -> None:
+    """A statement does not change between two questions."""
+    both = sides([Block(A, 1, 100, X)], [])
+    both.move(4, credit(B, 1, 9))
+    comparison = session(both, listed=LISTED_ALL)
+    assert comparison.receive(Totals("S", 1, 0, (), {})) is not None
+    with pytest.raises(MessageError, match="blocks as of 4, totals of 0"):
+        comparison.receive(Blocks("S", 2, 4, [], {}))
+
+
+def test_a_registry_that_cannot_answer_says_why() -> None:
+    """The outcome has its reason and is no agreement."""
+    comparison = session(sides([], []))
+    assert comparison.receive(Refused("S", 1, "closed for the year")) is None
+    assert comparison.outcome is not None
+    assert (comparison.outcome.agreed, comparison.outcome.reason) == (False, "closed for the year")
