@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from hub.protocol.signed_objects import Binding, binding_of
 from tests.integration.hub_process import HubUnderTest
 from tests.integration.peers import Peer, approach, proposal
 from tests.integration.worlds import fresh_block, fresh_id, outcomes, record_world, tally
@@ -166,7 +167,10 @@ async def test_half_a_body_and_a_closed_connection_leave_no_trace(
 async def test_ten_thousand_garbage_posts_are_refused_in_bounded_memory(
     hub: HubUnderTest, thailand: Peer, run_seed: int
 ) -> None:
-    """Each gets a problem with a code; the process does not grow with their number."""
+    """Each gets a problem with a code; the process does not grow with their number.
+
+    This hub has no key for XML: what begins as XML does is refused for that.
+    """
     await record_world(thailand)
     chosen = random.Random(run_seed)
     bodies = [chosen.randbytes(chosen.randint(0, 200)) for _ in range(GARBAGE_COUNT)]
@@ -180,7 +184,8 @@ async def test_ten_thousand_garbage_posts_are_refused_in_bounded_memory(
     await asyncio.gather(*(post_some(bodies[at:1000:32]) for at in range(32)))
     before = _rss(hub)
     await asyncio.gather(*(post_some(bodies[1000 + at :: 32]) for at in range(32)))
-    assert tally(statuses) == {400: GARBAGE_COUNT}
+    wanted = [415 if binding_of(one) is Binding.XML else 400 for one in bodies]
+    assert tally(statuses) == tally(wanted)
     assert _rss(hub) - before < GROWTH_BYTES_MAX
     receipt = await thailand.say("CHE01", proposal(fresh_id("THA01"), fresh_block(1)))
     assert outcomes(receipt) == ["accepted"]
