@@ -114,11 +114,10 @@ def test_records_come_oldest_version_first(shared_database: Database) -> None:
 def test_an_issuance_counts_what_was_pushed_of_it(shared_database: Database) -> None:
     """Its counters are written together, its notice never again; unknown ids are left out."""
     row = IssuanceRow("XMR01-1", "{}", 5, 0, 0, 0)
-    counts = {"sop_done": 5, "omge_done": 2, "forwarded": 93}
-    later = {"authorized_later": 40, "sop_later": 2, "omge_later": 1}
+    counted = replace(row, sop_done=5, omge_done=2, forwarded=93)
+    changed = replace(counted, authorized_later=40, sop_later=2, omge_later=1)
     with rolled_back(shared_database) as connection:
         reference.add_issuance(connection, row)
-        changed = replace(row, **counts, **later)
         reference.update_issuance(connection, replace(changed, body="", log_index=0))
         found = reference.issuances(connection, ["XMR01-1", "XMR01-2"])
         assert found == {"XMR01-1": changed}
