@@ -203,6 +203,19 @@ def test_answers_that_cannot_be_are_refused_and_change_nothing(answer: Any, why:
     assert comparison.receive(Digests("S", 2, 0, {})) is not None
 
 
+def test_a_registry_does_not_go_back_in_the_log() -> None:
+    """An answer as of an earlier index than the one before it would mix two moments."""
+    both = sides(many(A, 3), [])
+    both.move(5, credit(B, 1, 10))
+    both.move(9, credit(B, 11, 20))
+    comparison = both.comparison(5)
+    comparison.start()
+    assert comparison.receive(CutAck("S", 1, 9, 12345)) is not None
+    with pytest.raises(MessageError, match="applied to 5, after it was 9"):
+        comparison.receive(Digests("S", 2, 5, {}))
+    assert comparison.receive(Digests("S", 2, 9, {})) is not None
+
+
 def test_blocks_that_never_end_are_refused() -> None:
     """What is left must be less than what was asked, and part of it."""
     both = sides([Block(A, 1, 10, X)], [])
