@@ -264,24 +264,29 @@ def _reaching_over(
 ) -> list[HoldingRow]:
     """Return the rest of a block that begins before the place and reaches over it."""
     nearest = (
-        select(unit_block.c.block_id)
+        select(unit_block.c.block_id, unit_block.c.last_serial)
         .where(unit_block.c.series_id == after.series_id, unit_block.c.first_serial <= after.serial)
         .order_by(unit_block.c.first_serial.desc())
         .limit(1)
-        .scalar_subquery()
     )
-    found = _rows(
-        connection,
-        select(*_BLOCK_COLUMNS, *(series.c[name] for name in _OF_SERIES))
-        .join(series, series.c.series_id == unit_block.c.series_id)
-        .where(
-            unit_block.c.block_id == nearest,
-            unit_block.c.last_serial > after.serial,
-            or_(*streams),
-            *wanted,
-        ),
-    )
-    return [replace(row, first_serial=after.serial + 1) for row in found]
+    found = connection.execute(nearest).one_or_none()
+    if found is None or found.last_serial <= after.serial:
+        return []
+    # A few streams at a time: a condition over thousands of accounts is too large for a statement.
+    for at in range(0, len(streams), STREAMS_TOGETHER_MAX):
+        rows = _rows(
+            connection,
+            select(*_BLOCK_COLUMNS, *(series.c[name] for name in _OF_SERIES))
+            .join(series, series.c.series_id == unit_block.c.series_id)
+            .where(
+                unit_block.c.block_id == found.block_id,
+                or_(*streams[at : at + STREAMS_TOGETHER_MAX]),
+                *wanted,
+            ),
+        )
+        if rows:
+            return [replace(row, first_serial=after.serial + 1) for row in rows]
+    return []
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[HoldingRow]:

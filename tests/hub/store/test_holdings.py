@@ -328,3 +328,32 @@ def test_a_page_follows_an_index_and_sorts_nothing(
         assert "Seq Scan on posting" not in plan, plan
         assert "SCAN unit_block" not in plan or "USING" in plan, plan
         assert "SCAN posting" not in plan or "USING" in plan, plan
+
+
+def test_a_party_of_very_many_accounts_sees_them_all(shared_database: Database) -> None:
+    """A condition over all of them at once would be too large for one statement."""
+    count, registry = 1_100, "CHE01"
+    with rolled_back(shared_database) as connection:
+        put_world(connection)
+        connection.execute(
+            insert(account),
+            [
+                {
+                    "registry": CENTRAL,
+                    "account_id": f"MANY-{number}",
+                    "type": 100,
+                    "party": "CHE",
+                    "metric": "GHG",
+                    "status": "open",
+                    "opened_at": AT,
+                }
+                for number in range(count)
+            ],
+        )
+        put(connection, state_of([4] * (2 * SERIALS), set()))
+        seen: list[Unit] = []
+        for after in (holdings.START, holdings.Place(1, 3)):
+            page = look(connection, registry, after, limit=5, rows_max=5)
+            seen += units_of(page.rows)
+    assert seen[: 2 * SERIALS] == sorted(visible(state_of([4] * (2 * SERIALS), set()), registry))
+    assert seen[2 * SERIALS :] == seen[3 : 2 * SERIALS]
