@@ -22,8 +22,16 @@ from reconciliation.digests import (
     EdgeDeltas,
     EdgeHasher,
 )
-from reconciliation.movements import Countable, Movement, Piece, countables, edge_deltas
-from reconciliation.owned import Block, Series
+from reconciliation.movements import (
+    Countable,
+    Moved,
+    Movement,
+    Piece,
+    PieceIndex,
+    countables,
+    edge_deltas,
+)
+from reconciliation.owned import POSITION_MAX, Block, Series
 from reconciliation.steps import clipped, runs
 
 Window = tuple[int, int]
@@ -75,7 +83,7 @@ class LedgerBook:
             firsts.append(block.first)
             of_series.append(block)
         self._indices: list[int] = []
-        self._pieces: dict[Series, list[tuple[int, Piece]]] = {}
+        self._pieces: dict[Series, PieceIndex] = {}
 
     def apply(self, movement: Movement) -> EdgeDeltas:
         """Add a movement and return its edges; ValueError if it does not come after the head."""
@@ -88,7 +96,8 @@ class LedgerBook:
         self._indices.append(movement.log_index)
         self.head = movement.log_index
         for piece in movement.pieces:
-            self._pieces.setdefault(piece.series, []).append((movement.log_index, piece))
+            index = self._pieces.setdefault(piece.series, PieceIndex())
+            index.add(Moved(movement, piece, in_flight=False))
         return deltas
 
     def pass_to(self, index: int) -> None:
@@ -107,7 +116,7 @@ class LedgerBook:
         blocks = [
             Block(series, run.first, run.last, run.ledger[0])
             for series in self._base.keys() | self._pieces.keys()
-            for run in runs(view.items(series, (0, 2**63 - 1)), ())
+            for run in runs(view.items(series, (0, POSITION_MAX)), ())
         ]
         book = LedgerBook(self.hasher, blocks, index)
         for movement in self.journal[bisect_right(self._indices, index) :]:
@@ -133,12 +142,23 @@ class LedgerBook:
         firsts, _ = self._base.get(series, _NO_BLOCKS)
         return bisect_right(firsts, window[1]) - bisect_left(firsts, window[0])
 
-    def pieces_until(self, series: Series, index: int) -> list[Piece]:
-        """Return the pieces of a series' movements after the base and up to an index."""
-        found = self._pieces.get(series, [])
-        if found and found[-1][0] <= index:
-            return [piece for _, piece in found]
-        return [piece for at, piece in found if at <= index]
+    def pieces_until(self, index: int, series: Series, window: Window) -> list[Piece]:
+        """Return the pieces in a window of the movements after the base and up to an index."""
+        pieces = self._pieces.get(series)
+        if pieces is None:
+            return []
+        return [m.piece for m in pieces.over(*window) if m.movement.log_index <= index]
+
+    def span(self, series: Series) -> Window | None:
+        """Return the first and the last position with an edge at any time since the base."""
+        _, blocks = self._base.get(series, _NO_BLOCKS)
+        pieces = self._pieces.get(series)
+        spans = [(blocks[0].first, blocks[-1].last + 1)] if blocks else []
+        if pieces is not None and (moved := pieces.span()) is not None:
+            spans.append((moved[0], moved[1] + 1))
+        if not spans:
+            return None
+        return min(span[0] for span in spans), max(span[1] for span in spans)
 
 
 class BookView:
@@ -187,13 +207,10 @@ class BookView:
             found = found if changes is None else _added(found, changes)
         else:
             # A block that ends right before the window has its closing edge in it.
-            blocks = self._book.base_blocks(series, (max(0, window[0] - 1), window[1]))
+            wider = (max(0, window[0] - 1), window[1])
+            blocks = self._book.base_blocks(series, wider)
             found = self._book.hasher.chunks_of(blocks, shift).get(series, {})
-            pieces = [
-                piece
-                for piece in self._book.pieces_until(series, self._index)
-                if piece.first <= window[1] and piece.last + 1 >= window[0]
-            ]
+            pieces = self._book.pieces_until(self._index, series, wider)
             changes = {}
             for _, position, change in edge_deltas(self._book.hasher, pieces):
                 changes[position >> shift] = changes.get(position >> shift, 0) + change
@@ -208,7 +225,7 @@ class BookView:
             Countable(first, last, owned, 1)
             for _, first, last, owned in self._book.base_blocks(series, window)
         ]
-        pieces = self._book.pieces_until(series, self._index)
+        pieces = self._book.pieces_until(self._index, series, window)
         return clipped(base + countables(pieces, 1), *window)
 
     def block_count(self, series: Series, window: Window) -> int:
@@ -217,16 +234,7 @@ class BookView:
 
     def span(self, series: Series) -> Window | None:
         """Return the first and the last position with an edge, about; None without any."""
-        blocks = self._book.base_blocks(series, (0, 2**63 - 1))
-        pieces = self._book.pieces_until(series, self._index)
-        if not blocks and not pieces:
-            return None
-        lows = [blocks[0].first] if blocks else []
-        highs = [blocks[-1].last + 1] if blocks else []
-        return (
-            min(lows + [piece.first for piece in pieces]),
-            max(highs + [piece.last + 1 for piece in pieces]),
-        )
+        return self._book.span(series)
 
 
 def _place(block: Block) -> tuple[Series, int]:

@@ -24,8 +24,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from reconciliation.explain import Cause, CauseKind, Explainer, Moved, Situation, cause_of
-from reconciliation.movements import Movement, Piece
+from reconciliation.explain import Cause, CauseKind, Explainer, Situation, cause_of
+from reconciliation.movements import Moved, Movement, Piece
 from reconciliation.owned import HELD, OWNED, STATUSES, Series, differing_fields
 from reconciliation.steps import Run, View
 

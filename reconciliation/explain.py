@@ -18,14 +18,12 @@ repetition, the latest first.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from itertools import accumulate
 from typing import Final, NamedTuple
 
 from reconciliation.digests import MASK, EdgeDeltas
-from reconciliation.movements import Movement, Piece
+from reconciliation.movements import Moved, Movement, PieceIndex
 from reconciliation.owned import Series
 
 PAIR_CANDIDATES_MAX: Final = 100_000
@@ -55,43 +53,6 @@ class Situation(NamedTuple):
     acknowledged_to: int
 
 
-class Moved(NamedTuple):
-    """A piece, the movement it is of, and whether that is still in flight."""
-
-    movement: Movement
-    piece: Piece
-    in_flight: bool
-
-
-class _Places:
-    """The pieces of one series, to be found by serial: sorted when first asked after a change."""
-
-    __slots__ = ("_firsts", "_reach", "_sorted", "entries")
-
-    def __init__(self) -> None:
-        self.entries: list[Moved] = []
-        self._sorted: list[Moved] = []
-        self._firsts: list[int] = []
-        self._reach: list[int] = []
-
-    def add(self, entry: Moved) -> None:
-        self.entries.append(entry)
-
-    def over(self, first: int, last: int) -> list[Moved]:
-        if len(self._sorted) != len(self.entries):
-            self._sorted = sorted(self.entries, key=lambda entry: entry.piece.first)
-            self._firsts = [entry.piece.first for entry in self._sorted]
-            # The furthest serial of all pieces up to here: behind it, nothing earlier reaches.
-            self._reach = list(accumulate((e.piece.last for e in self._sorted), max))
-        found: list[Moved] = []
-        at = bisect_right(self._firsts, last) - 1
-        while at >= 0 and self._reach[at] >= first:
-            if self._sorted[at].piece.last >= first:
-                found.append(self._sorted[at])
-            at -= 1
-        return found
-
-
 class Explainer:
     """The movements since the last good cut, by what they do to the sums.
 
@@ -105,7 +66,7 @@ class Explainer:
         self._by_series: dict[tuple[Series, int], list[Movement]] = {}
         self._in_flight: dict[int, list[Movement]] = {}
         self._in_flight_by_series: dict[tuple[Series, int], list[Movement]] = {}
-        self._pieces: dict[Series, _Places] = {}
+        self._pieces: dict[Series, PieceIndex] = {}
 
     def add(self, movement: Movement, deltas: EdgeDeltas, *, in_flight: bool = False) -> None:
         """Add a movement; one that changes no sum explains nothing and is passed over."""
@@ -124,7 +85,9 @@ class Explainer:
             if change & MASK:
                 of_series.setdefault((series, change & MASK), []).append(movement)
         for piece in movement.pieces:
-            self._pieces.setdefault(piece.series, _Places()).add(Moved(movement, piece, in_flight))
+            self._pieces.setdefault(piece.series, PieceIndex()).add(
+                Moved(movement, piece, in_flight)
+            )
 
     def of_all(self, difference: int, situation: Situation) -> list[Cause] | None:
         """Return the causes of a root difference: one, or two; None if there are none."""
@@ -147,13 +110,13 @@ class Explainer:
 
     def pieces_of(self, series: Series) -> Sequence[Moved]:
         """Return the pieces in a series, in the order in which they were added."""
-        places = self._pieces.get(series)
-        return () if places is None else places.entries
+        pieces = self._pieces.get(series)
+        return () if pieces is None else pieces.entries
 
     def pieces_over(self, series: Series, first: int, last: int) -> list[Moved]:
         """Return the pieces that touch any of the serials, in no order."""
-        places = self._pieces.get(series)
-        return [] if places is None else places.over(first, last)
+        pieces = self._pieces.get(series)
+        return [] if pieces is None else pieces.over(first, last)
 
     def _single(self, difference: int, situation: Situation) -> Cause | None:
         return _best(

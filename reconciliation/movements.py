@@ -6,7 +6,11 @@ before: ``before`` None means that the registry did not hold them, ``after`` Non
 does. A transfer out of the middle of a block has its own two edges, never those of the block.
 """
 
+from __future__ import annotations
+
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from hub.international_registry.replay import Standing
@@ -93,3 +97,51 @@ def movements_of(log_index: int, reference: str, changes: Sequence[Change]) -> d
     return {
         registry: Movement(log_index, reference, tuple(found)) for registry, found in pieces.items()
     }
+
+
+class Moved(NamedTuple):
+    """A piece, the movement it is of, and whether that is still in flight."""
+
+    movement: Movement
+    piece: Piece
+    in_flight: bool
+
+
+class PieceIndex:
+    """The pieces of one series, to be found by serial: sorted when first asked after a change."""
+
+    __slots__ = ("_firsts", "_reach", "_sorted", "entries")
+
+    def __init__(self) -> None:
+        self.entries: list[Moved] = []
+        """All pieces, in the order in which they were added."""
+        self._sorted: list[Moved] = []
+        self._firsts: list[int] = []
+        self._reach: list[int] = []
+
+    def add(self, entry: Moved) -> None:
+        """Add a piece."""
+        self.entries.append(entry)
+
+    def over(self, first: int, last: int) -> list[Moved]:
+        """Return the pieces that touch any of the serials, in no order."""
+        self._sort()
+        found: list[Moved] = []
+        at = bisect_right(self._firsts, last) - 1
+        while at >= 0 and self._reach[at] >= first:
+            if self._sorted[at].piece.last >= first:
+                found.append(self._sorted[at])
+            at -= 1
+        return found
+
+    def span(self) -> tuple[int, int] | None:
+        """Return the first serial of all pieces and the last; None if there are none."""
+        self._sort()
+        return (self._firsts[0], self._reach[-1]) if self._firsts else None
+
+    def _sort(self) -> None:
+        if len(self._sorted) != len(self.entries):
+            self._sorted = sorted(self.entries, key=lambda entry: entry.piece.first)
+            self._firsts = [entry.piece.first for entry in self._sorted]
+            # The furthest serial of all pieces up to here: behind it, nothing earlier reaches.
+            self._reach = list(accumulate((e.piece.last for e in self._sorted), max))
