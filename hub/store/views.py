@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal, or_, select, tuple_
 
 from hub.store.tables import account, posting, series, transfer, unit_block
 
@@ -84,10 +84,11 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose history: of one reference, of serials of a series, or (neither) the whole journal.
+    """Whose history: of one transfer, of serials of a series, or (neither) the whole journal.
 
-    ``series_key`` are the four columns of a series. ``filters`` are by the names in FILTERS,
-    ``registry`` and ``account`` at either end. Without a ``viewer`` everything is shown.
+    ``reference`` is the transfer's id. ``series_key`` are the four columns of a series.
+    ``filters`` are by the names in FILTERS, ``registry`` and ``account`` at either end. Without a
+    ``viewer`` everything is shown.
     """
 
     reference: str | None = None
@@ -158,7 +159,7 @@ def history(
 def _found_by(connection: Connection, subject: Subject) -> list[ColumnElement[bool]] | None:
     """Return what an index of the journal finds; None for a series that nobody has units of."""
     if subject.reference is not None:
-        return [posting.c.reference == subject.reference]
+        return [posting.c.reference == subject.reference, *_OF_A_TRANSFER]
     if subject.series_key is None:
         return []
     of_series = (
@@ -167,6 +168,29 @@ def _found_by(connection: Connection, subject: Subject) -> list[ColumnElement[bo
     # Looked up first: the database then knows how common the series is, and takes the index.
     series_id = connection.execute(select(series.c.series_id).where(*of_series)).scalar()
     return None if series_id is None else [posting.c.series_id == series_id]
+
+
+_ENDS: Final = ("used", "cancelled")
+_end: Final = posting.alias("ended")
+_OF_A_TRANSFER: Final = (
+    posting.c.kind.not_in(_ENDS),
+    or_(
+        posting.c.kind != "introduced",
+        and_(
+            posting.c.status == "authorized",
+            ~exists().where(
+                _end.c.reference == posting.c.reference,
+                _end.c.log_index == posting.c.log_index,
+                _end.c.series_id == posting.c.series_id,
+                _end.c.first_serial <= posting.c.last_serial,
+                _end.c.last_serial >= posting.c.first_serial,
+                _end.c.kind.in_(_ENDS),
+            ),
+        ),
+    ),
+)
+"""Transfers, actions and first transfers may have the same id: of an act, the transfer's other end
+is shown neither the end of units nor their entry, which is for good or ends with them."""
 
 
 def _conditions(subject: Subject, columns: Any) -> list[ColumnElement[bool]]:

@@ -137,3 +137,35 @@ def test_a_transfer_is_shown_to_its_ends_and_to_the_party_of_its_account(
                 assert not isinstance(found, int), (transfer_id, found)
             else:
                 assert found == ResponseCode.NOT_PARTY_TO_TRANSFER
+
+
+def test_an_act_under_the_id_of_a_transfer_is_no_part_of_the_transfers_history(
+    ledger: World,
+) -> None:
+    """Ids of transfers and of actions are counted apart: the other end sees its transfer alone."""
+    use: Body = {
+        "action_id": "CHE01-1",
+        "cooperative_approach": "CA0001",
+        "purpose": "NDC",
+        "using_party": "CHE",
+        "calendar_year": 2022,
+        "quantity": 2,
+        "blocks": [block(1, 2)],
+    }
+    accepted(ledger.say("CHE01", HUB, ("action.use", use)))
+    accepted(ledger.say("CHE01", "THA01", proposal("CHE01-1", block(3, 4), action="transfer")))
+    cancelled: Body = {
+        "action_id": "THA01-1",
+        "cooperative_approach": "CA0001",
+        "kind": "omge",
+        "cancelling_party": "THA",
+        "quantity": 5,
+        "blocks": [block(200, 204)],
+    }
+    accepted(ledger.say("THA01", HUB, ("action.cancellation", cancelled)))
+    for asker, transfer_id, shown in (
+        ("THA01", "CHE01-1", [("reserved", 3)]),
+        ("CHE01", "THA01-1", [("introduced", 1), ("reserved", 1), ("moved", 1)]),
+    ):
+        items = look(ledger, asker, "history.query", transfer_id=transfer_id, **PAGE)["items"]
+        assert [(one["kind"], one["first_serial"]) for one in items] == shown
