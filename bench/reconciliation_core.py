@@ -142,7 +142,7 @@ def compare(
     """Run one session; return its seconds, what was carried, and its outcome."""
     wire = Wire()
     started = time.perf_counter()
-    cut = Cut("S", 1, ledger.head, side.key_id)
+    cut = Cut("S", 1, side.book.applied_to, side.key_id)
     comparison = Comparison(cut, ledger.view, ledger.head, explainer, lambda _: ())
     question: Question | None = comparison.start()
     while question is not None:
@@ -187,14 +187,7 @@ def measure_sums(report: Report, hasher: EdgeHasher, blocks: list[Block]) -> Non
         build()
         rate = len(blocks) / (time.perf_counter() - started)
         rows.append({"what": name, "per second": round(rate), "of": "blocks"})
-    dice = random.Random(7)
-    movements = []
-    for index, place in enumerate(sorted(dice.sample(range(len(blocks)), MOVEMENT_COUNT)), start=1):
-        block = blocks[place]
-        middle = (block.first + block.last) // 2
-        after = owned_of_lot(1, "used") if index % 2 else None
-        piece = Piece(block.series, block.first, middle, block.owned, after)
-        movements.append(Movement(index, f"T-{index}", (piece,)))
+    movements = make_movements(blocks, 1)
     book = LedgerBook(hasher, blocks[: len(blocks) // 10], 0)
     started = time.perf_counter()
     for movement in movements:
@@ -208,6 +201,45 @@ def measure_sums(report: Report, hasher: EdgeHasher, blocks: list[Block]) -> Non
     rate = MOVEMENT_COUNT / (time.perf_counter() - started)
     rows.append({"what": "index for explanation", "per second": round(rate), "of": "movements"})
     report.table("Keeping sums", rows)
+
+
+def make_movements(blocks: list[Block], first_index: int) -> list[Movement]:
+    """Return movements, each of half a block of its own: uses and transfers away."""
+    dice = random.Random(7)
+    movements = []
+    places = sorted(dice.sample(range(len(blocks)), MOVEMENT_COUNT))
+    for index, place in enumerate(places, start=first_index):
+        block = blocks[place]
+        middle = (block.first + block.last) // 2
+        after = ("used", *block.owned[1:]) if index % 2 else None
+        piece = Piece(block.series, block.first, middle, block.owned, after)
+        movements.append(Movement(index, f"T-{index}", (piece,)))
+    return movements
+
+
+def measure_ahead(report: Report, hasher: EdgeHasher, blocks: list[Block]) -> None:
+    """Sessions as of a cut that the ledger has left behind by thousands of movements."""
+    ledger, explainer = LedgerBook(hasher, blocks, 1), Explainer()
+    for movement in make_movements(blocks, 2):
+        explainer.add(movement, ledger.apply(movement))
+    book, sums = RegistryBook(blocks, 1), read(blocks)
+    side = Responder(KEY, "KEN01-2026", book, sums)
+    rows = []
+    for count in (0, 10, 1_000):
+        changes = differences(blocks, count) if count else []
+        damage(book, sums, changes)
+        seconds, wire, outcome = compare(ledger, explainer, side)
+        units = sum(block.last - block.first + 1 for pair in changes for block in touched(pair))
+        assert sum(f.quantity for f in outcome.findings) == units, "the findings are the damage"
+        damage(book, sums, [(new, old) for old, new in changes])
+        ms, kilobytes = round(seconds * 1e3, 1), round(wire.bytes / 1e3, 1)
+        rows.append({"differences": count, "ms": ms, "kB": kilobytes})
+    report.table(f"The same while the ledger is {MOVEMENT_COUNT:,} movements further", rows)
+
+
+def touched(pair: tuple[Block | None, Block | None]) -> list[Block]:
+    """Return the one block that a change is about."""
+    return [block for block in pair if block is not None][:1]
 
 
 def read(blocks: list[Block]) -> Sums:
@@ -313,6 +345,7 @@ def main() -> None:
     measure_sums(report, hasher, blocks)
     measure_explanation(report, hasher)
     measure_sessions(report, hasher, blocks)
+    measure_ahead(report, hasher, blocks)
     if options.json:
         options.json.write_text(json.dumps(report.document(), indent=2) + "\n", encoding="utf-8")
 

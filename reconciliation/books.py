@@ -12,6 +12,7 @@ A service keeps the same in its database; what the comparison asks of it is ``Le
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Final, Protocol
 
 from reconciliation.digests import (
@@ -83,6 +84,7 @@ class LedgerBook:
             firsts.append(block.first)
             of_series.append(block)
         self._indices: list[int] = []
+        self._roots = [self.table.root]
         self._pieces: dict[Series, PieceIndex] = {}
 
     def apply(self, movement: Movement) -> EdgeDeltas:
@@ -94,6 +96,7 @@ class LedgerBook:
         self.journal.append(movement)
         self.deltas.append(deltas)
         self._indices.append(movement.log_index)
+        self._roots.append(self.table.root)
         self.head = movement.log_index
         for piece in movement.pieces:
             index = self._pieces.setdefault(piece.series, PieceIndex())
@@ -125,6 +128,10 @@ class LedgerBook:
         return book
 
     # --- what a view asks ----------------------------------------------------------------------
+
+    def root_at(self, index: int) -> int:
+        """Return the root as of an index; it was noted as each movement was folded."""
+        return self._roots[bisect_right(self._indices, index)]
 
     def deltas_after(self, index: int) -> Sequence[EdgeDeltas]:
         """Return the edges of the movements after an index."""
@@ -162,21 +169,27 @@ class LedgerBook:
 
 
 class BookView:
-    """A book as of an index; made once for each index that a session meets."""
+    """A book as of an index; made once for each index that a session meets.
+
+    The root costs a look-up. The movements after the index are folded back when a digest below the
+    root is first asked for, which equal books never are.
+    """
 
     def __init__(self, book: LedgerBook, index: int) -> None:
         self._book = book
         self._index = index
-        self._overlay: dict[int, Chunks] = {shift: {} for shift in KEPT_SHIFTS}
-        root = book.table.root
-        for deltas in book.deltas_after(index):
+
+    @cached_property
+    def _overlay(self) -> dict[int, Chunks]:
+        """What the movements after the index changed, the other way round."""
+        overlay: dict[int, Chunks] = {shift: {} for shift in KEPT_SHIFTS}
+        for deltas in self._book.deltas_after(self._index):
             for series, position, change in deltas:
-                root -= change
-                for shift, of_level in self._overlay.items():
+                for shift, of_level in overlay.items():
                     of_series = of_level.setdefault(series, {})
                     chunk = position >> shift
                     of_series[chunk] = of_series.get(chunk, 0) - change
-        self._root = root & MASK
+        return overlay
 
     @property
     def index(self) -> int:
@@ -186,7 +199,7 @@ class BookView:
     @property
     def root(self) -> int:
         """The digest of all units."""
-        return self._root
+        return self._book.root_at(self._index)
 
     def level(self, shift: int) -> Chunks:
         """Return all digests at a kept shift."""
