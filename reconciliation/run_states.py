@@ -47,6 +47,9 @@ from reconciliation.steps import StepError
 WINDOWS_MAX: Final = 2_000
 """Windows in one question."""
 
+QUESTIONS_MAX: Final = 100_000
+"""Questions in one session: pages enough for 10^9 blocks."""
+
 
 class RunState(StrEnum):
     """Where a session stands."""
@@ -142,8 +145,10 @@ class Comparison:
         view = self._view_as_of(answer.applied_to)
         match answer, self._asked:
             case CutAck(digest=digest), Cut():
+                self._move_to(view)
                 return self._compare_roots(view, digest)
             case Digests(chunks=chunks), DigestsAsked(shift=shift, windows=windows):
+                self._move_to(view)
                 if self.state is RunState.SERIES:
                     self.state = RunState.NARROWING
                     self._narrowing.take_series(view, chunks, self._situation())
@@ -151,6 +156,7 @@ class Comparison:
                     self._narrowing.take_digests(view, shift, windows, chunks)
             case Blocks(blocks=blocks, rest=rest), BlocksAsked(windows=windows):
                 require_progress(windows, rest)
+                self._move_to(view)
                 self._narrowing.take_blocks(view, windows, blocks, rest)
             case _:
                 raise MessageError(f"{type(answer).__name__} is no answer to the question asked")
@@ -169,13 +175,15 @@ class Comparison:
             )
         if index < self._as_of:
             raise MessageError(f"applied to {index}, after it was {self._as_of}")
-        if self._view is None or self._view.index != index:
-            try:
-                self._view = self._view_at(index)
-            except ValueError as error:
-                raise MessageError(f"applied to {index}: {error}") from None
-        self._as_of = index
-        return self._view
+        if self._view is not None and self._view.index == index:
+            return self._view
+        try:
+            return self._view_at(index)
+        except ValueError as error:
+            raise MessageError(f"applied to {index}: {error}") from None
+
+    def _move_to(self, view: LedgerView) -> None:
+        self._view, self._as_of = view, view.index
 
     def _situation(self) -> Situation:
         acknowledged = self._acknowledged_to
@@ -214,7 +222,10 @@ class Comparison:
         self._finish(Basis.BLOCKS, classified(differing, self._explainer, self._situation()))
         return None
 
-    def _ask(self, question: Question) -> Question:
+    def _ask(self, question: Question) -> Question | None:
+        if self._count >= QUESTIONS_MAX:
+            self._finish(Basis.BLOCKS, (), agreed=False, reason="the answers come to no end")
+            return None
         self._asked = question
         self._count += 1
         return question
@@ -280,11 +291,14 @@ def _taken(windows: dict[Series, list[Window]], count: int) -> dict[Series, list
 
 
 def require_progress(asked: Windows, rest: Windows) -> None:
-    """Make sure that what is left is a later part of what was asked; MessageError if not."""
-    left = {series: [tuple(window) for window in windows] for series, windows in rest.items()}
-    if left == {series: list(windows) for series, windows in asked.items()}:
-        raise MessageError("nothing was answered: what is left is all that was asked")
-    for series, windows in left.items():
+    """Make sure that what is left ends windows asked for, one each; MessageError if not."""
+    ends = {(series, high): low for series, windows in asked.items() for low, high in windows}
+    left = 0
+    for series, windows in rest.items():
         for low, high in windows:
-            if not any(first <= low and high == last for first, last in asked.get(series, ())):
+            start = ends.pop((series, high), None)
+            if start is None or low < start:
                 raise MessageError(f"{series} {low} to {high} was not asked")
+            left += high - low + 1
+    if left >= sum(high - low + 1 for windows in asked.values() for low, high in windows):
+        raise MessageError("nothing was answered: what is left is all that was asked")

@@ -33,7 +33,7 @@ from reconciliation.messages import (
     TotalsAsked,
 )
 from reconciliation.owned import OWNED, Block, Owned, Series
-from reconciliation.run_states import Basis, Outcome, require_progress
+from reconciliation.run_states import QUESTIONS_MAX, Basis, Outcome, require_progress
 from reconciliation.steps import StepError, runs
 
 LISTED_ALL: Final = None
@@ -142,6 +142,9 @@ class TotalsComparison:
 
     def _next(self, view: LedgerView) -> Question | None:
         windows = self._narrowing.block_windows
+        if windows and self._count >= QUESTIONS_MAX:
+            self._finish(Basis.BLOCKS, (), "the answers come to no end")
+            return None
         if windows:
             self._narrowing.block_windows = {}
             number = self._question.number + 1

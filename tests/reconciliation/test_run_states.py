@@ -216,6 +216,19 @@ def test_a_registry_does_not_go_back_in_the_log() -> None:
     assert comparison.receive(Digests("S", 2, 9, {})) is not None
 
 
+def test_a_refused_answer_moves_nothing() -> None:
+    """A wrong answer as of a later index leaves the session where it was."""
+    both = sides(many(A, 3), [])
+    both.move(5, credit(B, 1, 10))
+    both.move(9, credit(B, 11, 20))
+    comparison = both.comparison(5)
+    comparison.start()
+    assert comparison.receive(CutAck("S", 1, 5, 12345)) is not None
+    with pytest.raises(MessageError, match="no answer to the question"):
+        comparison.receive(Blocks("S", 2, 9, [], {}))
+    assert comparison.receive(Digests("S", 2, 5, {})) is not None
+
+
 def test_blocks_that_never_end_are_refused() -> None:
     """What is left must be less than what was asked, and part of it."""
     both = sides([Block(A, 1, 10, X)], [])
