@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from connectors.mechanism_registry.feeds.intervals import IntervalSet
 from connectors.mechanism_registry.feeds.lines import FeedFormat, FeedLine
 from connectors.mechanism_registry.feeds.mapping import Mapping as FieldMapping
 from connectors.mechanism_registry.feeds.problems import ADVICE, Problem
@@ -417,3 +418,30 @@ def fetch_tally(
     ).scalars()
     tally.restore(sums, [msgspec.json.decode(c, type=AuthorizationChangeLine) for c in changes])
     return tally
+
+
+def fetch_contribution(
+    connection: Connection, issuance_id: str, *, except_feed: int | None
+) -> tuple[IntervalSet, IntervalSet]:
+    """Return the serials that other feeds showed as contribution units, and authorized later."""
+    shown, later = IntervalSet(), IntervalSet()
+    columns = feed_message.c
+    of_others = (
+        columns.issuance_id == issuance_id,
+        columns.outcome.is_distinct_from("refused"),
+        columns.feed_id.is_distinct_from(except_feed),
+    )
+    kept = select(columns.block_first, columns.block_last).where(columns.outcome == KEPT)
+    for first, last in connection.execute(kept.where(*of_others)):
+        shown.add(_serial_of(first), _serial_of(last))
+    changed = select(columns.issuance).where(columns.kind == AUTHORIZATION_CHANGE, *of_others)
+    for raw in connection.execute(changed).scalars():
+        for span in msgspec.json.decode(raw, type=AuthorizationChangeLine).spans:
+            shown.remove(*span)
+            later.add(*span)
+    return shown, later
+
+
+def _serial_of(identifier: str) -> int:
+    """Return the serial number of a unit's identifier (6/CMA.4 I.5)."""
+    return int(identifier.split("-")[-2])

@@ -5,6 +5,7 @@ lines of a plausible feed need the memory of a few. PURE.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 
 
 class IntervalSet:
@@ -19,6 +20,10 @@ class IntervalSet:
     def __len__(self) -> int:
         """Return how many ranges are stored."""
         return len(self._firsts)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Return the ranges in order, both ends included."""
+        return zip(self._firsts, self._lasts, strict=True)
 
     def overlap(self, first: int, last: int) -> tuple[int, int] | None:
         """Return the lowest part of first..last that the set holds already, or None."""

@@ -5,8 +5,8 @@
    its issuance, the shares of an issuance come before its forwarding (``shares``).
 3. What is good is counted; what is not is answered with all its problems, and the rest goes on.
 
-Lines of contribution units are good lines that stay here. Their serials are remembered, so that
-only their later authorization lets them leave.
+Lines of contribution units are good lines that stay here. Their serials are remembered, also from
+feeds before this one, so that only their later authorization lets them leave, and once.
 
 Memory grows with the number of issuances and of gaps in the serials, not with the lines.
 """
@@ -112,7 +112,10 @@ class Totals:
 
 @dataclass(slots=True)
 class SeriesSerials:
-    """The serials of one series that lines of this feed named: as gone, or as staying."""
+    """The serials of one series that lines named: as gone, or as staying.
+
+    ``moved`` is of this feed alone: the hub knows the units that left. What stays, only feeds tell.
+    """
 
     moved: IntervalSet = field(default_factory=IntervalSet)
     contribution: IntervalSet = field(default_factory=IntervalSet)
@@ -123,7 +126,9 @@ class Survey:
     """The judgement of one feed, line after line, in order.
 
     ``known`` returns the tally of an issuance that other feeds drew on, or None. ``pushed`` returns
-    the content digests of those messages, by reference, that other feeds pushed.
+    the content digests of those messages, by reference, that other feeds pushed. ``contribution``
+    returns the serials of an issuance that other feeds showed as contribution units, and those
+    they authorized later.
     """
 
     def __init__(
@@ -132,11 +137,13 @@ class Survey:
         share_rules: ShareRules,
         known: Callable[[str], IssuanceTally | None],
         pushed: Callable[[Sequence[str]], Mapping[str, str]],
+        contribution: Callable[[str], tuple[IntervalSet, IntervalSet]],
     ) -> None:
         self._rules = rules
         self._share_rules = share_rules
         self._known = known
         self._pushed = pushed
+        self._contribution = contribution
         self._tallies = TallyShelf()
         self._begun_elsewhere: set[str] = set()
         self._serials: dict[SeriesKey, SeriesSerials] = {}
@@ -182,7 +189,17 @@ class Survey:
         if tally is None and (tally := self._known(issuance_id)) is not None:
             self._tallies[issuance_id] = tally
             self._begun_elsewhere.add(issuance_id)
+            self._recall_contribution(tally.issuance)
         return tally
+
+    def _recall_contribution(self, issuance: IssuanceLine) -> None:
+        """Take over what other feeds showed as staying, and as authorized later."""
+        serials = self._serials.setdefault(_series_of(issuance), SeriesSerials())
+        shown, later = self._contribution(issuance.issuance_id)
+        for span in shown:
+            serials.contribution.add(*span)
+        for span in later:
+            serials.authorized_later.add(*span)
 
     def _judge_issuance(self, row: IssuanceLine) -> tuple[Problem, ...]:
         """Open the tally of a new issuance; a repeated line must repeat it unchanged."""
@@ -221,8 +238,7 @@ class Survey:
         if tally is None:
             text = f"no good line gives the issuance {row.issuance_id}"
             return (Problem(Code.ISSUANCE_UNKNOWN, text, "issuance_id", row.issuance_id),)
-        key = (row.cooperative_approach, row.host_party, row.vintage)
-        serials = self._serials.setdefault(key, SeriesSerials())
+        serials = self._serials.setdefault(_series_of(row), SeriesSerials())
         problems = [*_differences(row, tally.issuance), *_overlap(spans_of(row), serials.moved)]
         if isinstance(row, ContributionLine):
             problems.extend(_overlap(spans_of(row), serials.contribution))
@@ -245,11 +261,15 @@ class Survey:
         return self._ids.setdefault(stem, IntervalSet()), int(digits)
 
 
+def _series_of(row: IssuanceLine | UnitsLine) -> SeriesKey:
+    return row.cooperative_approach, row.host_party, row.vintage
+
+
 def _judge_moved(row: MovedLine, tally: IssuanceTally, serials: SeriesSerials) -> list[Problem]:
     """Take units that leave; contribution units do not, until they are authorized."""
     for first, last in spans_of(row):
         if (staying := serials.contribution.overlap(first, last)) is not None:
-            text = f"serials {staying[0]} to {staying[1]} are contribution units of this feed"
+            text = f"serials {staying[0]} to {staying[1]} are contribution units by an earlier line"
             code = Code.A64_UNIT_NOT_AUTHORIZED
             return [Problem(code, text, "first_serial", str(first))]
     kind = kind_of(row)
@@ -317,7 +337,7 @@ def _overlap(spans: Sequence[Span], serials: IntervalSet) -> Iterator[Problem]:
     for first, last in spans:
         for earlier in (serials, seen):
             if (overlap := earlier.overlap(first, last)) is not None:
-                where = "an earlier line of this feed" if earlier is serials else "this line twice"
+                where = "an earlier line" if earlier is serials else "this line twice"
                 text = f"serials {overlap[0]} to {overlap[1]} stand on {where}"
                 code = Code.BLOCKS_OVERLAP_IN_MESSAGE
                 yield Problem(code, text, "first_serial", str(first))

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from connectors.mechanism_registry import store
 from connectors.mechanism_registry.feeds.fields import FeedRules
 from connectors.mechanism_registry.feeds.files import Feed, Surveyed, find_place, survey_feed
+from connectors.mechanism_registry.feeds.intervals import IntervalSet
 from connectors.mechanism_registry.feeds.lines import FeedFormat, FeedPlace, format_of
 from connectors.mechanism_registry.feeds.mapping import Mapping
 from connectors.mechanism_registry.feeds.rejected import write_rejected
@@ -267,7 +268,8 @@ def _new_survey(
     """Return a survey that knows what other feeds pushed."""
     share_rules = order.settings.shares.rules()
     if database is None:
-        return Survey(rules, share_rules, lambda _: None, lambda _: {})
+        nothing = IntervalSet(), IntervalSet()
+        return Survey(rules, share_rules, lambda _: None, lambda _: {}, lambda _: nothing)
     feed_id = None if state is None else state.feed_id
     return Survey(
         rules,
@@ -277,6 +279,11 @@ def _new_survey(
         ),
         lambda references: database.read_now(
             lambda connection: store.fetch_pushed(connection, references, except_feed=feed_id)
+        ),
+        lambda issuance_id: database.read_now(
+            lambda connection: store.fetch_contribution(
+                connection, issuance_id, except_feed=feed_id
+            )
         ),
     )
 

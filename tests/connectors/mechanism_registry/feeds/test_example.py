@@ -14,6 +14,7 @@ from connectors.mechanism_registry.feeds.example import (
 )
 from connectors.mechanism_registry.feeds.fields import read_row
 from connectors.mechanism_registry.feeds.files import Feed
+from connectors.mechanism_registry.feeds.intervals import IntervalSet
 from connectors.mechanism_registry.feeds.lines import FeedFormat
 from connectors.mechanism_registry.feeds.rows import UnitBlockLine
 from connectors.mechanism_registry.issuances.messages import body_problems
@@ -30,7 +31,13 @@ def test_every_line_of_an_example_is_good(tmp_path: Path, format_: FeedFormat, s
     rows = list(example_rows(300, seed))
     with path.open("w", encoding="utf-8") as file:
         assert write_feed(iter(rows), format_, file) == len(rows)
-    survey = Survey(RULES, ShareRules(), lambda _: None, lambda _: {})
+    survey = Survey(
+        RULES,
+        ShareRules(),
+        lambda _: None,
+        lambda _: {},
+        lambda _: (IntervalSet(), IntervalSet()),
+    )
     with closing(Feed(path, format_).open()) as reader:
         lines = list(reader)
     assert [judged.row for judged in survey.judge(lines)] == rows

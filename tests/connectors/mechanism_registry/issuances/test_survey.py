@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.mechanism_registry.feeds.fields import read_row
+from connectors.mechanism_registry.feeds.intervals import IntervalSet
 from connectors.mechanism_registry.feeds.lines import FeedLine
 from connectors.mechanism_registry.feeds.rows import (
     IssuanceLine,
@@ -36,7 +37,7 @@ def new_survey(
     def found(references: Sequence[str]) -> Mapping[str, str]:
         return {name: digest for name, digest in (pushed or {}).items() if name in references}
 
-    return Survey(RULES, ShareRules(), known, found)
+    return Survey(RULES, ShareRules(), known, found, lambda _: (IntervalSet(), IntervalSet()))
 
 
 def codes(lines: list[dict[str, Any]], survey: Survey | None = None) -> list[list[Code]]:

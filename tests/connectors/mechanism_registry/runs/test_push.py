@@ -31,7 +31,13 @@ from tests.connectors.mechanism_registry.hub import (
     signers,
     write_settings,
 )
-from tests.connectors.mechanism_registry.rows import block, whole_issuance, write_lines
+from tests.connectors.mechanism_registry.rows import (
+    block,
+    change,
+    half_authorized,
+    whole_issuance,
+    write_lines,
+)
 from tests.connectors.worlds import XML_LABEL
 
 
@@ -120,6 +126,24 @@ def hellos(hub: MechanismHub) -> list[ParticipantHello]:
     """Return every hello the hub was told."""
     bodies = [opened.body for one in hub.seen for opened in one.messages]
     return [body for body in bodies if isinstance(body, ParticipantHello)]
+
+
+async def test_contribution_units_of_one_feed_do_not_leave_by_another(
+    hub: MechanismHub, tmp_path: Path
+) -> None:
+    """A page is a feed too. Once authorized later they leave; a second time is refused."""
+    later = change(1, first_serial=536, last_serial=545, quantity=10)
+    begun = half_authorized()[:-1]  # nothing is forwarded yet
+    assert (await push_feed(hub, write_lines(tmp_path / "1.jsonl", begun))).complete
+    wrong = write_lines(tmp_path / "2.jsonl", [block(540, 541, first_transfer_id="XMR01-901")])
+    await push_feed(hub, wrong)
+    assert [one["name"] for one in refusals(wrong)] == ["A64_UNIT_NOT_AUTHORIZED"]
+    right = [later, block(540, 541, first_transfer_id="XMR01-902")]
+    assert (await push_feed(hub, write_lines(tmp_path / "3.jsonl", right))).complete
+    again = later | {"change_id": "XMR01-2"}
+    twice = write_lines(tmp_path / "4.jsonl", [again])
+    await push_feed(hub, twice)
+    assert [one["name"] for one in refusals(twice)] == ["BLOCKS_OVERLAP_IN_MESSAGE"]
 
 
 async def test_a_lost_database_gets_duplicates_from_the_hub(
