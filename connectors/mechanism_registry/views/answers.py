@@ -108,16 +108,16 @@ class Answerer:
 
     def _fill(self, blank: Answer, party: str, page: ViewPage) -> Answer:
         view = "holdings" if isinstance(blank, HoldingsAnswer) else "history"
-        for row in page.rows:
-            if not may_see(view, party, row):
-                raise ViewUnavailableError(f"the books show {party} a row that is not for it")
         try:
+            for row in page.rows:
+                if not may_see(view, party, row):
+                    raise ViewUnavailableError(f"the books show {party} a row that is not for it")
             if isinstance(blank, HoldingsAnswer):
                 items = tuple(_typed(row, HoldingsItem) for row in page.rows)
                 return replace(blank, as_of=page.as_of, items=items)
             events = tuple(_typed(row, HistoryItem) for row in page.rows)
             return replace(blank, as_of=page.as_of, items=events)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, TypeError) as error:
             raise ViewUnavailableError(f"a row has not the form agreed: {error}") from error
 
 

@@ -93,8 +93,11 @@ def _collect(
         if name not in line:
             continue
         row = parse(line)
-        if may_see(question.view, question.party, row) and _matches(row, question.filters):
-            rows.append(row)
+        try:
+            if may_see(question.view, question.party, row) and _matches(row, question.filters):
+                rows.append(row)
+        except (KeyError, TypeError) as error:
+            raise ViewUnavailableError(f"a row has not the form agreed: {error!r}") from error
     return rows, file.tell()
 
 
@@ -146,7 +149,7 @@ def _number(cell: str) -> int:
 def _from_json(line: bytes) -> Row:
     try:
         row: Any = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ViewUnavailableError(f"a line is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise ViewUnavailableError("a line is not a JSON object")

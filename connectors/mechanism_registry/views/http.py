@@ -26,6 +26,7 @@ ANSWER_BYTES_MAX: Final = 4_194_304
 _DETAIL_CHARACTERS_MAX: Final = 500
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _REFUSED: Final = frozenset({400, 410})
+_NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class HttpViews:
@@ -88,7 +89,7 @@ def _detail(body: bytes) -> str:
     try:
         document = msgspec.json.decode(body)
         text = document["detail"]
-    except (msgspec.DecodeError, TypeError, KeyError, LookupError):
+    except (*_NOT_JSON, TypeError, LookupError):
         return "no reason given"
     return "".join(c if c.isprintable() else " " for c in str(text))[:_DETAIL_CHARACTERS_MAX]
 
@@ -98,7 +99,7 @@ def _page(body: bytes, limit: int) -> ViewPage:
         document: Any = msgspec.json.decode(body)
         as_of, rows, following = document["as_of"], document["items"], document.get("next")
         timestamps.parse(as_of)
-    except (msgspec.DecodeError, TypeError, LookupError, AttributeError, ValueError) as error:
+    except (*_NOT_JSON, TypeError, LookupError, AttributeError, ValueError) as error:
         raise ViewUnavailableError(f"the answer has not the form agreed: {error!r}") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ViewUnavailableError("items is not a list of objects")

@@ -73,6 +73,8 @@ class Books:
         fault = self.faults.popleft() if self.faults else None
         if isinstance(fault, int):
             return web.json_response({"detail": f"fault {fault}"}, status=fault)
+        if isinstance(fault, bytes):
+            return web.Response(body=fault, content_type="application/json")
         view = request.match_info["view"]
         after, limit = int(query.get("after", "0")), int(query["limit"])
         rows = [row for row in self.rows[view] if _is_for(view, query, row)]

@@ -101,14 +101,23 @@ def test_a_place_is_good_for_one_writing_of_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{CHE}\n", '["CHE"]\n', '"CHE"\n', "CHE" * 30_000],
+    [
+        b"{CHE}\n",
+        b'["CHE"]\n',
+        b'"CHE"\n',
+        b"CHE" * 30_000,
+        b'{"account_party": "CHE\xff"}\n',
+        b'{"CHE": ' + b"[" * 10_000 + b"\n",
+        b'{"account_party": ["CHE"]}\n',
+        b'{"account_party": "CHE", "first_serial": 1}\n',
+    ],
 )
-def test_a_broken_line_is_a_fault_of_the_books(tmp_path: Path, text: str) -> None:
+def test_a_broken_line_is_a_fault_of_the_books(tmp_path: Path, text: bytes) -> None:
     """Nothing is skipped in silence."""
     path = tmp_path / "x.jsonl"
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text)
     with pytest.raises(ViewUnavailableError):
-        look(path)
+        look(path, filters={"first_serial": 1, "last_serial": 2})
     path = tmp_path / "x.csv"
     path.write_text("account_party,vintage\nCHE,soon\n", encoding="utf-8")
     with pytest.raises(ViewUnavailableError, match="soon"):

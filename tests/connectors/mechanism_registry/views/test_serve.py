@@ -235,8 +235,12 @@ async def test_books_that_show_anothers_units_are_not_believed(pull: Pull) -> No
         lambda page: page | {"items": [{**page["items"][0], "owner": "x"}]},
         lambda page: page | {"items": page["items"] * 9},
         lambda page: page | {"next": "a/b"},
+        lambda page: page | {"items": [{**page["items"][0], "last_serial": "9"}]},
+        lambda page: page | {"items": [{**page["items"][0], "account_party": ["CHE"]}]},
         lambda page: page | {"as_of": "today"},
         lambda page: {"rows": []},
+        b"[" * 100_000,
+        b'{"as_of": "\xff"}',
     ],
 )
 async def test_books_out_of_order_are_asked_again(pull: Pull, fault: Any) -> None:
