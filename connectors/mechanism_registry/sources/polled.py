@@ -121,7 +121,7 @@ class PolledSource:
     async def _take(self, state: SourceState, result: PollResult) -> FetchedPage | None:
         """Push one page and move the cursor behind it; None when there is nothing new."""
         page = await self._session.database.read(pages.open_page, state.name)
-        if page is None or not self._path(page).exists():
+        if page is None or not await asyncio.to_thread(self._is_there, page):
             page = await self._fetch(state, page)
         if page is None:
             return None
@@ -156,6 +156,11 @@ class PolledSource:
                 fetched_at=timestamps.render(datetime.now(UTC)),
             )
             path = self._path(page)
+            if lost is not None and page.sha256 != lost.sha256:
+                raise SourceFaultError(
+                    f"page {lost.number} of {page.source} was begun and its file is gone; now the "
+                    "source gives it with another content: put the file back"
+                )
             await asyncio.to_thread(write_durably, path, found.body)
             lines = await asyncio.to_thread(self._count_lines, path)
             if lines is not None:
@@ -188,11 +193,6 @@ class PolledSource:
         """Judge where the page leads, and note it."""
         database = self._session.database
         if lost is not None:
-            if page.sha256 != lost.sha256:
-                raise SourceFaultError(
-                    f"page {lost.number} of {page.source} was begun and its file is gone; now the "
-                    "source gives it with another content: put the file back"
-                )
             return lost
         if page.next_cursor is not None:
             before = await database.read(pages.was_asked_with, page.source, page.next_cursor)
@@ -259,6 +259,19 @@ class PolledSource:
             self._say(f"{page.source}: page {page.number}: see {order.refusals_path}")
         elif not order.refusals_path.stat().st_size:
             order.refusals_path.unlink()
+
+    def _is_there(self, page: FetchedPage) -> bool:
+        """Tell whether a page's file is there. Raises SourceFaultError for another content."""
+        try:
+            content = self._path(page).read_bytes()
+        except FileNotFoundError:
+            return False
+        if hashlib.sha256(content).hexdigest() != page.sha256:
+            raise SourceFaultError(
+                f"{self._path(page)} is not page {page.number} as it was fetched: put the file "
+                "back, or remove it to have the page fetched again"
+            )
+        return True
 
     def _path(self, page: FetchedPage) -> Path:
         return self._source.pages / pages.page_file(page.source, page.number, self._source.format)

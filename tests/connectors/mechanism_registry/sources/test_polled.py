@@ -17,7 +17,7 @@ from connectors.mechanism_registry.feeds.lines import FeedFormat
 from connectors.mechanism_registry.feeds.rows import Row, reference_of
 from connectors.mechanism_registry.reports.document import find_report
 from connectors.mechanism_registry.reports.page import render_html
-from connectors.mechanism_registry.runs.push import FeedHandler
+from connectors.mechanism_registry.runs.push import FeedHandler, PushStoppedError
 from connectors.mechanism_registry.runs.run import new_session, running
 from connectors.mechanism_registry.settings import SettingsError, load_settings
 from connectors.mechanism_registry.sources import pages
@@ -167,6 +167,34 @@ async def test_a_source_at_fault_stops_the_poll_before_anything_of_the_page_is_t
         assert len(hub.taken) == 20
         assert (await poller.poll()).good
         assert sum(hub.taken.values()) == len(hub.taken) == len(rows)
+
+
+async def test_a_page_that_was_begun_is_gone_on_with_as_it_was_fetched_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file gone and the source changed, or its file changed: refused, however often."""
+
+    async def stop(*_: object) -> None:
+        raise PushStoppedError("the hub is away")
+
+    async with polling(tmp_path, list(ROWS)) as (hub, source, poller):
+        with monkeypatch.context() as patched:
+            patched.setattr(PolledSource, "_push", stop)
+            with pytest.raises(PushStoppedError):
+                await poller.poll()
+        assert poller.settings.source is not None
+        path = poller.settings.source.pages / "source-00000001.jsonl"
+        path.write_bytes(path.read_bytes().replace(b"THA", b"GHA"))
+        with pytest.raises(SourceFaultError, match="not page 1 as it was fetched"):
+            await poller.poll()
+        path.unlink()
+        source.rows[:] = ROWS[10:]
+        for _ in range(2):
+            with pytest.raises(SourceFaultError, match="another content"):
+                await poller.poll()
+        assert not hub.taken
+        source.rows[:] = ROWS
+        assert (await poller.poll()).accepted == len(hub.taken) == len(ROWS)
 
 
 async def test_without_the_token_the_answer_is_final(tmp_path: Path) -> None:
