@@ -30,7 +30,7 @@ from connectors.mechanism_registry.feeds.example import (
     write_feed,
 )
 from connectors.mechanism_registry.feeds.files import FeedChangedError
-from connectors.mechanism_registry.feeds.lines import FeedFormat, FeedRefusedError
+from connectors.mechanism_registry.feeds.lines import FeedFormat, FeedRefusedError, format_of
 from connectors.mechanism_registry.feeds.mapping_file import MappingError, load_mapping
 from connectors.mechanism_registry.feeds.rejected import rejected_path
 from connectors.mechanism_registry.reports.document import ISSUANCES_MAX, find_report, write_report
@@ -75,7 +75,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @app.callback()
 def _begin() -> None:
-    log_to_standard_error()
+    # Refused lines are counted and filed by the report; a feed may have a million of them.
+    log_to_standard_error("message.refused")
 
 
 @app.command("push")
@@ -247,7 +248,9 @@ def example(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many blocks.")] = 5000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same feed.")] = 1,
-    format_: Annotated[FeedFormat, typer.Option("--format")] = FeedFormat.JSON_LINES,
+    format_: Annotated[
+        FeedFormat | None, typer.Option("--format", help="Default: by the file's ending.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change what the units have in common, as name=value."),
@@ -258,8 +261,10 @@ def example(
         world = change_world(ExampleWorld(), set_ or [])
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--set") from None
-    with _refusals(Console(stderr=True)), out.open("w", encoding="utf-8", newline="\n") as file:
-        lines = write_feed(example_rows(count, seed, world), format_, file)
+    with _refusals(Console(stderr=True)):
+        form = format_ or format_of(out)
+        with out.open("w", encoding="utf-8", newline="\n") as file:
+            lines = write_feed(example_rows(count, seed, world), form, file)
     typer.echo(f"{out}\t{lines} lines\tseed={seed}")
 
 

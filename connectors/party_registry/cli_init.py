@@ -16,7 +16,7 @@ from hub.protocol.signed_objects import Binding
 from keys.algorithms import Algorithm
 from keys.errors import KeyFileError
 from keys.key_files import write_new_file
-from keys.key_uris import counted_from
+from keys.key_uris import FileUri, counted_from, parse_key_uri
 from keys.new_keys import NewKey, make_key
 from keys.signing import open_signer
 
@@ -108,10 +108,14 @@ def check_keys(participant: str, key_uris: list[str], binding: Binding) -> None:
 
     Raises:
         KeysError: a key cannot be opened.
-        ValueError: XML, and not one ES256 key.
+        ValueError: a key file does not exist; or XML, and not one ES256 key.
     """
     if not key_uris:
         raise ValueError("--key names our key, or --new-key-passphrase-env lets one be made")
+    for uri in key_uris:
+        place = parse_key_uri(uri)
+        if isinstance(place, FileUri) and not place.path.is_file():
+            raise ValueError(f"--key {uri}: there is no file {place.path.resolve()}")
     if binding is not Binding.XML:
         return
     found = [open_signer(uri, participant=participant).algorithm for uri in key_uris]

@@ -11,6 +11,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -19,6 +20,7 @@ import typer
 from connectors.party_registry.cli_support import AsJson, Config, client, table
 from connectors.party_registry.config import load_config
 from connectors.party_registry.local_client import LocalApiError, LocalClient
+from message_schemas.messages.queries import HistoryItem, HoldingsItem
 
 __all__ = ["app"]
 
@@ -34,27 +36,8 @@ AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 Approach = Annotated[str | None, typer.Option("--approach", help="CA0001.")]
 
 PAGE_ROWS: Final = 500
-_HOLDINGS: Final = (
-    "first_serial",
-    "last_serial",
-    "cooperative_approach",
-    "first_transferring_party",
-    "vintage",
-    "registry",
-    "account",
-    "status",
-)
-_HISTORY: Final = (
-    "kind",
-    "first_serial",
-    "last_serial",
-    "cooperative_approach",
-    "first_transferring_party",
-    "vintage",
-    "reference",
-    "from_registry",
-    "to_registry",
-)
+_HOLDINGS: Final = ("units", "quantity", "registry", "account", "status")
+_HISTORY: Final = ("kind", "units", "quantity", "reference", "from_registry", "to_registry")
 
 
 @app.command()
@@ -122,7 +105,6 @@ def _show(
     form: str,
 ) -> None:
     """Print the rows of every page as it comes, then how many there were."""
-    columns = _HOLDINGS if type_ == "holdings.query" else _HISTORY
     rows, units, as_of = 0, 0, ""
     with client(config) as registry:
         whom = load_config(config).hub.code if of == "hub" else of
@@ -130,29 +112,36 @@ def _show(
         for page, told_as_of in _pages(registry, whom, type_, asked, wait):
             as_of = told_as_of
             left = page if limit is None else page[: limit - rows]
-            _write(left, columns, form, is_first=rows == 0)
+            _write(left, type_, form, is_first=rows == 0)
             rows, units = rows + len(left), units + sum(item["quantity"] for item in left)
             if limit is not None and rows >= limit:
                 break
     typer.echo(f"{rows:,} rows, {units:,} units, as of {as_of}", err=True)
 
 
-def _write(
-    items: list[dict[str, Any]], columns: tuple[str, ...], form: str, *, is_first: bool
-) -> None:
-    """Write a page: JSON one object a line, CSV with a header before the first."""
+def _write(items: list[dict[str, Any]], type_: str, form: str, *, is_first: bool) -> None:
+    """Write a page: JSON one object a line, CSV with every member and a header before the first."""
+    is_holdings = type_ == "holdings.query"
     if form == "json":
         for item in items:
             typer.echo(json.dumps(item, ensure_ascii=False))
     elif form == "csv":
-        writer = csv.DictWriter(
-            sys.stdout, (*columns, "quantity"), extrasaction="ignore", lineterminator="\n"
-        )
+        names = [field.name for field in fields(HoldingsItem if is_holdings else HistoryItem)]
+        writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
         if is_first:
             writer.writeheader()
         writer.writerows(items)
     else:
-        table(items, (*columns, "quantity"))
+        shown = [item | {"units": _units(item)} for item in items]
+        table(shown, _HOLDINGS if is_holdings else _HISTORY)
+
+
+def _units(item: dict[str, Any]) -> str:
+    """Return the units as ``--units`` takes them: ``FIRST_ID..LAST_ID``."""
+    head = "{cooperative_approach}-{originating_registry}-{first_transferring_party}"
+    series = head.format_map(item)
+    first, last, vintage = item["first_serial"], item["last_serial"], item["vintage"]
+    return f"{series}-{first}-{vintage}..{series}-{last}-{vintage}"
 
 
 def _pages(

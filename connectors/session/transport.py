@@ -47,7 +47,9 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}: {self.detail} {self.remedy}".strip()
+        is_open = self.detail and not self.detail.endswith((".", "!", "?", "…"))
+        detail = f"{self.detail}." if is_open else self.detail
+        return f"{self.code} {self.name}: {detail} {self.remedy}".strip()
 
 
 @dataclass(frozen=True, slots=True)

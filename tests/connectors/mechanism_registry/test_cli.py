@@ -105,6 +105,18 @@ def test_the_example_says_its_seed(tmp_path: Path) -> None:
     assert runner.invoke(app, [*arguments, "--set", "colour=blue"]).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "first"), [("a.jsonl", "{"), ("a.csv", "record,"), ("a.xml", "<")]
+)
+def test_the_example_is_written_as_its_name_says(tmp_path: Path, name: str, first: str) -> None:
+    """So `push` reads what `feed example` wrote; a name that tells nothing is misuse."""
+    arguments = ["feed", "example", "-n", "3", "-o"]
+    assert runner.invoke(app, [*arguments, str(tmp_path / name)]).exit_code == 0
+    assert (tmp_path / name).read_text().startswith(first)
+    assert runner.invoke(app, [*arguments, str(tmp_path / "a.txt")]).exit_code == 2
+    assert not (tmp_path / "a.txt").exists()
+
+
 def test_nothing_was_pushed_before_the_first_run(feed: Path) -> None:
     """Status works on an empty house and changes nothing."""
     config = str(feed.parent / "mechanism.toml")

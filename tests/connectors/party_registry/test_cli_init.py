@@ -97,6 +97,14 @@ def test_init_refuses_keys_that_do_not_sign_xml(
     assert not home.config.exists()
 
 
+def test_init_names_a_key_file_that_does_not_exist(home: Home) -> None:
+    """For JSON too: the place that was looked at is told, and nothing is written."""
+    refused = home.init("--key", "file:elsewhere.key?passphrase-env=REGISTRY_PASSPHRASE")
+    assert refused.exit_code == 1
+    assert f"there is no file {Path.cwd()}/elsewhere.key" in " ".join(refused.stderr.split())
+    assert not home.config.exists()
+
+
 def test_init_takes_an_es256_key_that_is_there(home: Home) -> None:
     """The key is opened once, to see that it can sign XML."""
     assert home.init(*home.key(XML_LABEL), "--binding", "xml").exit_code == 0

@@ -1,6 +1,7 @@
 """Questions to the mechanism registry: answered, kept with their evidence, and by nobody else."""
 
 import asyncio
+import csv
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -198,12 +199,17 @@ async def test_the_command_follows_the_pages(
     await server.stdout.readline()
     status, output, errors = await shell.run("query", "holdings", "--of", MECHANISM, "--csv")
     assert status == 0, errors
-    lines = output.splitlines()
-    assert [line.split(",")[0] for line in lines] == ["first_serial", "1", "201", "1"]
+    rows = list(csv.DictReader(output.splitlines()))
+    assert [row["first_serial"] for row in rows] == ["1", "201", "1"]
+    assert {row["originating_registry"] for row in rows} == {MECHANISM}
+    _, output, _ = await shell.run("query", "holdings", "--of", MECHANISM, "--limit", "1")
+    assert output.splitlines()[0].split("\t")[0] == (
+        f"CA0001-{MECHANISM}-THA-1-2022..CA0001-{MECHANISM}-THA-100-2022"
+    ), "a name that --units takes"
     assert "3 rows, 205 units, as of 2026-11-22T09:30:00.000Z" in errors
     _, output, _ = await shell.run("query", "holdings", "--of", MECHANISM, "--limit", "1", "--json")
     assert json.loads(output)["last_serial"] == 100
     _, output, _ = await shell.run("query", "list")
-    assert [line.split("\t")[3] for line in output.splitlines()] == ["answered"] * 3
+    assert [line.split("\t")[3] for line in output.splitlines()] == ["answered"] * 4
     server.terminate()
     assert await server.wait() == 0
