@@ -29,6 +29,8 @@ UNITS: Final[MappingType[str, int]] = MappingProxyType({"t": 1, "kt": 1_000, "Mt
 """How many t CO2 eq, which is how many A6.4ERs, are in one of a unit."""
 
 VALUE_SHOWN_CHARACTERS_MAX: Final = 80
+DIGITS_MAX: Final = 20
+"""No number of a feed has more; in any unit so many are computed without rounding."""
 
 
 class UnturnableError(ValueError):
@@ -52,6 +54,8 @@ class NumberForm:
             is_grouped = 1 <= len(first) <= 3 and all(len(three) == 3 for three in threes)
             whole = whole.replace(self.group, "") if is_grouped else ""
         digits = f"{whole}{part}"
+        if len(digits) > DIGITS_MAX:
+            raise UnturnableError(f"a number of at most {DIGITS_MAX} digits")
         if not (whole and digits.isascii() and digits.isdecimal()) or (sign and not part):
             group = f" and {self.group!r} between thousands" if self.group else ""
             raise UnturnableError(f"a number with the decimal sign {self.decimal!r}{group}")
@@ -77,11 +81,14 @@ class DateForm:
             raise UnturnableError(f"a date in the form {self.pattern!r}") from None
         if self.year_only:
             return moment.year
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=self.zone)
-            if moment.utcoffset() != moment.replace(fold=1).utcoffset():
-                raise UnturnableError(f"a time that exists once in {self.zone.key}")
-        return timestamps.render(moment.astimezone(UTC))
+        try:
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=self.zone)
+                if moment.utcoffset() != moment.replace(fold=1).utcoffset():
+                    raise UnturnableError(f"a time that exists once in {self.zone.key}")
+            return timestamps.render(moment.astimezone(UTC))
+        except OverflowError:  # an export's way to say "never": 0001-01-01, 9999-12-31
+            raise UnturnableError("a date from the year 1 to 9999 in UTC too") from None
 
 
 @dataclass(frozen=True, slots=True)

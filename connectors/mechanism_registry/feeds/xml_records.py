@@ -262,8 +262,9 @@ class XmlFeedReader:
             record.path.append(name)
         self._has_children = False
         for attribute, value in attributes.items():
+            local = self._local(attribute)
             if not attribute.startswith(("xmlns", "xsi:", "xml:")):
-                self._put(record, [*record.path, f"@{self._local(attribute)}"], value)
+                self._put(record, [*record.path, f"@{local}"], value)
 
     def _characters(self, text: str) -> None:
         if self._first_event is None:

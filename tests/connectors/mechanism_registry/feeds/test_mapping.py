@@ -3,10 +3,11 @@
 import copy
 import json
 import tomllib
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from connectors.mechanism_registry.cli import app
 from connectors.mechanism_registry.feeds.fields import read_row
 from connectors.mechanism_registry.feeds.files import Feed
 from connectors.mechanism_registry.feeds.lines import FeedFormat, FeedLine
-from connectors.mechanism_registry.feeds.mapping import NumberForm, UnturnableError
+from connectors.mechanism_registry.feeds.mapping import DateForm, NumberForm, UnturnableError
 from connectors.mechanism_registry.feeds.mapping_file import MappingError, load_mapping, mapping_of
 from connectors.mechanism_registry.feeds.rows import IssuanceLine, UnitBlockLine
 from tests.connectors.mechanism_registry.rows import RULES
@@ -216,6 +217,29 @@ def test_a_number_in_another_form_is_no_number(text: str) -> None:
     form = NumberForm(",", ".", "kt")
     with pytest.raises(UnturnableError):
         form.read(text)
+
+
+def test_a_number_longer_than_any_is_refused_and_not_rounded() -> None:
+    """So is one that is whole but for its thirtieth digit; one of twenty digits is exact."""
+    assert NumberForm(unit="Mt").read("9" * 20) == int("9" * 20) * 10**6
+    for text in ("1" * 5_000, f"1.{'0' * 30}1"):
+        with pytest.raises(UnturnableError, match="20 digits"):
+            NumberForm().read(text)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Bangkok", "America/New_York"])
+def test_a_date_at_the_end_of_the_calendar_refuses_its_line_alone(zone: str) -> None:
+    """Exports write the first and the last day that there is where they mean none."""
+    form = DateForm("%Y-%m-%dT%H:%M%z", ZoneInfo(zone))
+    for text in ("0001-01-01T00:00+1400", "9999-12-31T23:59-1400"):
+        with pytest.raises(UnturnableError, match="year 1 to 9999"):
+            form.read(text)
+    plain = DateForm("%Y-%m-%d", ZoneInfo(zone))
+    read = []
+    for text in ("0001-01-01", "9999-12-31", "2026-01-01"):
+        with suppress(UnturnableError):
+            read.append(plain.read(text))
+    assert read
 
 
 def test_fields_within_fields_are_known_by_their_path() -> None:

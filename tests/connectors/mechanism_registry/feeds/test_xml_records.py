@@ -118,6 +118,7 @@ def test_a_record_that_is_none_refuses_itself(path: Path, record: str, said: str
         ("", "cut off"),
         ("<r>" + "<a>" * 9 + "</a>" * 9 + "</r></feed>", "deeper than"),
         ("".join(f"<n{n}/>" for n in range(NAMES_MAX + 1)) + "</feed>", "different names"),
+        ("".join(f'<r xml:n{n}=""/>' for n in range(NAMES_MAX + 1)) + "</feed>", "different names"),
         (f"<!--{'x' * (1 << 21)}--></feed>", "without the end of a record"),
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else None,
