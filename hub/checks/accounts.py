@@ -56,7 +56,8 @@ def _credited(
         detail = f"{account.account_id} is {account.status}."
         yield FindingDraft(ResponseCode.ACCOUNT_NOT_OPEN, detail, path)
     if not _type_receives(account, kind):
-        detail = f"{account.account_id} is of type {account.type}."
+        fits = _FITTING.get(kind, _FITTING["omge"])
+        detail = f"{account.account_id} is of type {account.type}; {kind} goes to {fits}."
         yield FindingDraft(ResponseCode.ACCOUNT_TYPE_NOT_ALLOWED, detail, path)
     yield from _bound(case, account, path)
 
@@ -80,6 +81,13 @@ def check_account_still_receives(case: Case[Answer]) -> Iterator[FindingDraft]:
     elif not accounts.is_open(account):
         detail = f"{account.account_id} is {account.status}."
         yield FindingDraft(ResponseCode.ACCOUNT_NOT_OPEN, detail, path)
+
+
+_FITTING: Final = {
+    "forwarding": "a holding account (100)",
+    "sop_adaptation": "a holding account (100) of the Adaptation Fund (XAF)",
+    "omge": "an account for cancellation for OMGE (300)",
+}
 
 
 def _type_receives(account: Account, kind: str) -> bool:

@@ -54,7 +54,8 @@ def check_sender_active(case: Case[object]) -> Iterator[FindingDraft]:
             detail = f"{case.context.sender} is suspended."
             yield FindingDraft(ResponseCode.SENDER_SUSPENDED, detail)
     elif state == ParticipantState.CLOSED or case.context.type not in SESSION_TYPES:
-        yield FindingDraft(ResponseCode.SENDER_NOT_ACTIVE, f"{case.context.sender} is {state}.")
+        found = state if case.sender else "not a participant of this hub"
+        yield FindingDraft(ResponseCode.SENDER_NOT_ACTIVE, f"{case.context.sender} is {found}.")
 
 
 def check_sender_role(case: Case[object]) -> Iterator[FindingDraft]:

@@ -179,6 +179,25 @@ def test_the_share_of_proceeds_goes_to_the_fund_only() -> None:
     assert Code.ACCOUNT_TYPE_NOT_ALLOWED not in sent(to_fund).codes()
 
 
+@pytest.mark.parametrize(
+    ("kind", "account", "fits"),
+    [
+        ("omge", "ACC-1", "omge goes to an account for cancellation for OMGE (300)"),
+        ("sop_adaptation", "ACC-1", "a holding account (100) of the Adaptation Fund (XAF)"),
+        ("forwarding", "OMGE", "forwarding goes to a holding account (100)"),
+    ],
+)
+def test_an_account_that_does_not_fit_is_told_which_would(
+    kind: str, account: str, fits: str
+) -> None:
+    """Whoever opened the wrong account reads which type to open."""
+    body = first_transfer(a64_block(), acquiring_account=account, kind=kind, issuance_id="XMR01-7")
+    (told,) = [
+        one.detail for one in sent(body).findings() if one.code is Code.ACCOUNT_TYPE_NOT_ALLOWED
+    ]
+    assert told.endswith(f"{fits}.")
+
+
 def test_a_partys_own_account_name_is_not_looked_up_at_the_international_registry() -> None:
     """Units in Switzerland's own registry are used from an account the hub cannot know."""
     facts = world(held(1, 100), accounts={})

@@ -280,3 +280,9 @@ ROWS = [
 def test_a_participant_rule_holds_where_it_should(row: Row) -> None:
     """Each rule stops what it is for, and nothing next to it."""
     hold_true(row)
+
+
+def test_an_unknown_sender_is_not_called_closed() -> None:
+    """A mistyped code is told as such."""
+    told = [one.detail for one in sent(proposal(), world(), "FRA01").findings()]
+    assert "FRA01 is not a participant of this hub." in told
