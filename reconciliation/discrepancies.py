@@ -178,7 +178,7 @@ def classified(
     for movement, in_flight in sorted(candidates, key=lambda key: -key[0].log_index):
         for cause in _possible(movement, in_flight, situation):
             parts = _parts(cause, in_flight, explainer, situation)
-            if parts and all(
+            if all(
                 series in places and places[series].are(first, last, piece, cause.sign)
                 for series, first, last, piece in parts
             ):

@@ -137,7 +137,7 @@ class Explainer:
                 if rest not in by_total and -rest & MASK not in by_total and rest not in in_flight:
                     continue
                 one, other = cause_of(movement, sign, situation), self._single(rest, situation)
-                if one is not None and other is not None and other[1:] != (movement, -sign):
+                if one is not None and other is not None:
                     return [one, other]
         return None
 

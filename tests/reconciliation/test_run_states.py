@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from reconciliation import run_states
 from reconciliation.compare import Limits
+from reconciliation.digests import digest_text
 from reconciliation.discrepancies import FindingKind
 from reconciliation.messages import (
     Blocks,
@@ -13,13 +15,28 @@ from reconciliation.messages import (
     Digests,
     DigestsAsked,
     MessageError,
+    Question,
     Refused,
     answer_from_json,
 )
 from reconciliation.movements import Piece
 from reconciliation.owned import POSITION_MAX, Block
+from reconciliation.responder import Responder
 from reconciliation.run_states import Basis, Comparison, RunState
-from tests.reconciliation.sessions import USED, A, B, C, Sides, X, Y, credit, many, sides
+from tests.reconciliation.sessions import (
+    KEY,
+    KEY_ID,
+    USED,
+    A,
+    B,
+    C,
+    Sides,
+    X,
+    Y,
+    credit,
+    many,
+    sides,
+)
 
 Told = tuple[FindingKind, str, int, int]
 
@@ -123,6 +140,57 @@ def test_a_difference_across_many_equal_chunks_is_found_whole() -> None:
     assert sum(finding.quantity for finding in twice) == 800 * 500
     listed = [answer for answer in both.answers if answer["kind"] == "blocks"]
     assert sum(len(rows) for answer in listed for _, rows in answer["blocks"]) < 200
+
+
+def test_answers_that_cannot_all_be_true_are_told_as_such() -> None:
+    """A block that goes on behind its chunk, though all digests behind are the ledger's."""
+    ledger = many(A, 1_000)
+    both = sides(ledger, [*ledger, Block(A, 100_001, 900_000, Y)])
+    comparison = both.comparison(0, limits=Limits(blocks=4))
+    side, view = Responder(KEY, KEY_ID, both.book), both.ledger.view(0)
+    question: Question | None = comparison.start()
+    while question is not None:
+        answer = side.answer(question.as_json())
+        if isinstance(question, DigestsAsked) and question.windows:
+            end, shift = 900_001 >> question.shift, question.shift
+            ours = view.digests(shift, A, (end << shift, ((end + 1) << shift) - 1)).get(end, 0)
+            for _, rows in answer["chunks"]:
+                rows[:] = [[c, digest_text(ours) if c == end else d] for c, d in rows]
+        question = comparison.receive(answer_from_json(answer))
+    assert comparison.outcome is not None
+    assert comparison.outcome.is_contradictory
+    assert not comparison.outcome.agreed
+
+
+def test_a_question_has_no_more_windows_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit is asked next, and nothing is asked twice or forgotten."""
+    ledger = many(A, 400) + many(B, 400)
+    registry = [block for number, block in enumerate(ledger) if number % 80 != 7]
+    at_once = sides(ledger, registry).compare(0, Limits(blocks=2))
+    monkeypatch.setattr(run_states, "WINDOWS_MAX", 3)
+    both = sides(ledger, registry)
+    outcome = both.compare(0, Limits(blocks=2))
+    assert outcome.findings == at_once.findings
+    assert len(outcome.findings) == 10
+    sizes = [
+        sum(len(windows) for windows in question.windows.values())
+        for question in both.questions
+        if isinstance(question, DigestsAsked | BlocksAsked)
+    ]
+    assert max(sizes) == 3
+    assert outcome.question_count > at_once.question_count
+
+
+def test_where_more_than_a_fifth_of_many_chunks_differ_their_blocks_are_asked_for() -> None:
+    """No further digests: cutting again would cost more than it saves."""
+    ledger = many(A, 4_000)
+    registry = [block for number, block in enumerate(ledger) if number % 260 > 10]
+    both = sides(ledger, registry)
+    both.compare(0, Limits(blocks=4, many=4))
+    asked = [question for question in both.questions if isinstance(question, DigestsAsked)]
+    assert len(asked) == 2
+    blocks = [question for question in both.questions if isinstance(question, BlocksAsked)]
+    assert 4 <= len(blocks[0].windows[A]) <= 31
 
 
 def test_a_registry_that_is_ahead_is_compared_as_of_where_it_is() -> None:
