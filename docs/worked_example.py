@@ -34,6 +34,7 @@ from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
 from hub.services.administration.participants import add_participant, change_state
 from hub.services.deliver import DeliveryMaker
+from hub.services.own_keys import OwnKeys
 from hub.services.receive_envelopes import EnvelopeReceiver
 from hub.store.database import Database
 from hub.store.reference import ParticipantRow
@@ -142,7 +143,7 @@ class Exchange:
         self._bindings = {code: Binding.XML if code in xml else Binding.JSON for code in CODES}
         self.database: Database = bootstrap.open_database(settings, create=True)
         keys = self._keys[HUB]
-        bootstrap.ensure_own_participants(self.database, settings, keys.signers, self.now)
+        bootstrap.ensure_own_participants(self.database, settings, keys, self.now)
         for code in CODES[1:]:
             self._join(code)
         self._receiver = EnvelopeReceiver(
@@ -150,9 +151,9 @@ class Exchange:
             handlers=bootstrap.HANDLERS,
             identity=bootstrap.identity_of(settings),
             limits=Limits(),
-            keys=keys,
+            keys=OwnKeys(HUB, keys),
         )
-        self._maker = DeliveryMaker(HUB, Limits(), keys)
+        self._maker = DeliveryMaker(HUB, Limits(), OwnKeys(HUB, keys))
         self._count = 0
 
     def _join(self, code: str) -> None:

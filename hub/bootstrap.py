@@ -7,7 +7,7 @@ intake, courier, sweeper, and the HTTP applications.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from hub.services.log_duties import LogDuties, LogSurroundings
 from hub.services.log_keys import LogKeys, choose, require_origin
 from hub.services.metrics import Metrics
 from hub.services.news import News
+from hub.services.own_keys import OwnKeys
 from hub.services.publish_log import LogPublisher
 from hub.services.receive_envelopes import EnvelopeReceiver, Handler
 from hub.services.start_errors import StartError
@@ -148,11 +149,11 @@ def log_policies(settings: Settings) -> Policies:
 
 
 def ensure_own_participants(
-    database: Database, settings: Settings, signers: Sequence[Signer], now: datetime
+    database: Database, settings: Settings, keys: SigningKeys, now: datetime
 ) -> None:
     """Register the hub, the international registry and the hub's keys. Raises StartError."""
     skew = timedelta(seconds=settings.limits.clock_skew_seconds_max)
-    own_participants.ensure(database, identity_of(settings), signers, now, skew)
+    own_participants.ensure(database, identity_of(settings), keys, now, skew)
 
 
 def open_database(settings: Settings, *, create: bool = False) -> Database:
@@ -186,6 +187,7 @@ class HubProcess:
         self.settings = settings
         self.database = database
         self.keys = keys
+        self.own_keys = OwnKeys(settings.hub_code, keys)
         self.address = ""
         self._tls = server_context(
             settings.tls_certificate, settings.tls_key, settings.tls_client_ca
@@ -198,11 +200,11 @@ class HubProcess:
             handlers=HANDLERS,
             identity=self.identity,
             limits=settings.limits,
-            keys=keys,
+            keys=self.own_keys,
         )
         self._news = News()
         self._runners: list[web.AppRunner] = []
-        self._maker = DeliveryMaker(settings.hub_code, settings.limits, keys)
+        self._maker = DeliveryMaker(settings.hub_code, settings.limits, self.own_keys)
         self.intake = self._make_intake()
         self._questions = self._make_questions()
         self._push = PushClient(
@@ -364,6 +366,7 @@ class HubProcess:
             raise UnavailableError(
                 ResponseCode.HUB_UNAVAILABLE, "the list cannot be read now", retry_after_seconds=2
             ) from error
+        self.own_keys.require_open(data.trust, Binding.JSON, clock())
         return publications.participants_document(
             data,
             hub=self.settings.hub_code,
@@ -384,10 +387,19 @@ class HubProcess:
             parts["database"] = "unavailable"
         halted = self.log.standing.halted
         parts["log"] = "published" if halted is None else f"halted: {halted}"
+        closed = self._closed_bindings()
+        parts["keys"] = "; ".join(closed.values()) or "good"
         parts["intake_waiting"] = self.intake.waiting_count
-        ready = parts["database"] == "ready" and halted is None
+        signs = any(self.keys.speaks(one) and one not in closed for one in Binding)
+        ready = parts["database"] == "ready" and halted is None and signs
         parts["status"] = "ready" if ready else "unavailable"
         return parts
+
+    def _closed_bindings(self) -> dict[Binding, str]:
+        """Return in which bindings nothing is signed now, and why, as this process last saw it."""
+        trust, at = self.receiver.data.trust, clock()
+        found = {binding: self.own_keys.fault(trust, binding, at) for binding in Binding}
+        return {one: f"{one}: {' '.join(fault)}" for one, fault in found.items() if fault}
 
     def _jobs(self) -> list[jobs.Job]:
         """Return the timed jobs."""
@@ -467,7 +479,7 @@ def build(settings: Settings) -> HubProcess:
     keys = open_keys(settings)
     database = open_database(settings, create=True)
     log_keys = open_log_keys(settings, list(keys.json))
-    ensure_own_participants(database, settings, keys.signers, clock())
+    ensure_own_participants(database, settings, keys, clock())
     require_origin(database, log_keys.origin)
     return HubProcess(settings, database, keys, log_keys)
 

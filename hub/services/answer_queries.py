@@ -63,21 +63,27 @@ class Questions:
         self._wait_for_news = wait_for_news
 
     async def answer(self, item: OpenEnvelope) -> bytes:
-        """Return the signed answer to a read-only envelope. Raises PeerError for an ended key."""
-        _require_few(item, self._limits)
-        await asyncio.to_thread(self._judge_keys, item)
-        found = [await self._answer(item, message) for message in item.messages]
-        return await asyncio.to_thread(
-            self._receiver.seal_receipt, item, found, log_index=None, now=self._clock()
-        )
+        """Return the signed answer to a read-only envelope.
 
-    def _judge_keys(self, item: OpenEnvelope) -> None:
-        """Open the envelope again if its keys may have ended: in another process, a moment ago."""
-        self._receiver.look_again()
-        trust, now = self._receiver.data.trust, self._clock()
+        Raises PeerError for an ended key, UnavailableError while the hub's own speaks no more.
+        """
+        _require_few(item, self._limits)
+        if not await asyncio.to_thread(self._are_keys_good, item):
+            trust, now = self._receiver.data.trust, self._clock()
+            await asyncio.to_thread(open_envelope, item.raw, trust, self._limits, now)
+        found = [await self._answer(item, message) for message in item.messages]
+        # The wait for a delivery may have been long: the hub's own key is judged anew.
+        return await asyncio.to_thread(self._receiver.seal_answer, item, found, self._clock())
+
+    def _are_keys_good(self, item: OpenEnvelope) -> bool:
+        """Tell whether no key of the envelope has ended: in another process, a moment ago.
+
+        One that has is not the whole answer: which of the refusals it is, opening again tells.
+        """
+        now = self._clock()
+        trust = self._receiver.require_answerable(item, now)
         records = [trust.get(key_id) for key_id in item.key_ids]
-        if not all(record is not None and record.is_valid_at(now) for record in records):
-            open_envelope(item.raw, trust, self._limits, now)
+        return all(record is not None and record.is_valid_at(now) for record in records)
 
     async def _answer(self, item: OpenEnvelope, message: OpenMessage) -> Outcome:
         said, now = message.message, self._clock()

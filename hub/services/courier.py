@@ -219,6 +219,8 @@ class Courier:
             _require_acknowledged(receipt, delivery)
         except UnavailableError as error:  # ours, not the recipient's: the next look tries again
             log.warning("acknowledgement not taken", recipient=recipient, detail=str(error))
+            # It would be pushed again at once, and again; so it stays in flight for a while.
+            await asyncio.sleep(error.retry_after_seconds)
         except (PushFailedError, PeerError) as error:
             self._count("failed")
             until = await self._run_blocking(self._note_failure, recipient, str(error))

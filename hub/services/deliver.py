@@ -8,6 +8,8 @@
 4. Otherwise the items after the last stored delivery, up to the limits, sealed in the recipient's
    binding and stored now, and a leaf of the transparency log.
 
+While the hub's own key for a recipient's binding speaks no more, its mailbox waits as it is.
+
 One transaction serves all recipients that are ready. The mailbox rows are locked, so that two hub
 processes never cut a recipient's items into different deliveries.
 """
@@ -15,7 +17,6 @@ processes never cut a recipient's items into different deliveries.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -23,9 +24,10 @@ from sqlalchemy import Connection
 from hub.protocol.envelopes import PROTOCOL, digest
 from hub.protocol.limits import Limits
 from hub.protocol.retry_schedule import RetrySchedule
-from hub.protocol.signed_objects import Binding, SigningKeys, open_object
+from hub.protocol.signed_objects import Binding, open_object
 from hub.services import crash_points, delivery_items
 from hub.services.acts import new_salt
+from hub.services.own_keys import OwnKeys
 from hub.services.sealing import read_own, seal
 from hub.store import head as heads
 from hub.store import log, mailboxes, reference, replaced_deliveries
@@ -49,18 +51,23 @@ class DeliveryMaker:
 
     hub: str
     limits: Limits
-    keys: SigningKeys
+    keys: OwnKeys
 
     def prepare(
         self, database: Database, recipients: Collection[str], now: datetime
     ) -> list[Delivery]:
-        """Return the delivery to send next to each of ``recipients`` that has one."""
+        """Return the delivery to send next to each of ``recipients`` that has one.
+
+        None to those whose binding the hub has no key for that speaks now: they wait.
+        """
         ready: list[Delivery] = []
         with database.writing() as connection:
             batch = _Sealing(self, connection, recipients, now)
             for mailbox in mailboxes.lock(connection, recipients):
                 if mailbox.next_attempt_at is not None and now < mailbox.next_attempt_at:
                     continue  # new items do not cut a back-off short
+                if batch.must_wait(mailbox.recipient):
+                    continue
                 delivery = batch.next_of(mailbox)
                 if delivery is not None:
                     ready.append(delivery)
@@ -80,7 +87,8 @@ class DeliveryMaker:
         """Return the delivery with the item after ``after``, and how many items follow it.
 
         ``items_max`` bounds a delivery that is made now; a stored one stays as it is.
-        Raises DeliveryErasedError when it was stored and erased.
+        Raises DeliveryErasedError when it was stored and erased, UnavailableError while the hub's
+        key for the recipient's binding speaks no more.
         """
         with database.writing() as connection:
             batch = _Sealing(self, connection, [recipient], now)
@@ -88,6 +96,8 @@ class DeliveryMaker:
             if not locked:
                 return None, 0
             mailbox = locked[0]
+            if mailbox.last_sequence > after:
+                batch.require_open(recipient)
             delivery = batch.stored_or_new(mailbox, after, items_max)
             if delivery is not None and delivery.body is None:
                 raise DeliveryErasedError(
@@ -117,8 +127,22 @@ class _Sealing:
         # Before the mailboxes, as every writer does: two processes cannot wait for each other.
         self._head = heads.lock(connection)
         self._bindings = reference.bindings(connection, recipients)
+        self._trust = maker.keys.trust_as_of(connection, self._head)
+        self._keys = maker.keys.usable(self._trust, now)
+        self._revoked_key_ids = {
+            record.key_id for record in self._trust.records() if record.revoked_at is not None
+        }
         self._sealed: list[Delivery] = []
         self._replaced: list[tuple[Delivery, Delivery]] = []
+
+    def must_wait(self, recipient: str) -> bool:
+        """Tell whether the hub's key for a recipient's binding speaks no more."""
+        keys, binding = self._maker.keys, self._binding_for(recipient)
+        return not keys.is_open(self._trust, binding, self._now)
+
+    def require_open(self, recipient: str) -> None:
+        """Raise UnavailableError if the recipient must wait."""
+        self._maker.keys.require_open(self._trust, self._binding_for(recipient), self._now)
 
     def next_of(self, mailbox: Mailbox) -> Delivery | None:
         """Return what is to be pushed next, honouring a request to send again."""
@@ -180,7 +204,7 @@ class _Sealing:
             "items": items,
         }
         binding = self._binding_for(content["recipient"])
-        body = seal(self._maker.keys, "delivery", payload, binding)
+        body = seal(self._keys, "delivery", payload, binding)
         sealed = Delivery(
             recipient=content["recipient"],
             first_sequence=content["first_sequence"],
@@ -201,8 +225,6 @@ class _Sealing:
         if stored.body is None or not self._revoked_key_ids:
             return stored
         binding = self._binding_for(stored.recipient)
-        if not self._revoked_key_ids.isdisjoint(self._maker.keys.key_ids_of(binding)):
-            return stored  # nothing better to sign it with
         if self._revoked_key_ids.isdisjoint(open_object(stored.body, "delivery").key_ids):
             return stored
         said = read_own(stored.body, "delivery")
@@ -223,18 +245,7 @@ class _Sealing:
     def _binding_for(self, recipient: str) -> Binding:
         """Return in which binding a recipient is written to: JSON without a key for its own."""
         binding = Binding(self._bindings[recipient])
-        return binding if self._maker.keys.speaks(binding) else Binding.JSON
-
-    @cached_property
-    def _revoked_key_ids(self) -> set[str]:
-        """The keys of the hub that count for nothing any more; one that merely ended still does."""
-        return {
-            record.key_id
-            for record in reference.key_records(self._connection)
-            if record.participant == self._maker.hub
-            and record.revoked_at is not None
-            and record.revoked_at <= self._now
-        }
+        return binding if self._maker.keys.keys.speaks(binding) else Binding.JSON
 
     def store(self) -> None:
         """Store the new deliveries, each a leaf of the log, and move the head."""

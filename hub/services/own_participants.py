@@ -1,30 +1,31 @@
 """At every start: the hub and the international registry are participants like all others.
 
 1. What is missing is registered: the two codes, and the hub's own keys at its first start.
-2. A signer that is somebody else's key is refused, and so is a new one nobody was told of.
+2. A signer that is somebody else's key is refused, and so is a new one nobody was told of, and one
+   that was revoked or has ended.
 3. Hub processes that start together each find some of it done by another: then they look again.
 """
 
 import contextlib
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from hub.protocol.signed_objects import SigningKeys
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act, AdministrationError
 from hub.services.administration.participants import add_participant
 from hub.services.load_facts import HubIdentity
+from hub.services.own_keys import fault_of_key, remedy_for, setting_of
 from hub.services.start_errors import StartError
 from hub.store import reference
 from hub.store.database import Database
 from hub.store.reference import ParticipantRow
 from keys.public_keys import KeyRecord, PublicKey
-from keys.signer import Signer
 
 
 def ensure(
     database: Database,
     identity: HubIdentity,
-    signers: Sequence[Signer],
+    keys: SigningKeys,
     now: datetime,
     clock_skew: timedelta,
 ) -> None:
@@ -32,16 +33,16 @@ def ensure(
 
     Raises StartError for a signer the hub may not sign with.
     """
-    for _ in (*signers, "the hub", "the international registry"):
+    for _ in (*keys.signers, "the hub", "the international registry"):
         with contextlib.suppress(AdministrationError):
-            return _register(database, identity, signers, now, clock_skew)
-    return _register(database, identity, signers, now, clock_skew)
+            return _register(database, identity, keys, now, clock_skew)
+    return _register(database, identity, keys, now, clock_skew)
 
 
 def _register(
     database: Database,
     identity: HubIdentity,
-    signers: Sequence[Signer],
+    keys: SigningKeys,
     now: datetime,
     clock_skew: timedelta,
 ) -> None:
@@ -53,9 +54,10 @@ def _register(
         registered = reference.key_records(connection)
     records = [
         KeyRecord.of(PublicKey.from_der(identity.hub, signer.public_key_der), now - clock_skew)
-        for signer in signers
+        for signer in keys.signers
     ]
     _refuse_others_keys(records, registered, known, identity.hub)
+    _refuse_ended_keys(keys, registered, identity.hub, now)
     if identity.hub not in known:
         row = _central(identity.hub, "hub", "ITMO Hub", now)
         administration.do_at_start(add_participant(row, records), act)
@@ -86,6 +88,22 @@ def _refuse_others_keys(
                 f"the key {record.key_id} is not registered for {hub_code}, which has other keys. "
                 "If it is the next one, register it first: `itmo-hub participant key-add "
                 "NAME.proof.jws --reason ...`; participants must learn of it before it signs"
+            )
+
+
+def _refuse_ended_keys(
+    keys: SigningKeys, registered: list[KeyRecord], hub_code: str, now: datetime
+) -> None:
+    """Raise StartError for a signer that was revoked or has ended: nobody would believe it."""
+    known = {record.key_id: record for record in registered}
+    for signer in keys.signers:
+        if signer.key_id not in known:
+            continue  # it is registered in a moment
+        if (fault := fault_of_key(known[signer.key_id], hub_code, now)) is not None:
+            setting = setting_of(keys, signer.key_id)
+            raise StartError(
+                f"`{setting}` names the key {signer.key_id}, which {fault}: the hub does not sign "
+                f"with it. {remedy_for(hub_code, setting)}."
             )
 
 

@@ -1,6 +1,7 @@
 """Take a batch of envelopes from peers, from their bytes to recorded answers.
 
-1. Open each: size, then signature over the exact bytes, then schema (no database).
+1. Open each: size, then signature over the exact bytes, then schema (no database). While the hub
+   has no key that may sign the answer, nothing is opened and the answer is "try later".
 2. Lock the head. If keys or reference data changed since, load them; reopen what was judged by
    another set of keys.
 3. Recognise retries: the same id and bytes get the receipt they got before, byte for byte; the same
@@ -27,15 +28,16 @@ from hub.protocol.envelopes import (
     OpenMessage,
     open_envelope,
 )
-from hub.protocol.errors import PeerError
+from hub.protocol.errors import PeerError, UnavailableError
 from hub.protocol.limits import Limits
 from hub.protocol.questions import asks_hub, asks_mechanism
 from hub.protocol.response_codes import ResponseCode
-from hub.protocol.signed_objects import Binding, SigningKeys, binding_of
+from hub.protocol.signed_objects import Binding, binding_of
 from hub.services import crash_points, outcomes, reference_data, xml_threads
 from hub.services.acts import new_salt
 from hub.services.batch_work import BatchWork
 from hub.services.load_facts import HubIdentity, load_work
+from hub.services.own_keys import OwnKeys
 from hub.services.record_batch import record_work
 from hub.services.reference_data import ReferenceData
 from hub.services.sealing import seal
@@ -51,8 +53,8 @@ from message_schemas import timestamps
 from message_schemas.envelopes import Outcome, Receipt, Verdict
 
 Handler = Callable[[MessageContext, BatchWork], Outcome]
-Opened = OpenEnvelope | PeerError
-Answer = bytes | PeerError
+Opened = OpenEnvelope | PeerError | UnavailableError
+Answer = bytes | PeerError | UnavailableError
 
 _KEY_TYPES = frozenset({"key.rotate", "key.revoke"})
 
@@ -75,7 +77,7 @@ class EnvelopeReceiver:
         handlers: Mapping[str, Handler],
         identity: HubIdentity,
         limits: Limits,
-        keys: SigningKeys,
+        keys: OwnKeys,
     ) -> None:
         self._database = database
         self._handlers = handlers
@@ -126,22 +128,30 @@ class EnvelopeReceiver:
         opened: list[Opened] = []
         for raw in raws:
             try:
-                self._require_readable(raw)
+                self._require_answerable(raw, trust, now)
                 opened.append(open_envelope(raw, trust, self._limits, now))
             except PeerError as error:
                 # Without its traceback, whose frames keep the document's whole tree alive: a
                 # hundred times its bytes, until everybody of the batch has an answer.
                 opened.append(PeerError(error.code, error.detail))
+            except UnavailableError as error:
+                opened.append(error)
         return opened
 
-    def _require_readable(self, raw: bytes) -> None:
-        """Raise PeerError for XML where the hub has no key to answer it with."""
-        if binding_of(raw) is Binding.XML and not self._keys.speaks(Binding.XML):
+    def _require_answerable(self, raw: bytes, trust: TrustStore, now: datetime) -> None:
+        """Raise PeerError for XML where the hub has no key for it; UnavailableError for a bad key.
+
+        A transaction decides only what was opened with its own trust data: so no receipt is ever
+        signed by a key that was revoked before that receipt's own place in the log.
+        """
+        binding = binding_of(raw)
+        if not self._keys.keys.speaks(binding):
             raise PeerError(
                 ResponseCode.MEDIA_TYPE_NOT_SUPPORTED,
                 "this hub has no key that signs XML, so it takes none; send JSON, or ask its "
                 "operator for an ES256 key (`xml_signer`)",
             )
+        self._keys.require_open(trust, binding, now)
         xml_threads.count_bytes(raw)
 
     def record_batch(
@@ -159,7 +169,7 @@ class EnvelopeReceiver:
                 trust = self._data.trust
                 opened[rest] = self.open_batch(raws[rest], trust, now)
             part = opened[: len(answers) + _until_key_change(opened[rest])][rest]
-            refused = [item for item in part if isinstance(item, PeerError)]
+            refused = [item for item in part if not isinstance(item, OpenEnvelope)]
             if len(refused) == len(part):  # garbage never takes the writers' lock
                 self.look_again()
                 if trust is self._data.trust:
@@ -214,7 +224,7 @@ class EnvelopeReceiver:
                 limits=self._limits,
                 now=now,
             )
-            work.writes_xml = self._keys.speaks(Binding.XML)
+            work.writes_xml = self._keys.keys.speaks(Binding.XML)
             rows = [self._decide(item, work) for item in fresh]
             told = record_work(connection, self._interning, work, head, rows)
             sealed.update(
@@ -237,7 +247,9 @@ class EnvelopeReceiver:
         self._forward(item, found, work)
         work.end_entry()
         salt = new_salt()
-        receipt = self.seal_receipt(item, found, log_index=log_index, salt=salt, now=work.facts.now)
+        receipt = self._seal_receipt(
+            item, found, work.reference.trust, log_index=log_index, salt=salt, now=work.facts.now
+        )
         return EnvelopeRow(
             log_index=log_index,
             sender=envelope.sender,
@@ -291,10 +303,27 @@ class EnvelopeReceiver:
             ),
         )
 
-    def seal_receipt(
+    def require_answerable(self, item: OpenEnvelope, now: datetime) -> TrustStore:
+        """Look again at what changed; return the trust data by which ``item`` can be answered.
+
+        Raises UnavailableError while the hub's keys for its binding speak no more, and
+        DatabaseUnavailableError.
+        """
+        self.look_again()
+        trust = self._data.trust
+        self._keys.require_open(trust, item.binding, now)
+        return trust
+
+    def seal_answer(self, item: OpenEnvelope, found: Sequence[Outcome], now: datetime) -> bytes:
+        """Return the hub-signed answer to questions. Raises as ``require_answerable``."""
+        trust = self.require_answerable(item, now)
+        return self._seal_receipt(item, found, trust, log_index=None, now=now)
+
+    def _seal_receipt(
         self,
         item: OpenEnvelope,
         found: Sequence[Outcome],
+        trust: TrustStore,
         *,
         log_index: int | None,
         now: datetime,
@@ -316,7 +345,7 @@ class EnvelopeReceiver:
             rulebook=rulebook.CURRENT,
             outcomes=tuple(found),
         )
-        return seal(self._keys, "receipt", receipt, item.binding)
+        return seal(self._keys.usable(trust, now), "receipt", receipt, item.binding)
 
 
 def _until_key_change(items: Sequence[Opened]) -> int:
@@ -353,7 +382,7 @@ def _answer(
     now: datetime,
 ) -> Answer:
     """Return the receipt of an envelope, or the problem of one that reuses an id."""
-    if isinstance(item, PeerError):
+    if not isinstance(item, OpenEnvelope):
         return item
     envelope = item.envelope
     stored = sealed[envelope.sender, envelope.envelope_id]

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from hub import bootstrap
 from hub.checks import rulebook
 from hub.config import Settings
-from hub.protocol.signed_objects import Binding
+from hub.protocol.signed_objects import Binding, SigningKeys
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
-from hub.services.administration.participants import add_key
+from hub.services.administration.participants import add_key, revoke_key
 from hub.services.start_errors import StartError
 from hub.store import mailboxes, reference
 from hub.store.database import Database
@@ -40,7 +40,7 @@ def own(database: Database) -> tuple[dict[str, str], dict[str, list[str]]]:
 def ensure(database: Database, *signers: Signer) -> None:
     """Register the central systems as a start does."""
     settings = Settings()
-    bootstrap.ensure_own_participants(database, settings, list(signers), now())
+    bootstrap.ensure_own_participants(database, settings, SigningKeys.of(signers), now())
 
 
 def test_the_first_start_makes_the_schema_and_the_central_systems(database_url: str) -> None:
@@ -70,6 +70,31 @@ def test_a_key_nobody_announced_does_not_become_the_hubs_by_a_start(sqlite_url: 
     stolen = seeded_signer("THA01")
     with pytest.raises(StartError, match="the key of THA01"):
         ensure(database, LocalSigner(stolen._key, "XHB01"))
+    database.dispose()
+
+
+def test_a_hub_does_not_start_with_a_key_of_its_own_that_counts_no_more(
+    sqlite_url: str, xml_url: str
+) -> None:
+    """Revoked or ended: the message names the setting, the key, when, and the remedy."""
+    signer, xml_signer = seeded_signer("XHB01"), seeded_xml_signer("XHB01")
+    database = Database(xml_url)
+    settings, both = Settings(), SigningKeys.of([signer], xml_signer)
+    bootstrap.ensure_own_participants(database, settings, both, now())
+    acts = Administration(database)
+    acts.do(revoke_key(xml_signer.key_id), Act("operator", "stolen", now()))
+    with pytest.raises(StartError) as refused:
+        bootstrap.ensure_own_participants(database, settings, both, now())
+    for said in ("`xml_signer`", xml_signer.key_id, "was revoked at", "participant key-add"):
+        assert said in str(refused.value)
+    ensure(database, signer)  # without the setting the hub starts
+    database.dispose()
+
+    database = Database(sqlite_url)
+    with database.writing() as connection:
+        reference.end_key(connection, signer.key_id, now())
+    with pytest.raises(StartError, match=f"`signers` names the key {signer.key_id}, which was val"):
+        ensure(database, signer)
     database.dispose()
 
 

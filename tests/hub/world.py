@@ -10,7 +10,7 @@ import aiohttp
 
 from hub import bootstrap
 from hub.checks.facts import Policy
-from hub.protocol.errors import PeerError
+from hub.protocol.errors import HubError
 from hub.protocol.limits import Limits
 from hub.protocol.signed_objects import SigningKeys
 from hub.services.administration.administration import Administration
@@ -18,6 +18,7 @@ from hub.services.administration.deeds import Act
 from hub.services.check_database import check_exchange, check_ledger
 from hub.services.deliver import DeliveryMaker
 from hub.services.load_facts import HubIdentity
+from hub.services.own_keys import OwnKeys
 from hub.services.receive_envelopes import Answer, EnvelopeReceiver, Handler, RecordedBatch
 from hub.store import mailboxes
 from hub.store.database import Database
@@ -52,17 +53,26 @@ class World:
     peers: dict[str, Peer] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.receiver = EnvelopeReceiver(
-            self.database,
-            handlers=self.handlers,
-            identity=self.identity,
-            limits=self.limits,
-            keys=self.keys,
-        )
+        self.restart(self.keys)
         nowhere = cast(aiohttp.ClientSession, None)  # these peers only sign
         self.peers = {
             code: Peer(code, "", nowhere) for code in ("THA01", "CHE01", "GHA01", "XMR01")
         }
+
+    def restart(self, keys: SigningKeys) -> None:
+        """Go on as a hub that was started again, with these keys."""
+        self.keys = keys
+        self.receiver = self.beside()
+
+    def beside(self) -> EnvelopeReceiver:
+        """Return the receiver of another process of this hub."""
+        return EnvelopeReceiver(
+            self.database,
+            handlers=self.handlers,
+            identity=self.identity,
+            limits=self.limits,
+            keys=OwnKeys(HUB, self.keys),
+        )
 
     @property
     def identity(self) -> HubIdentity:
@@ -77,7 +87,7 @@ class World:
     @property
     def maker(self) -> DeliveryMaker:
         """Return what makes this hub's deliveries."""
-        return DeliveryMaker(HUB, self.limits, self.keys)
+        return DeliveryMaker(HUB, self.limits, OwnKeys(HUB, self.keys))
 
     def envelope(self, sender: str, recipient: str, *said: Said, **changes: Any) -> bytes:
         """Return a signed envelope; ``changes`` replace members of its payload."""
@@ -134,7 +144,7 @@ def act(reason: str = "a test") -> Act:
 
 def receipt_of(answer: Answer) -> Any:
     """Return the payload of a receipt; the answer must be one."""
-    assert not isinstance(answer, PeerError), answer
+    assert not isinstance(answer, HubError), answer
     return payload_of(answer, "itmo-receipt+jws")
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from hub import bootstrap
 from hub.config import Settings
+from hub.protocol.signed_objects import SigningKeys
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import Act
 from hub.services.administration.participants import add_participant, change_state
@@ -148,7 +149,7 @@ def register(
     """
     settings = Settings(database_url=database_url)
     database = bootstrap.open_database(settings, create=True)
-    bootstrap.ensure_own_participants(database, settings, _signers("XHB01", xml), now())
+    bootstrap.ensure_own_participants(database, settings, _hub_keys(xml), now())
     administration = Administration(database)
     act = Act(actor="tests", reason="a world to test in", at=now())
     for code, kind in (codes or PARTICIPANTS).items():
@@ -172,6 +173,11 @@ def register(
         administration.do(add_participant(row, keys), act)
         administration.do(change_state(code, "activate"), act)
     database.dispose()
+
+
+def _hub_keys(xml: Sequence[str]) -> SigningKeys:
+    signer, *of_xml = _signers("XHB01", xml)
+    return SigningKeys.of([signer], *of_xml)
 
 
 def _signers(code: str, xml: Sequence[str]) -> list[LocalSigner]:

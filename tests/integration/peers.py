@@ -45,11 +45,11 @@ def seeded_signer(code: str, salt: str = "") -> LocalSigner:
     return LocalSigner(Ed25519PrivateKey.from_private_bytes(seed), code)
 
 
-def seeded_xml_signer(code: str) -> LocalSigner:
-    """Return a participant's ES256 signer for XML, always the same for a code."""
+def seeded_xml_signer(code: str, salt: str = "") -> LocalSigner:
+    """Return a participant's ES256 signer for XML, always the same for a code and salt."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    seed = hashlib.sha256(f"itmo-hub test key for XML {code}".encode()).digest()
+    seed = hashlib.sha256(f"itmo-hub test key for XML {code}{salt}".encode()).digest()
     return LocalSigner(ec.derive_private_key(int.from_bytes(seed), ec.SECP256R1()), code)
 
 

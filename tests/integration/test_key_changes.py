@@ -11,10 +11,16 @@ from typing import Any
 import aiohttp
 import pytest
 
+from hub.protocol.signed_objects import open_object
 from keys.possession import sign_possession
 from message_schemas import timestamps
 from tests.integration.conftest import StartHub
-from tests.integration.hub_process import HubUnderTest, register
+from tests.integration.hub_process import (
+    HubUnderTest,
+    hub_key_variable,
+    register,
+    xml_key_variables,
+)
 from tests.integration.peers import Peer, now, payload_of, seeded_signer
 from tests.integration.worlds import codes, mailbox, notices, outcomes, record_world
 
@@ -118,6 +124,45 @@ async def command(hub: HubUnderTest, *words: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.slow
+async def test_a_revoked_key_of_the_hub_stops_its_binding_until_a_start_with_a_good_one(
+    hubs: StartHub, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """503 for JSON while XML goes on; no start with the old key; then the same bytes are taken."""
+    url = f"sqlite:///{tmp_path}/hub.db"
+    register(url, xml=("XHB01", "THA01"))
+    hub = await hubs(url, **xml_key_variables())
+    thailand = Peer("THA01", hub.address, http)
+    old, new = seeded_signer("XHB01"), seeded_signer("XHB01", "next")
+    waiting = thailand.envelope("XMR01", NOTE)
+    await command(hub, "participant", "key-revoke", old.key_id, "--reason", "stolen")
+
+    in_json = {"Content-Type": "application/jose+json"}
+    url = f"{hub.address}/v1/envelopes"
+    async with http.post(url, data=waiting, headers=in_json) as response:
+        assert (response.status, response.headers["Retry-After"]) == (503, "60")
+    async with http.get(f"{hub.address}/v1/participants") as response:
+        assert response.status == 503
+    assert await answer_code(thailand.in_xml) == 0
+    async with http.get(f"{hub.address}/health/ready") as response:
+        assert response.status == 200
+        assert (await response.json())["keys"].startswith(f"json: {old.key_id} was revoked at")
+    assert "participant key-add" in hub.log.read_text()
+
+    document = tmp_path / "key.jws"
+    document.write_bytes(sign_possession(new, "XHB01", valid_from=now()))
+    await command(hub, "participant", "key-add", str(document), "--reason", "the next key")
+    await hub.stop()
+    with pytest.raises(AssertionError, match=f"`signers` names the key {old.key_id}"):
+        await hub.start()
+    hub.environment["ITMO_TEST_HUB_KEY"] = hub_key_variable(new)
+    await hub.start()
+    status, receipt = await thailand.post(waiting, hub.address)
+    assert status == 200
+    assert open_object(receipt, "receipt").key_ids == (new.key_id,)
+    hub.prove()
 
 
 @pytest.mark.postgres

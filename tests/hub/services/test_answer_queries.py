@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub.international_registry.accounts import Account, AccountStatus
-from hub.protocol.errors import PeerError
+from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.response_codes import ResponseCode
 from hub.services.administration.accounts import open_account
 from hub.services.administration.suspensions import place_suspension
@@ -37,7 +37,7 @@ async def ask(world: World, sender: str, *said: Said, **changes: Any) -> Any:
     """Ask, and return the payload of the signed answer."""
     raw = world.envelope(sender, HUB, *said, **changes)
     (opened,) = world.receiver.open_batch([raw], world.receiver.data.trust, now())
-    assert not isinstance(opened, PeerError)
+    assert isinstance(opened, OpenEnvelope)
     answer = payload_of(await questions(world).answer(opened), "itmo-receipt+jws")
     assert answer["log_index"] is None
     return answer

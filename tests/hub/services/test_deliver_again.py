@@ -8,11 +8,14 @@ import pytest
 
 from connectors.session.deliveries import CheckedDelivery, DeliveryRefusedError, open_delivery
 from connectors.session.trust import Trust
+from hub.protocol.errors import UnavailableError
 from hub.protocol.signed_objects import SigningKeys
 from hub.services.administration.participants import add_key, revoke_key
 from hub.services.check_log import check_log
 from hub.services.deliver import DeliveryMaker
+from hub.services.own_keys import OwnKeys
 from hub.store import evidence, log, reference
+from hub.store import head as heads
 from hub.store.mailboxes import Delivery
 from hub.transparency_log.entries import decode
 from keys.public_keys import KeyRecord, PublicKey
@@ -34,7 +37,7 @@ class Rekeyed:
     @property
     def maker(self) -> DeliveryMaker:
         """Return what makes deliveries with the key of now."""
-        return DeliveryMaker(HUB, self.world.limits, SigningKeys.of([self.signer]))
+        return DeliveryMaker(HUB, self.world.limits, OwnKeys(HUB, SigningKeys.of([self.signer])))
 
     def change_key(self, signer: Any) -> None:
         """Register the next key, revoke the one before, and go on with the next."""
@@ -42,6 +45,7 @@ class Rekeyed:
         self.world.administration.do(add_key(record), act("the next key"))
         self.world.administration.do(revoke_key(self.signer.key_id), act("stolen"))
         self.signer = signer
+        self.world.restart(SigningKeys.of([signer]))
 
     def next_of(self, recipient: str = "CHE01") -> Delivery:
         """Return the delivery to push next."""
@@ -58,6 +62,11 @@ class Rekeyed:
         return open_delivery(
             made.body, trust=trust, participant="CHE01", now=at or now(), skew=skew
         )
+
+    def log_index(self) -> int:
+        """Return the index of the log's last leaf."""
+        with self.world.database.reading() as connection:
+            return heads.read(connection).log_index
 
     def prove(self) -> None:
         """Prove ledger, mailboxes and every leaf of the log."""
@@ -127,19 +136,30 @@ def test_each_sealing_names_all_before_it(hub: Rekeyed) -> None:
             assert found.contents == {"delivery": one.body}
 
 
-def test_a_key_that_merely_ended_or_of_which_none_is_left_changes_nothing(hub: Rekeyed) -> None:
-    """Rotation keeps the bytes; and a hub without a key that counts does not fill its log."""
+def test_a_stored_delivery_of_a_key_that_merely_ended_keeps_its_bytes(hub: Rekeyed) -> None:
+    """What was signed while the key counted is believed still: nothing is sealed again."""
     old = hub.next_of()
-    signer = hub.signer
-    hub.change_key(SECOND)
-    hub.signer = signer  # a process that still has the revoked key
-    assert hub.next_of().body == old.body
+    record = KeyRecord.of(PublicKey.from_der(HUB, SECOND.public_key_der), now())
+    hub.world.administration.do(add_key(record), act("the next key"))
     with hub.world.database.writing() as connection:
-        reference.end_key(connection, SECOND.key_id, now())
+        reference.end_key(connection, FIRST.key_id, now())
     hub.signer = SECOND
-    new = hub.next_of()
-    assert replaced_by(new) == [old.log_index]
-    assert hub.next_of().body == new.body
+    assert hub.next_of().body == old.body
+
+
+def test_a_process_that_still_has_the_revoked_key_sends_and_logs_nothing(hub: Rekeyed) -> None:
+    """The mailbox waits as it is, pushed or fetched; the process with the next key goes on."""
+    old = hub.next_of()
+    hub.change_key(SECOND)
+    hub.signer = FIRST
+    size = hub.log_index()
+    assert hub.maker.prepare(hub.world.database, ["CHE01"], now()) == []
+    with pytest.raises(UnavailableError):
+        hub.maker.fetch(hub.world.database, "CHE01", 0, now())
+    assert hub.log_index() == size
+    hub.signer = SECOND
+    assert replaced_by(hub.next_of()) == [old.log_index]
+    hub.prove()
 
 
 def test_what_was_acknowledged_and_is_asked_for_again_can_be_taken_too(hub: Rekeyed) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from hub import bootstrap
+from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.errors import PeerError
 from hub.protocol.response_codes import ResponseCode
 from hub.services.administration.suspensions import lift_suspension, place_suspension
@@ -50,7 +51,7 @@ def test_a_proposal_and_its_answer_may_share_a_batch(either_world: World) -> Non
     digest = either_world.receiver.open_batch([proposed], either_world.receiver.data.trust, now())[
         0
     ]
-    assert not isinstance(digest, PeerError)
+    assert isinstance(digest, OpenEnvelope)
     answer = either_world.envelope("CHE01", "THA01", acceptance("THA01-1", digest.sha256))
     recorded = either_world.record(proposed, answer)
     assert [codes_of(receipt_of(one)) for one in recorded.answers] == [[0], [0]]
