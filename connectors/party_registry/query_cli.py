@@ -105,14 +105,15 @@ def _show(
     form: str,
 ) -> None:
     """Print the rows of every page as it comes, then how many there were."""
-    rows, units, as_of = 0, 0, ""
+    rows, units, as_of, is_first = 0, 0, "", True
     with client(config) as registry:
         whom = load_config(config).hub.code if of == "hub" else of
         asked = {name: value for name, value in body.items() if value is not None}
         for page, told_as_of in _pages(registry, whom, type_, asked, wait):
             as_of = told_as_of
             left = page if limit is None else page[: limit - rows]
-            _write(left, type_, form, is_first=rows == 0)
+            _write(left, type_, form, is_first=is_first)
+            is_first = False  # a first page may be empty and still be followed by others
             rows, units = rows + len(left), units + sum(item["quantity"] for item in left)
             if limit is not None and rows >= limit:
                 break

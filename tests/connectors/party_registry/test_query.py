@@ -4,6 +4,8 @@ import asyncio
 import csv
 import json
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from connectors.mechanism_registry.views.answers import Answerer
 from connectors.mechanism_registry.views.asked import AskedQuery
 from connectors.mechanism_registry.views.port import ViewPage, ViewQuestion
+from connectors.party_registry import query_cli
 from connectors.session import inbox
 from connectors.session.deliveries import ArrivedItem
 from connectors.session.handler import SilentHandler, Transaction
@@ -187,6 +190,20 @@ async def test_a_question_that_the_hub_refuses_is_known_as_refused(trade: Trade)
     found = await ask(buyer, of="FRA01", wait_seconds=10)
     assert found["state"] == "refused"
     assert "not to FRA01" in found["reason"]
+
+
+def test_an_empty_page_at_the_beginning_adds_no_second_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A filter may leave nothing of a first page that others follow."""
+    row = {"registry": MECHANISM, "first_serial": 1, "last_serial": 2, "quantity": 2}
+    found = [([], "then"), ([row], "then"), ([row], "now")]
+    monkeypatch.setattr(query_cli, "client", lambda _: nullcontext())
+    monkeypatch.setattr(query_cli, "_pages", lambda *_: iter(found))
+    query_cli.holdings(tmp_path, of=MECHANISM, as_csv=True)
+    output, said = capsys.readouterr()
+    assert [one["registry"] for one in csv.DictReader(output.splitlines())] == [MECHANISM] * 2
+    assert said == "2 rows, 4 units, as of now\n"
 
 
 @pytest.mark.slow
