@@ -32,11 +32,14 @@ _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class HttpViews:
     """Asks over HTTP, with a bearer token. Close it after use.
 
-    Raises ValueError for an address that would send the token in the clear.
+    Raises ValueError for an address that would send the token in the clear, or holds a password
+    itself: addresses are shown in errors.
     """
 
     def __init__(self, url: str, token: str | None, seconds_max: float) -> None:
         parts = urlsplit(url)
+        if parts.username is not None:
+            raise ValueError("the address of the books must hold no user name; use token")
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
             raise ValueError(f"{url}: the books are asked over https, http is for loopback only")
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}

@@ -82,3 +82,6 @@ def test_a_token_is_not_sent_in_the_clear() -> None:
     """Plain http is for this machine only."""
     with pytest.raises(ValueError, match="https"):
         HttpViews("http://registry.example/view", "a token", 1.0)
+    with pytest.raises(ValueError, match="no user name") as refused:
+        HttpViews("https://user:secret@registry.example/view", "a token", 1.0)
+    assert "secret" not in str(refused.value)
