@@ -20,7 +20,7 @@ import typer
 from connectors.party_registry.cli_support import AsJson, Config, client, table
 from connectors.party_registry.config import load_config
 from connectors.party_registry.local_client import LocalApiError, LocalClient
-from message_schemas.messages.queries import HistoryItem, HoldingsItem
+from message_schemas.messages.queries import HistoryItem, HoldingsItem, UnitStatus
 
 __all__ = ["app"]
 
@@ -49,7 +49,7 @@ def holdings(  # noqa: PLR0913, PLR0917 - each option of the command is a parame
     approach: Approach = None,
     party: Annotated[str | None, typer.Option(help="First transferring Party.")] = None,
     vintage: Annotated[int | None, typer.Option(help="Year of the mitigation.")] = None,
-    status: Annotated[str | None, typer.Option(help="authorized, itmo, used or cancelled.")] = None,
+    status: Annotated[UnitStatus | None, typer.Option(help="Only in this state.")] = None,
     wait: Wait = 25,
     limit: Limit = None,
     as_json: AsJson = False,

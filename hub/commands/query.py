@@ -31,7 +31,7 @@ from hub.commands.query_sources import (
 )
 from hub.protocol.signed_objects import Binding
 from message_schemas.blocks import BlockRange, parse_identifier
-from message_schemas.messages.queries import HistoryQuery, HoldingsQuery
+from message_schemas.messages.queries import HistoryQuery, HoldingsQuery, UnitStatus
 
 app = typer.Typer(
     name="query",
@@ -50,7 +50,7 @@ AsCode = Annotated[
 Hub = Annotated[str | None, typer.Option(help="Ask the hub at this address, not a database.")]
 Participant = Annotated[str | None, typer.Option(help="Who asks the hub: CHE01.")]
 Key = Annotated[list[str] | None, typer.Option(help="URI of the key that signs; repeat.")]
-HubKey = Annotated[list[Path] | None, typer.Option(help="Public key document of the hub.")]
+HubKey = Annotated[list[Path] | None, typer.Option(help="Public key document of the hub; repeat.")]
 InBinding = Annotated[Binding, typer.Option("--binding", help="How question and answer travel.")]
 HubCode = Annotated[str, typer.Option(help="Code of the hub.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many rows.")]
@@ -116,7 +116,7 @@ def holdings(
     approach: Approach = None,
     party: Party = None,
     vintage: Vintage = None,
-    status: Annotated[str | None, typer.Option(help="authorized, itmo, used or cancelled.")] = None,
+    status: Annotated[UnitStatus | None, typer.Option(help="Only in this state.")] = None,
     as_code: AsCode = None,
     hub: Hub = None,
     participant: Participant = None,
@@ -141,7 +141,7 @@ def holdings(
             cooperative_approach=approach,
             first_transferring_party=party,
             vintage=vintage,
-            status=status,  # type: ignore[arg-type]  # the schema judges it in the next line
+            status=status,
         )
         require_sound(asked)
         write(where.pages(asked, {}), "holdings", form, limit)

@@ -214,7 +214,8 @@ def _ask(wire: Wire, keys: SigningKeys, trust: Trust, query: Query) -> Outcome:
             skew=_SKEW,
         )
     except ReceiptInvalidError as error:
-        text = f"the answer of {wire.hub} is not believed: {error}; see that --hub-key is the hub's"
+        text = f"the answer of {wire.hub} is not believed: {error}; --hub-key names "
+        text += "the hub's own, for XML its ES256 key; repeat it for both"
         raise QueryError(text) from error
     return receipt.outcomes[0]
 

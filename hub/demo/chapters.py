@@ -67,7 +67,7 @@ def agree(stage: Stage) -> None:
     states = [entry["state"] for entries in records.values() for entry in entries]
     stage.require(states == ["active", "active", "in_force", "in_force"], f"records: {states}")
     stage.say("CA0001, Bangkok E-Bus Programme, is on record: Thailand, Switzerland (and Ghana,")
-    stage.say("added so that somebody can be offered the same units twice).")
+    stage.say("added so that somebody can be offered units twice, and buy some later).")
     stage.say(f"Thailand authorized its outcomes for use towards NDCs: {AUTHORIZATION}.")
 
 

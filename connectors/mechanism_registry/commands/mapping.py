@@ -60,13 +60,23 @@ def check(
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
     else:
-        for name, value in found.items():
-            rows = value if isinstance(value, list) else [value]
-            for row in rows:
-                text = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
-                typer.echo(f"{name}\t{text}")
+        _show(found)
     if found.get("lines_refused"):
         raise typer.Exit(1)
+
+
+def _show(found: dict[str, Any]) -> None:
+    """Print one member a line, counts by name, and each problem with its place."""
+    for name, value in found.items():
+        if isinstance(value, dict):
+            for what, count in value.items():
+                typer.echo(f"{name}\t{what}\t{count}")
+        elif isinstance(value, list):
+            for one in value:
+                rule = f"{one['rule']} {one['name']}"
+                typer.echo(f"line {one['line']}\t{rule}\t{one['field']}\t{one['text']}")
+        else:
+            typer.echo(f"{name}\t{value}")
 
 
 def _try_out(sample: Feed, mapping: Mapping, registry: str) -> dict[str, Any]:

@@ -122,7 +122,6 @@ def test_the_history_of_a_transfer_of_units_and_of_everything(database: tuple[st
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("holdings", "--status", "lost"), "status"),
         (("history", "--units", "CA0001-THA01-THA-9"), "--units is FIRST_ID..LAST_ID"),
         (
             ("history", "--units", "CA0001-THA01-THA-9-2022..CA0001-THA01-THA-9-2023"),
@@ -146,3 +145,11 @@ def test_the_two_roads_do_not_mix(sqlite_url: str) -> None:
     wire = (*hub, "--participant", "CHE01", "--key", "env:X", "--hub-key", "x.json")
     assert "--as" in misused("query", "holdings", *wire, "--as", "CHE01")
     assert "--csv" in misused("query", "holdings", "--json", "--csv", "--database", sqlite_url)
+
+
+def test_a_state_that_does_not_exist_is_misuse_and_all_states_are_named(sqlite_url: str) -> None:
+    """Exit status 2, like any value that an option does not take."""
+    said = run("query", "holdings", "--status", "lost", "--database", sqlite_url)
+    assert said.status == 2
+    for state in ("authorized", "itmo", "used", "cancelled"):
+        assert f"'{state}'" in said.err

@@ -297,6 +297,9 @@ def test_the_command_tries_a_sample_field_by_field(tmp_path: Path) -> None:
         "SerialFrom",
         "first_serial",
     )
+    told = runner.invoke(app, arguments[:-1]).stdout.splitlines()
+    assert told[-2].split("\t")[:3] == ["line 3", "3003 SCHEMA_VIOLATED", "quantity"]
+    assert "Amount" in told[-2]
     assert runner.invoke(app, ["mapping", "check", str(mapping)]).exit_code == 0
     mapping.write_text("name = 1")
     assert runner.invoke(app, ["mapping", "check", str(mapping)]).exit_code == 2
