@@ -74,7 +74,7 @@ OBJECT_BYTES_MAX: Final = 64 * 1024 * 1024
 """The last resort; each door sets a smaller limit of its own before it comes here."""
 _LONG_XML_BYTES: Final = 8_192
 """From here on opening XML costs more than its signature does."""
-_SCALARS: Final = frozenset({str, int, bool, type(None)})
+_AROUND_OTHERS: Final = (dict, list, tuple)
 _BEFORE_MARKUP: Final = b" \t\r\n"
 
 
@@ -150,13 +150,17 @@ def nests_deeper(value: Any, depth_max: int) -> bool:
 
     A scalar has depth 0, as in ``strict_json``.
     """
-    if isinstance(value, Mapping):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return False
-    return depth_max < 1 or any(
-        nests_deeper(part, depth_max - 1) for part in value if type(part) not in _SCALARS
-    )
+    level = [value] if isinstance(value, _AROUND_OTHERS) else []
+    for _ in range(depth_max):
+        if not level:
+            break
+        level = [
+            part
+            for one in level
+            for part in (one.values() if isinstance(one, dict) else one)
+            if isinstance(part, _AROUND_OTHERS)
+        ]
+    return bool(level)
 
 
 def binding_of(raw: bytes) -> Binding:

@@ -1,15 +1,22 @@
 """Items in either binding: content beside what cannot be read, and nothing that stops a mailbox."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.protocol.limits import Limits
 from hub.protocol.signed_objects import Binding, SigningKeys, binding_of
+from hub.services import delivery_items
 from hub.services.administration.participants import add_key, revoke_key, set_binding
-from hub.store.mailboxes import Delivery
+from hub.store import mailboxes
+from hub.store.mailboxes import Delivery, ReadyItem
 from keys.public_keys import KeyRecord, PublicKey
+from message_schemas import examples, xml_codec
 from message_schemas.validation import schema_errors
+from message_schemas.xml_values import write_map
 from tests.hub.services.test_deliver import acknowledgement
 from tests.hub.world import HUB, World, accepted, act
 from tests.integration.peers import Said, now, payload_of, seeded_signer, seeded_xml_signer
@@ -97,6 +104,66 @@ def test_content_that_would_not_fit_is_left_out_and_the_item_goes_out(world: Wor
         assert item["envelope"].encode() == raw
         accepted(world.say("CHE01", HUB, acknowledgement(made)))
     world.prove()
+
+
+def test_many_small_values_are_left_out_by_their_count_before_any_is_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The work that is not done: neither reading, nor the schema of a body, nor a byte of XML."""
+    small = world.envelope("THA01", "CHE01", NOTE, faulty([[]] * 100))
+    many = world.envelope("THA01", "CHE01", NOTE, faulty([[1]] * 20_000))
+    world.record(small, many)
+    count = 0
+    write = xml_codec.encode_document
+
+    def counted(type_: str, document: dict[str, Any]) -> bytes:
+        nonlocal count
+        count += 1
+        return write(type_, document)
+
+    monkeypatch.setattr(xml_codec, "encode_document", counted)
+    items = delivery_items.written(ready_items(world), Binding.XML, 500_000)
+    assert ["content" in one for one in items] == [True, False]
+    assert count == 1
+    # A lower bound only: with room enough, the same item has its content.
+    items = delivery_items.written(ready_items(world), Binding.XML, 2_000_000)
+    assert ["content" in one for one in items] == [True, True]
+
+
+def ready_items(world: World) -> list[ReadyItem]:
+    """Return what waits for CHE01."""
+    with world.database.reading() as connection:
+        return mailboxes.items_after(connection, "CHE01", 0, 100)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=2), inner),
+)
+
+
+@given(value=values, indent=st.sampled_from([None, 1]))
+def test_the_count_of_values_is_never_too_high(value: Any, indent: int | None) -> None:
+    """Whatever stands in strings, however it is indented; and XML takes 11 bytes for each."""
+
+    def size(part: Any) -> int:
+        inner = part.values() if isinstance(part, dict) else part
+        return 1 + (sum(map(size, inner)) if isinstance(part, dict | list) else 0)
+
+    count = delivery_items.values_at_least(json.dumps(value, indent=indent).encode())
+    assert 1 <= count <= size(value)
+    if not isinstance(value, str | dict) and '"' not in json.dumps(value):
+        assert count == size(value)
+    parts: list[str] = []
+    write_map({"a": value}, parts.append)
+    assert len("".join(parts)) >= 11 * count
+
+
+@pytest.mark.parametrize("example", examples.VALID, ids=lambda one: f"{one.type}-{one.name}")
+def test_every_published_example_takes_11_bytes_of_xml_for_each_value(example: Any) -> None:
+    """So the bound holds for typed bodies as for generic ones."""
+    count = delivery_items.values_at_least(json.dumps(example.document).encode())
+    assert len(xml_codec.encode_document(example.type, example.document)) >= 11 * count
 
 
 def test_content_counts_as_bytes_of_the_delivery(world: World) -> None:
