@@ -3,7 +3,8 @@
 What each part needs is imported when it is called.
 """
 
-from typing import Final
+from importlib.metadata import version
+from typing import Annotated, Final
 
 import typer
 
@@ -93,8 +94,19 @@ app = typer.Typer(
 )
 
 
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(version("itmo-hub"))
+        raise typer.Exit
+
+
 @app.callback()
-def itmo_hub() -> None:
+def itmo_hub(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version."),
+    ] = False,
+) -> None:
     """Signed messages between the registries of Article 6, on one central ledger."""
 
 

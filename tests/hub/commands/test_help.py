@@ -1,6 +1,7 @@
 """Every command explains itself."""
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -47,3 +48,9 @@ def test_every_command_says_what_it_is_for(path: tuple[str, ...], command: Any) 
 def test_misuse_is_told_apart_from_refusal(arguments: tuple[str, ...]) -> None:
     """Wrong words: status 2, on standard error."""
     assert misused(*arguments)
+
+
+def test_the_command_tells_its_version() -> None:
+    """What a bug report begins with; nothing else is loaded for it."""
+    said = run("--version")
+    assert (said.status, said.out.strip()) == (0, version("itmo-hub"))
