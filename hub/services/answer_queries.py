@@ -14,7 +14,7 @@ from hub.protocol.envelopes import OpenEnvelope, OpenMessage, open_envelope
 from hub.protocol.errors import PeerError
 from hub.protocol.limits import Limits
 from hub.protocol.response_codes import ResponseCode
-from hub.services import outcomes
+from hub.services import outcomes, xml_threads
 from hub.services.deliver import DeliveryErasedError, DeliveryMaker
 from hub.services.load_facts import HubIdentity
 from hub.services.looking import Looking
@@ -70,7 +70,7 @@ class Questions:
         _require_few(item, self._limits)
         if not await asyncio.to_thread(self._are_keys_good, item):
             trust, now = self._receiver.data.trust, self._clock()
-            await asyncio.to_thread(open_envelope, item.raw, trust, self._limits, now)
+            await xml_threads.run_apart(open_envelope, item.raw, trust, self._limits, now)
         found = [await self._answer(item, message) for message in item.messages]
         # The wait for a delivery may have been long: the hub's own key is judged anew.
         return await asyncio.to_thread(self._receiver.seal_answer, item, found, self._clock())

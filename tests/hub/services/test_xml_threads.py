@@ -4,12 +4,16 @@ import asyncio
 import secrets
 import threading
 from concurrent.futures import Future
+from datetime import datetime
 
 import psutil
 import pytest
 
+from hub.protocol.envelopes import OpenEnvelope, open_envelope
 from hub.protocol.errors import PeerError
+from hub.protocol.limits import Limits
 from hub.protocol.signed_objects import open_object
+from hub.services.administration.participants import revoke_key
 from hub.services.intake import Intake
 from hub.services.xml_threads import (
     ReplacedThread,
@@ -18,8 +22,10 @@ from hub.services.xml_threads import (
     run_apart,
 )
 from keys.errors import MalformedXmlError
+from keys.trust import TrustStore
+from tests.hub.services.test_answer_queries import questions
 from tests.hub.services.test_intake import door
-from tests.hub.world import HUB, World
+from tests.hub.world import HUB, World, act
 from tests.integration.peers import approach, now
 
 NOTE = ("administrator.note", {"subject": "a", "text": "b"})
@@ -158,6 +164,30 @@ async def test_both_threads_of_the_intake_are_replaced(world: World) -> None:
             await asyncio.wrap_future(intake._opening.submit(note, "open"))
         await intake.submit(world.envelope("THA01", HUB, approach()))
     assert {name: len(ids) for name, ids in seen.items()} == {"open": 3, "record": 3}
+
+
+async def test_a_question_whose_key_ended_meanwhile_is_opened_in_a_thread_that_ends(
+    xml_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its names do not stay in a thread that the whole process shares."""
+    peer = xml_world.peers["THA01"].in_xml
+    raw = peer.envelope(HUB, ("transfer.status", {"transfer_id": "THA01-1"}))
+    (opened,) = xml_world.receiver.open_batch([raw], xml_world.receiver.data.trust, now())
+    assert isinstance(opened, OpenEnvelope)
+    (key_id,) = opened.key_ids
+    xml_world.administration.do(revoke_key(key_id), act())
+    threads: list[threading.Thread] = []
+
+    def watched(raw: bytes, trust: TrustStore, limits: Limits, at: datetime) -> OpenEnvelope:
+        threads.append(threading.current_thread())
+        return open_envelope(raw, trust, limits, at)
+
+    monkeypatch.setattr("hub.services.answer_queries.open_envelope", watched)
+    with pytest.raises(PeerError, match="KEY_REVOKED"):
+        await questions(xml_world).answer(opened)
+    (thread,) = threads
+    await asyncio.to_thread(thread.join, 10)
+    assert not thread.is_alive()
 
 
 def test_a_refused_document_is_let_go_at_once(xml_world: World) -> None:
