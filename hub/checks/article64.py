@@ -185,6 +185,18 @@ def check_change_within_issuance(case: Case[A64AuthorizationChange]) -> Iterator
             yield FindingDraft(ResponseCode.SHARE_EXCEEDS_ISSUANCE, detail, "/quantity")
 
 
+def check_not_authorized_before(case: Case[A64AuthorizationChange]) -> Iterator[FindingDraft]:
+    """Check 7013: none of the units was authorized by an earlier change."""
+    for index, lot in enumerate(case.lots):
+        earlier = case.facts.later_authorized.overlapping(lot.range)
+        if earlier is not None:
+            shared = lot.range.intersect(earlier.units)
+            assert shared is not None
+            detail = f"{shared} was authorized later by {earlier.change_id} already."
+            path = f"/blocks/{index}"
+            yield FindingDraft(ResponseCode.SHARE_EXCEEDS_ISSUANCE, detail, path, (shared,))
+
+
 def check_shares_adjusted(case: Case[A64AuthorizationChange]) -> Iterator[FindingDraft]:
     """Check 7007: the shares taken at issuance follow the units that are authorized later."""
     record = case.facts.issuances.get(case.body.issuance_id)
@@ -289,7 +301,12 @@ def check_noticed_quantities(case: Case[A64IssuanceNotice]) -> Iterator[FindingD
             yield FindingDraft(ResponseCode.SHARE_EXCEEDS_ISSUANCE, detail, path)
 
 
-CHANGE_CHECKS: Final = (check_issuance_known, check_change_within_issuance, check_shares_adjusted)
+CHANGE_CHECKS: Final = (
+    check_issuance_known,
+    check_not_authorized_before,
+    check_change_within_issuance,
+    check_shares_adjusted,
+)
 LEAVING_CHECKS: Final = (check_issuance_known, check_shares_first, check_share_not_exceeded)
 FIRST_TRANSFER_CHECKS: Final = (
     check_units_authorized,

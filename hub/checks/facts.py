@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from hub.checks.later_authorizations import LaterAuthorizations
 from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.accounts import Account
 from hub.international_registry.authorizations import (
@@ -180,7 +181,8 @@ class Facts:
     ``authorization_versions`` every version by (Party, id, version) that the batch names.
     ``crowded`` are ranges that overlap more ledger blocks than were loaded. ``underlying_taken``
     gives the ranges that already stand for underlying units that the batch names;
-    ``underlying_new`` and ``arrivals_new`` hold what earlier messages of the batch brought about.
+    ``underlying_new`` and ``arrivals_new`` hold what earlier messages of the batch brought about;
+    ``later_authorized`` holds that too, beside what is on record of the units the batch names.
     ``brought_by`` gives, by block id, the completed transfer that brought a block to its present
     holder, as far as loaded. ``earlier`` holds bodies accepted before (or ErasedBody), by
     ``sequence.natural_id``. ``quantity_today`` is the quantity a registry sent out in the last 24
@@ -210,6 +212,7 @@ class Facts:
     brought_by: MutableMapping[int, TransferRecord] = field(default_factory=dict)
     underlying_taken: UnderlyingUnits = field(default_factory=UnderlyingUnits)
     underlying_new: UnderlyingUnits = field(default_factory=UnderlyingUnits)
+    later_authorized: LaterAuthorizations = field(default_factory=LaterAuthorizations)
     arrivals: tuple[Arrival, ...] = ()
     arrivals_new: list[Arrival] = field(default_factory=list)
     quantity_today: MutableMapping[str, int] = field(default_factory=dict)

@@ -16,6 +16,7 @@ import msgspec
 
 from hub.checks.content import OWN_IDENTIFIERS
 from hub.checks.facts import Facts, IssuanceRecord, MessageContext, TransferRecord
+from hub.checks.later_authorizations import LaterAuthorization
 from hub.checks.sequence import differing_field, natural_id
 from hub.international_registry.authorizations import AuthorizationUsage
 from hub.international_registry.units import LedgerBlock
@@ -100,6 +101,7 @@ class BatchWork:
         self.new_records: list[RecordRow] = []
         self.new_issuances: dict[str, tuple[str, int]] = {}
         self.dirty_issuances: set[str] = set()
+        self.new_later_authorizations: list[LaterAuthorization] = []
         self.dirty_usages: set[tuple[str, str]] = set()
         self.participant_changes = ParticipantChanges()
         self.writes_xml = False
@@ -199,6 +201,11 @@ class BatchWork:
         """Enter an announced issuance; ``body`` is its notice as JSON."""
         self.facts.issuances[record.issuance_id] = record
         self.new_issuances[record.issuance_id] = (body, self.log_index)
+
+    def authorize_later(self, one: LaterAuthorization) -> None:
+        """Enter contribution units that were authorized later."""
+        self.facts.later_authorized.add(one)
+        self.new_later_authorizations.append(one)
 
     def set_issuance(self, record: IssuanceRecord) -> None:
         """Write what was first transferred of an issuance."""

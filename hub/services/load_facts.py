@@ -27,7 +27,7 @@ from hub.services.outcomes import ACCEPTED
 from hub.services.record_bodies import MESSAGE_TYPE_OF_KIND, RecordMessage, key_of
 from hub.services.reference_data import ReferenceData
 from hub.services.sealing import read_own
-from hub.store import envelopes, ledger, mailboxes, reference, transfers
+from hub.store import envelopes, later_authorizations, ledger, mailboxes, reference, transfers
 from hub.store.head import Head
 from hub.store.interning import Interning
 from hub.store.transfers import ActedRow
@@ -63,6 +63,7 @@ class Needs:
     usages: set[tuple[str, str]] = field(default_factory=set)
     action_ids: set[str] = field(default_factory=set)
     issuance_ids: set[str] = field(default_factory=set)
+    later_authorized: set[Range] = field(default_factory=set)
     underlying: set[UnderlyingUnit] = field(default_factory=set)
     records: set[tuple[str, str, str, int]] = field(default_factory=set)
     acknowledgements: set[tuple[str, int]] = field(default_factory=set)
@@ -106,6 +107,8 @@ def _add(needs: Needs, sender: str, message: OpenMessage) -> None:
             needs.usages.add((named.authorizing_party, named.authorization_id))
     for block in getattr(body, "blocks", ()):
         _add_block(needs, block)
+        if type_ == "a64.authorization_change" and block.first_serial <= block.last_serial:
+            needs.later_authorized.add(range_of(block))
 
 
 def _add_block(needs: Needs, block: Any) -> None:
@@ -192,6 +195,8 @@ def load_needs(
         quantity_today=_quantity_today(connection, needs.initiators, identity.policy, now),
     )
     _load_issuances(connection, facts, needs.issuance_ids)
+    for one in later_authorizations.overlapping(connection, interning, needs.later_authorized):
+        facts.later_authorized.add(one)
     _load_earlier(connection, facts, needs, known, acted, data)
     work = BatchWork(
         facts,

@@ -17,7 +17,17 @@ from sqlalchemy import Connection
 from hub.checks.facts import IssuanceRecord
 from hub.services.acts import act_leaf
 from hub.services.batch_work import BatchWork, OutgoingItem
-from hub.store import acts, alerts, envelopes, ledger, log, mailboxes, reference, transfers
+from hub.store import (
+    acts,
+    alerts,
+    envelopes,
+    later_authorizations,
+    ledger,
+    log,
+    mailboxes,
+    reference,
+    transfers,
+)
 from hub.store import head as heads
 from hub.store.acts import ActRow
 from hub.store.head import Head
@@ -45,6 +55,7 @@ def record_work(
     ledger.record(connection, interning, changes, work.posting_log_indices)
     _record_transfers(connection, work)
     reference_changed = _record_reference(connection, work)
+    later_authorizations.add(connection, interning, work.new_later_authorizations)
     if rows:
         envelopes.add(connection, rows)
     if done:

@@ -123,6 +123,15 @@ issuance = Table(
     Column("omge_later", BigInteger, nullable=False, server_default="0"),
 )
 
+later_authorization = Table(
+    "later_authorization",
+    metadata,
+    Column("series_id", BigInteger, ForeignKey("series.series_id"), primary_key=True),
+    Column("first_serial", BigInteger, primary_key=True),
+    Column("last_serial", BigInteger, nullable=False),
+    Column("change_id", String(30), nullable=False),
+)
+
 suspension = Table(
     "suspension",
     metadata,

@@ -16,6 +16,7 @@ import msgspec
 from hub.checks.article64 import adjusted_of
 from hub.checks.case import PUSH_EVENTS
 from hub.checks.facts import IssuanceRecord, MessageContext
+from hub.checks.later_authorizations import LaterAuthorization
 from hub.international_registry.first_transfer import event_of_introduction
 from hub.international_registry.units import BlockStatus, FirstTransferEvent
 from hub.services import outcomes
@@ -109,6 +110,8 @@ def _change(context: MessageContext, work: BatchWork) -> dict[str, Any]:
         credit = Credit(body.change_id, share.kind, share.account, of_share)
         _bring_in(work, credit)
         _tell(context, work, credit)
+    for block in body.blocks:
+        work.authorize_later(LaterAuthorization(range_of(block), body.change_id))
     record, adjusted = work.facts.issuances[body.issuance_id], adjusted_of(body)
     changed = replace(
         record,

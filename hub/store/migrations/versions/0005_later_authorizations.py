@@ -1,4 +1,4 @@
-"""How many contribution units of an issuance were authorized later, and how many of its shares."""
+"""Contribution units that were authorized later: how many of an issuance, and which."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,10 +10,18 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the three counts to the issuances; of those on record nothing was authorized later."""
+    """Add three counts to the issuances, and the ranges; nothing on record was authorized later."""
     for name in ("authorized_later", "sop_later", "omge_later"):
         column = sa.Column(name, sa.BigInteger(), nullable=False, server_default="0")
         op.add_column("issuance", column)
+    op.create_table(
+        "later_authorization",
+        sa.Column("series_id", sa.BigInteger(), sa.ForeignKey("series.series_id"), nullable=False),
+        sa.Column("first_serial", sa.BigInteger(), nullable=False),
+        sa.Column("last_serial", sa.BigInteger(), nullable=False),
+        sa.Column("change_id", sa.String(30), nullable=False),
+        sa.PrimaryKeyConstraint("series_id", "first_serial"),
+    )
 
 
 def downgrade() -> None:

@@ -61,6 +61,34 @@ def change(number: int = 1, *, held: tuple[int, int] = (2536, 3000), **changes: 
     return "a64.authorization_change", body | changes
 
 
+def test_no_unit_is_authorized_later_twice(mechanism_world: World) -> None:
+    """Or the second time would let as many units leave that nobody authorized."""
+    world = mechanism_world
+    half_issued(world)
+    accepted(world.say("XMR01", HUB, change(held=(2536, 2635))))
+    for held in ((2536, 2540), (2630, 2640), (2600, 2600)):
+        again = world.say("XMR01", HUB, held_only(2, *held))
+        assert codes_of(again) == [ResponseCode.SHARE_EXCEEDS_ISSUANCE]
+        (finding,) = again["outcomes"][0]["findings"]
+        assert "by XMR01-1 already" in finding["text"]
+    accepted(world.say("XMR01", HUB, held_only(3, 2636, 2640)))
+
+
+def test_no_unit_is_authorized_later_twice_in_one_envelope(mechanism_world: World) -> None:
+    """What an earlier message of the same batch authorized counts at once."""
+    world = mechanism_world
+    half_issued(world)
+    said = world.say("XMR01", HUB, change(held=(2536, 2635)), held_only(2, 2600, 2700))
+    assert [one["outcome"] for one in said["outcomes"]] == ["accepted", "refused"]
+
+
+def held_only(number: int, first: int, last: int) -> Said:
+    """Return a later authorization of units that participants hold, the shares being adjusted."""
+    type_, body = change(number, quantity=last - first + 1, blocks=[units(first, last)])
+    del body["shares"]
+    return type_, body
+
+
 def test_a_later_authorization_raises_what_may_leave_and_adjusts_the_shares(
     mechanism_world: World,
 ) -> None:
