@@ -175,7 +175,11 @@ def tallies_of_feeds(connection: Connection, feeds: FeedIds) -> Iterator[Issuanc
     )
     by_id = feed_message.c.issuance_id
     whole = (by_id, feed_message.c.issuance)
-    given = select(*whole).where(*drawn, feed_message.c.kind == ISSUANCE).order_by(by_id)
+    given = (
+        select(*whole)
+        .where(*drawn, feed_message.c.kind == ISSUANCE)
+        .order_by(func.length(by_id), by_id)
+    )
     changed = select(*whole).where(*drawn, feed_message.c.kind == AUTHORIZATION_CHANGE)
     changes: dict[str, list[AuthorizationChangeLine]] = {}
     for issuance_id, raw in connection.execute(changed):
@@ -185,7 +189,7 @@ def tallies_of_feeds(connection: Connection, feeds: FeedIds) -> Iterator[Issuanc
         select(by_id, feed_message.c.kind, func.sum(feed_message.c.quantity))
         .where(*drawn)
         .group_by(by_id, feed_message.c.kind)
-        .order_by(by_id)
+        .order_by(func.length(by_id), by_id)
     )
     groups = groupby(sums, key=lambda row: str(row[0]))
     for issuance_id, raw in connection.execute(given):
