@@ -7,7 +7,6 @@ binding alone, as a partner's software would.
 import asyncio
 import hashlib
 import json
-import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
@@ -47,6 +46,7 @@ from tests.integration.worlds import (
     record_world,
     until,
 )
+from tests.tools import needs_xmllint, needs_xmlsec1
 
 XML_KEYS = ("XHB01", "THA01", "CHE01")
 SCHEMAS = Path(__file__).resolve().parents[2] / "message_schemas/xml/v1"
@@ -231,14 +231,8 @@ async def test_a_change_of_binding_is_for_deliveries_made_after_it(
     assert codes(await swiss.say("XHB01", acknowledgement(following), hello("json"))) == [0, 0]
 
 
-XMLSEC1, XMLLINT = shutil.which("xmlsec1"), shutil.which("xmllint")
-
-
-@pytest.mark.skipif(
-    XMLSEC1 is None or XMLLINT is None,
-    reason="NOT TESTED: the hub's XML against other tools; xmlsec1 or xmllint is not installed "
-    "(Debian packages xmlsec1, libxml2-utils)",
-)
+@needs_xmlsec1
+@needs_xmllint
 async def test_other_tools_verify_and_validate_what_the_hub_writes(
     thai: Peer, swiss: Peer, tmp_path: Path
 ) -> None:
@@ -260,9 +254,9 @@ async def test_other_tools_verify_and_validate_what_the_hub_writes(
     for name, raw in (("receipt", receipt), ("delivery", delivery)):
         document = tmp_path / f"{name}.xml"
         document.write_bytes(raw)
-        verifying = [str(XMLSEC1), "--verify", f"--pubkey-pem:{signer.key_id}", str(pem)]
+        verifying = ["xmlsec1", "--verify", f"--pubkey-pem:{signer.key_id}", str(pem)]
         whole = SCHEMAS / "itmo-exchange.xsd"
-        validating = [str(XMLLINT), "--noout", "--nonet", "--schema", str(whole)]
+        validating = ["xmllint", "--noout", "--nonet", "--schema", str(whole)]
         for command in (verifying, validating):
             done = await asyncio.to_thread(
                 subprocess.run, [*command, str(document)], capture_output=True, text=True

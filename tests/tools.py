@@ -1,0 +1,16 @@
+"""Programs of others that some tests check ours against; without one the summary says so."""
+
+import shutil
+
+import pytest
+
+needs_xmlsec1 = pytest.mark.skipif(
+    shutil.which("xmlsec1") is None,
+    reason="NOT TESTED: XML signatures against another implementation; xmlsec1 is not installed "
+    "(Debian package xmlsec1)",
+)
+needs_xmllint = pytest.mark.skipif(
+    shutil.which("xmllint") is None,
+    reason="NOT TESTED: XML Schemas with another implementation; xmllint is not installed "
+    "(Debian package libxml2-utils)",
+)
