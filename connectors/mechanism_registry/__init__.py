@@ -2,7 +2,7 @@
 
 feeds        a feed, from its bytes to rows: three forms, a mapping, its fields, what was refused
 issuances    what is judged over a whole feed, and told: issuances, their shares, messages
-runs         survey, push, resume; how far it is
+runs         survey, push, resume
 sources      a feed fetched page by page over HTTP
 reports      what a run says at its end
 views        pull and view: queries that arrive, the registry's own books, signed answers

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from connectors.mechanism_registry.runs.progress import ProgressView
+from connectors.progress import ProgressView
 from hub import bootstrap
 from hub.commands.acting import By, carry_out
 from hub.commands.options import (

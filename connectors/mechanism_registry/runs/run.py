@@ -38,11 +38,11 @@ from connectors.mechanism_registry.reports.report import (
     write_refusals,
 )
 from connectors.mechanism_registry.runs import history as runs
-from connectors.mechanism_registry.runs.progress import ProgressView
 from connectors.mechanism_registry.runs.push import FeedHandler, Pusher, PushStoppedError
 from connectors.mechanism_registry.settings import MechanismSettings
 from connectors.mechanism_registry.store import FeedState, Refusal
 from connectors.mechanism_registry.tables import open_feeds
+from connectors.progress import ProgressView
 from connectors.session.database import Database
 from connectors.session.hello import say_hello
 from connectors.session.session import Session

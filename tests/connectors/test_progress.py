@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from connectors.mechanism_registry.runs.progress import ProgressView
+from connectors.progress import ProgressView
 
 
 class SteppingClock:
