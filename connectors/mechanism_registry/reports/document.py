@@ -30,6 +30,7 @@ from connectors.mechanism_registry.reports.report import (
     refusal_document,
     report_of_feed,
     report_of_feeds,
+    share_document,
     stored_refusals,
 )
 from connectors.mechanism_registry.runs import history as runs
@@ -146,20 +147,13 @@ def _issuances(connection: Connection, feeds: FeedIds) -> dict[str, Any]:
 def issuance_document(tally: IssuanceTally) -> dict[str, Any]:
     """Return the shares of one issuance as JSON values, in t CO2 eq."""
     issuance = tally.issuance
-    return {
-        "issuance_id": issuance.issuance_id,
+    return share_document(tally) | {
         "activity_id": issuance.activity_id,
         "party": issuance.host_party,
         "vintage": issuance.vintage,
         "issued": issuance.issued_quantity,
         "authorized": issuance.authorized_quantity + tally.authorized_later,
         "sop_exempt": issuance.sop_exempt,
-        "sop_due": tally.sop_due,
-        "sop": tally.sop_done,
-        "omge_due": tally.omge_due,
-        "omge": tally.omge_done,
-        "forwarded": tally.forwarded,
-        "complete": tally.shares_complete,
     }
 
 

@@ -9,20 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from connectors.mechanism_registry.simulator.books import CONTRIBUTION, RegistryBooks
+from connectors.mechanism_registry.views.port import HOLDINGS_FILTERS
 
 Row = dict[str, Any]
 LIMIT_MAX: Final = 1_000
-HOLDINGS_FILTERS: Final = (
-    "registry",
-    "account",
-    "cooperative_approach",
-    "first_transferring_party",
-    "vintage",
-    "status",
-)
 SERIES: Final = ("cooperative_approach", "originating_registry", "first_transferring_party")
-
-
 PARTY_MEMBERS: Final = ("account_party", "from_party", "to_party")
 
 

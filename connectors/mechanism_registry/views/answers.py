@@ -22,6 +22,7 @@ from connectors.mechanism_registry.views.cursors import (
     read_cursor,
 )
 from connectors.mechanism_registry.views.port import (
+    HOLDINGS_FILTERS,
     Row,
     ViewPage,
     ViewQuestion,
@@ -45,14 +46,6 @@ from message_schemas.validation import schema_errors
 Answer = HoldingsAnswer | HistoryAnswer
 
 _VERSION: Final = 1
-_FILTERS: Final = (
-    "registry",
-    "account",
-    "cooperative_approach",
-    "first_transferring_party",
-    "vintage",
-    "status",
-)
 _RANGE: Final = (
     "cooperative_approach",
     "originating_registry",
@@ -99,7 +92,9 @@ class Answerer:
         limit = min(query.items_max, self.items_max)
         after, as_of = (None, None) if place is None else (place.after, place.as_of)
         if isinstance(query, HoldingsQuery):
-            return ViewQuestion("holdings", party, _given(query, _FILTERS), limit, after, as_of)
+            return ViewQuestion(
+                "holdings", party, _given(query, HOLDINGS_FILTERS), limit, after, as_of
+            )
         if query.transfer_id is not None:
             filters = _given(query, ("transfer_id",))
         else:

@@ -42,9 +42,18 @@ The HTTP interface that the mechanism registry serves, under ``views_url``:
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 Row = dict[str, Any]
+HOLDINGS_FILTERS: Final = (
+    "registry",
+    "account",
+    "cooperative_approach",
+    "first_transferring_party",
+    "vintage",
+    "status",
+)
+"""What a question for holdings may be narrowed by."""
 
 
 @dataclass(frozen=True, slots=True)
