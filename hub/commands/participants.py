@@ -24,6 +24,7 @@ from hub.commands.output import refusals, refuse, show
 from hub.protocol.envelopes import digest
 from hub.protocol.retry_schedule import RetrySchedule
 from hub.protocol.signed_objects import Binding
+from hub.services.administration.deeds import Deed
 from hub.services.administration.participants import (
     TRANSITIONS,
     add_key,
@@ -103,13 +104,21 @@ def add(
         typer.echo(f"{code}\tregistered\t{record.key_id}\t{fingerprint}")
 
 
+def _do(
+    deed: Deed, told: str, reason: str, by: By, config: Path | None, database: str | None
+) -> None:
+    """Carry a deed out, and tell what is so now; a proposal tells of itself."""
+    with refusals():
+        done = carry_out(settings_of(config, database), deed, reason, by)
+    if done:
+        typer.echo(told)
+
+
 def _change(
     verb: str, code: str, reason: str, by: By, config: Path | None, database: str | None
 ) -> None:
-    with refusals():
-        done = carry_out(settings_of(config, database), change_state(code, verb), reason, by)
-    if done:
-        typer.echo(f"{code}\t{TRANSITIONS[verb][1]}")
+    told = f"{code}\t{TRANSITIONS[verb][1]}"
+    _do(change_state(code, verb), told, reason, by, config, database)
 
 
 @app.command()
@@ -224,13 +233,9 @@ def deliver(
     """Set how a participant receives its deliveries."""
     if pull == (endpoint is not None):
         refuse("give either --endpoint URL or --pull")
-    with refusals():
-        mode = "pull" if pull else "push"
-        deed = set_delivery(code, mode, endpoint)
-        by = By(actor, signer, propose)
-        done = carry_out(settings_of(config, database), deed, reason, by)
-    if done:
-        typer.echo(f"{code}\t{mode}")
+    mode = "pull" if pull else "push"
+    deed, by = set_delivery(code, mode, endpoint), By(actor, signer, propose)
+    _do(deed, f"{code}\t{mode}", reason, by, config, database)
 
 
 @app.command()
@@ -245,12 +250,8 @@ def binding(
     database: DatabaseUrl = None,
 ) -> None:
     """Set how a participant's deliveries are written from now on; its own `hello` does too."""
-    with refusals():
-        by = By(actor, signer, propose)
-        deed = set_binding(code, form.value)
-        done = carry_out(settings_of(config, database), deed, reason, by)
-    if done:
-        typer.echo(f"{code}\t{form}")
+    deed, by = set_binding(code, form.value), By(actor, signer, propose)
+    _do(deed, f"{code}\t{form}", reason, by, config, database)
 
 
 @app.command("try-now")
