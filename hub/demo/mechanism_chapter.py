@@ -87,14 +87,11 @@ def _push_until_killed(stage: Stage, feed: str) -> None:
     stage.result["killed_at"] = sum(before.values())
 
 
-def _kill_half_way(stage: Stage, child: Child) -> int:
-    processes = stage.world.processes
-
+def _kill_half_way(stage: Stage, child: Child) -> None:
     def half() -> bool:
         return child.process.poll() is not None or _accepted(stage) >= stage.feed_blocks // 2
 
-    processes.kill_when(child, half)
-    return 0
+    stage.world.processes.kill_when(child, half)
 
 
 def _push(stage: Stage, feed: str) -> dict[str, Any]:
@@ -109,7 +106,7 @@ def _push(stage: Stage, feed: str) -> dict[str, Any]:
     return report
 
 
-def _run(stage: Stage, feed: str, wait: Callable[[Child], int]) -> Child:
+def _run(stage: Stage, feed: str, wait: Callable[[Child], object]) -> Child:
     """Run the push; on a terminal its progress bar is the viewer's."""
     world, console = stage.world, stage.screen.console
     notes = console.file if console.is_terminal else None
