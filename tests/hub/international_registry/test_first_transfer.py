@@ -119,7 +119,7 @@ def test_a_move_within_a_party_is_no_first_international_transfer(purposes: str)
 
 @pytest.mark.parametrize(
     ("purposes", "definition", "international", "to_fund"),
-    product(PURPOSES, DEFINITIONS, (True, False), (True, False)),
+    list(product(PURPOSES, DEFINITIONS, (True, False), (True, False))),
 )
 def test_the_name_of_an_accepted_transfer_tells_its_event(
     purposes: str, definition: Definition | None, international: bool, to_fund: bool
