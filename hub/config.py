@@ -7,6 +7,7 @@ Nested settings use two underscores: ``ITMO_HUB_LIMITS__ENVELOPE_BYTES_MAX``. Se
 a setting: keys are named by URI, passphrases by the name of a variable or file.
 """
 
+import re
 import tomllib
 from datetime import UTC, time
 from pathlib import Path
@@ -22,6 +23,7 @@ from pydantic_settings import (
 
 from hub.checks.facts import Policy
 from hub.protocol.limits import Limits
+from hub.protocol.reconciliation_policy import ReconciliationPolicy
 from hub.protocol.retry_schedule import RetrySchedule
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -59,6 +61,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     policy: Policy = Policy()
     retry: RetrySchedule = RetrySchedule()
+    reconciliation: ReconciliationPolicy = ReconciliationPolicy()
     batch_envelopes_max: PositiveInt = Field(256, description="envelopes that share one commit")
     queue_envelopes_max: PositiveInt = Field(2_000, description="envelopes waiting before 503")
     queue_bytes_max: PositiveInt = Field(268_435_456, description="bytes waiting before 503")
@@ -113,6 +116,20 @@ class Settings(BaseSettings):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1")
         return limits
+
+    @field_validator("reconciliation")
+    @classmethod
+    def _nights_can_be_run(cls, policy: ReconciliationPolicy) -> ReconciliationPolicy:
+        """Refuse a time that is none, and numbers with which no session could end."""
+        if re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", policy.at) is None:
+            raise ValueError(f"at: {policy.at!r} is not a time of day such as 01:30")
+        for name in ("open_sessions_max", "answer_seconds", "due_days"):
+            if getattr(policy, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
+        for name in ("stagger_seconds", "movements_between", "alert_units_min"):
+            if getattr(policy, name) < 0:
+                raise ValueError(f"{name} must not be negative")
+        return policy
 
     @classmethod
     def settings_customise_sources(

@@ -17,6 +17,7 @@ from message_schemas.messages import (
     notices,
     participants,
     queries,
+    reconciliation,
     records,
     session,
     transfers,
@@ -26,6 +27,7 @@ PARTY: Final = "party_registry"
 MECHANISM: Final = "mechanism_registry"
 INTERNATIONAL: Final = "international_registry"
 ALL: Final = frozenset({PARTY, MECHANISM, INTERNATIONAL})
+RECONCILED: Final = frozenset({PARTY})
 RECORD_KEEPERS: Final = frozenset({PARTY, INTERNATIONAL})
 
 
@@ -223,6 +225,55 @@ _MESSAGES: Final = (
         "Answers a history query with a page of what happened to A6.4ERs.",
     ),
     MessageType(
+        "reconciliation.cut_ack",
+        reconciliation.ReconciliationCutAck,
+        RECONCILED,
+        "hub",
+        "Answers a cut with the digest of all units.",
+    ),
+    MessageType(
+        "reconciliation.digests",
+        reconciliation.ReconciliationDigests,
+        RECONCILED,
+        "hub",
+        "Answers with the digests asked for.",
+    ),
+    MessageType(
+        "reconciliation.blocks",
+        reconciliation.ReconciliationBlocks,
+        RECONCILED,
+        "hub",
+        "Answers with the blocks asked for.",
+    ),
+    MessageType(
+        "reconciliation.totals",
+        reconciliation.ReconciliationTotals,
+        RECONCILED,
+        "hub",
+        "Answers with units by series, from a registry that has no digests.",
+    ),
+    MessageType(
+        "reconciliation.records",
+        reconciliation.ReconciliationRecords,
+        RECONCILED,
+        "hub",
+        "Answers with the transfers on record that moved no units.",
+    ),
+    MessageType(
+        "reconciliation.refused",
+        reconciliation.ReconciliationRefused,
+        RECONCILED,
+        "hub",
+        "Says why a question of a reconciliation cannot be answered.",
+    ),
+    MessageType(
+        "reconciliation.explanation",
+        reconciliation.ReconciliationExplanation,
+        RECONCILED,
+        "hub",
+        "Explains a difference, or says that it was corrected.",
+    ),
+    MessageType(
         "administrator.note",
         participants.AdministratorNote,
         ALL,
@@ -260,6 +311,36 @@ _NOTICES: Final = (
     NoticeType("suspension.placed", notices.SuspensionChanged, "Something was suspended."),
     NoticeType("suspension.lifted", notices.SuspensionChanged, "A suspension ended."),
     NoticeType("rulebook.published", notices.RulebookPublished, "A new rulebook is in force."),
+    NoticeType(
+        "reconciliation.cut",
+        reconciliation.ReconciliationCut,
+        "Asks for the digest of all units as of this notice's own log index.",
+    ),
+    NoticeType(
+        "reconciliation.digests_asked",
+        reconciliation.ReconciliationDigestsAsked,
+        "Asks for digests of parts of series.",
+    ),
+    NoticeType(
+        "reconciliation.blocks_asked",
+        reconciliation.ReconciliationBlocksAsked,
+        "Asks for the blocks of parts of series.",
+    ),
+    NoticeType(
+        "reconciliation.totals_asked",
+        reconciliation.ReconciliationTotalsAsked,
+        "Asks for units by series, of a registry that has no digests.",
+    ),
+    NoticeType(
+        "reconciliation.records_asked",
+        reconciliation.ReconciliationRecordsAsked,
+        "Asks for the transfers on record that moved no units.",
+    ),
+    NoticeType(
+        "reconciliation.result",
+        reconciliation.ReconciliationResult,
+        "How a comparison ended: agreed, or what differs, with the cases.",
+    ),
     NoticeType("key.changed", notices.KeyChanged, "A key of a participant changed."),
 )
 

@@ -7,6 +7,7 @@ added to; the blocks are a projection of it, and ``replay`` makes them again fro
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from hub.international_registry.units import (
     Attributes,
@@ -33,6 +34,18 @@ class PostingKind(StrEnum):
     CORRECTED = "corrected"
 
 
+EFFECTS: Final = frozenset(
+    {
+        PostingKind.MOVED,
+        PostingKind.USED,
+        PostingKind.CANCELLED,
+        PostingKind.FIRST_TRANSFERRED,
+        PostingKind.CORRECTED,
+    }
+)
+"""What alters units that are in the ledger for all to see; the others come, go or set aside."""
+
+
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One change of serials ``first`` to ``last``.
@@ -40,8 +53,9 @@ class Posting:
     ``from_*`` is the holder before (None: the units were not in the ledger), ``to_*`` the holder
     after (None: they left it). ``reference`` is the transfer, action, issuance, freeze or
     correction behind it. ``first_transfer`` is set exactly when this posting made the units first
-    transferred (or brought them in as such). ``status`` and ``underlying_*`` are set on INTRODUCED
-    only: nothing else in the journal could tell them.
+    transferred (or brought them in as such). ``status`` is set on INTRODUCED only. ``was_*`` is how
+    the units stood before, set on EFFECTS only; ``underlying_*`` is set on both: so what a posting
+    changed can be told from it alone, without the rest of the journal.
     """
 
     kind: PostingKind
@@ -58,6 +72,8 @@ class Posting:
     status: BlockStatus | None = None
     underlying_first: str | None = None
     underlying_last: str | None = None
+    was_status: BlockStatus | None = None
+    was_first_transferred: bool | None = None
 
     @property
     def quantity(self) -> int:
@@ -116,6 +132,7 @@ def alteration(
     kind: PostingKind, before: LedgerBlock, after: LedgerBlock, reference: str
 ) -> Posting:
     """Return the posting of a change in place; it names the first transfer if it brought one."""
+    is_effect = kind in EFFECTS
     return Posting(
         kind,
         after.series,
@@ -128,4 +145,9 @@ def alteration(
         after.account,
         reference,
         after.first_transfer if before.first_transfer is None else None,
+        None,
+        before.underlying_first if is_effect else None,
+        before.underlying_last if is_effect else None,
+        before.status if is_effect else None,
+        before.first_transfer is not None if is_effect else None,
     )

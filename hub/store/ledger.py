@@ -335,6 +335,8 @@ def _posting_values(
             "status": entry.status,
             "underlying_first": entry.underlying_first,
             "underlying_last": entry.underlying_last,
+            "was_status": entry.was_status,
+            "was_first_transferred": entry.was_first_transferred,
         }
 
 
@@ -366,6 +368,8 @@ _POSTING = select(
     posting.c.status,
     posting.c.underlying_first,
     posting.c.underlying_last,
+    posting.c.was_status,
+    posting.c.was_first_transferred,
 )
 
 
@@ -398,4 +402,6 @@ def _posting(row: Sequence[Any], interning: Interning, connection: Connection) -
         status=None if row[12] is None else BlockStatus(row[12]),
         underlying_first=row[13],
         underlying_last=row[14],
+        was_status=None if row[15] is None else BlockStatus(row[15]),
+        was_first_transferred=row[16],
     )

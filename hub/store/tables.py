@@ -284,6 +284,8 @@ posting = Table(
     Column("status", String(12), nullable=True),
     Column("underlying_first", String(200), nullable=True),
     Column("underlying_last", String(200), nullable=True),
+    Column("was_status", String(12), nullable=True),
+    Column("was_first_transferred", Boolean, nullable=True),
     Index("ix_posting_series", "series_id", "log_index", "ordinal"),
     Index("ix_posting_reference", "reference"),
 )
