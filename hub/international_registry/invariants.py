@@ -101,6 +101,16 @@ def prove(
     return list(islice(_violations(blocks, postings, expectations), violation_count_max))
 
 
+def prove_series(
+    series: Series, blocks: Iterable[LedgerBlock], postings: Iterable[Posting]
+) -> Iterator[Violation]:
+    """Yield what breaks invariants 1 to 3 in one series, whose rows come in order.
+
+    Raises ValueError if the blocks are not in order.
+    """
+    return _prove_series(series, blocks, postings, _Tally())
+
+
 def _violations(
     blocks: Iterable[LedgerBlock], postings: Iterable[Posting], expectations: Expectations
 ) -> Iterator[Violation]:

@@ -343,13 +343,20 @@ def _posting_values(
 def all_blocks(connection: Connection, interning: Interning) -> Iterator[LedgerBlock]:
     """Stream every block, by series and serial (for the proof of the whole ledger)."""
     for series_id in interning.all_series_ids(connection):
-        rows = connection.execute(
-            _SELECT.where(unit_block.c.series_id == series_id)
-            .order_by(unit_block.c.first_serial)
-            .execution_options(yield_per=5_000)
-        )
-        for row in rows:
-            yield _block(row, interning, connection)
+        yield from blocks_of_series(connection, interning, series_id)
+
+
+def blocks_of_series(
+    connection: Connection, interning: Interning, series_id: int
+) -> Iterator[LedgerBlock]:
+    """Stream the blocks of one series, by serial."""
+    rows = connection.execute(
+        _SELECT.where(unit_block.c.series_id == series_id)
+        .order_by(unit_block.c.first_serial)
+        .execution_options(yield_per=5_000)
+    )
+    for row in rows:
+        yield _block(row, interning, connection)
 
 
 _POSTING = select(
@@ -376,13 +383,20 @@ _POSTING = select(
 def all_postings(connection: Connection, interning: Interning) -> Iterator[Posting]:
     """Stream the journal of each series in turn, in the order it was written."""
     for series_id in interning.all_series_ids(connection):
-        rows = connection.execute(
-            _POSTING.where(posting.c.series_id == series_id)
-            .order_by(posting.c.log_index, posting.c.ordinal)
-            .execution_options(yield_per=5_000)
-        )
-        for row in rows:
-            yield _posting(row, interning, connection)
+        yield from postings_of_series(connection, interning, series_id)
+
+
+def postings_of_series(
+    connection: Connection, interning: Interning, series_id: int
+) -> Iterator[Posting]:
+    """Stream the journal of one series, in the order it was written."""
+    rows = connection.execute(
+        _POSTING.where(posting.c.series_id == series_id)
+        .order_by(posting.c.log_index, posting.c.ordinal)
+        .execution_options(yield_per=5_000)
+    )
+    for row in rows:
+        yield _posting(row, interning, connection)
 
 
 def _posting(row: Sequence[Any], interning: Interning, connection: Connection) -> Posting:
