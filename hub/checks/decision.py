@@ -70,7 +70,7 @@ _ANSWER: Final = _stages(
         sequence.check_answer_state,
         sequence.check_previous_digest,
     ),
-    units=(units.check_reserved_not_frozen, accounts.check_account_still_receives),
+    units=(units.check_reserved_movable, accounts.check_account_still_receives),
     authorization=(authorization.check_reserved_still_authorized,),
 )
 
@@ -88,6 +88,13 @@ CHECKS: Final[Mapping[str, Stages]] = MappingProxyType(
         "holdings.query": _SESSION,
         "holdings.answer": _SESSION,
         "history.answer": _SESSION,
+        "reconciliation.cut_ack": _SESSION,
+        "reconciliation.digests": _SESSION,
+        "reconciliation.blocks": _SESSION,
+        "reconciliation.totals": _SESSION,
+        "reconciliation.records": _SESSION,
+        "reconciliation.refused": _SESSION,
+        "reconciliation.explanation": _SESSION,
         "history.query": _stages(
             schema=(content.check_history_subject,),
             sequence=(sequence.check_transfer_known, sequence.check_asker_role),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from hub.checks.frozen import FrozenSerials
 from hub.checks.later_authorizations import LaterAuthorizations
 from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.accounts import Account
@@ -179,9 +180,10 @@ class Facts:
     sorted pair ("CHE01/THA01"), a message type, an account ("XIR01/ACC-1"), or "*" for the hub.
     ``authorizations`` holds the latest versions by (authorizing Party, id), and
     ``authorization_versions`` every version by (Party, id, version) that the batch names.
-    ``crowded`` are ranges that overlap more ledger blocks than were loaded. ``underlying_taken``
-    gives the ranges that already stand for underlying units that the batch names;
-    ``underlying_new`` and ``arrivals_new`` hold what earlier messages of the batch brought about;
+    ``crowded`` are ranges that overlap more ledger blocks than were loaded. ``frozen`` are the
+    serials of open reconciliation cases. ``underlying_taken`` gives the ranges that already stand
+    for underlying units that the batch names; ``underlying_new`` and ``arrivals_new`` hold what
+    earlier messages of the batch brought about;
     ``later_authorized`` holds that too, beside what is on record of the units the batch names.
     ``brought_by`` gives, by block id, the completed transfer that brought a block to its present
     holder, as far as loaded. ``earlier`` holds bodies accepted before (or ErasedBody), by
@@ -209,6 +211,7 @@ class Facts:
     issuances: MutableMapping[str, IssuanceRecord] = field(default_factory=dict)
     earlier: MutableMapping[str, object] = field(default_factory=dict)
     crowded: frozenset[Range] = frozenset()
+    frozen: FrozenSerials = field(default_factory=FrozenSerials)
     brought_by: MutableMapping[int, TransferRecord] = field(default_factory=dict)
     underlying_taken: UnderlyingUnits = field(default_factory=UnderlyingUnits)
     underlying_new: UnderlyingUnits = field(default_factory=UnderlyingUnits)

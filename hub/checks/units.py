@@ -3,7 +3,8 @@
 1. The ledger can be read for the range, and knows its serials; new ones come from the registry
    that issued them, in a message that may bring units in.
 2. The sender holds what it gives away, with the attributes the ledger has.
-3. Nothing else is going on with the units: no other exchange, no freeze, no use or cancellation.
+3. Nothing else is going on with the units: no other exchange, no suspension, no case of
+   reconciliation, no use or cancellation.
 
 What is held elsewhere is named only to a sender that gave it there itself. To others the ledger
 says no more than that the sender does not hold it: holdings are reported to the holder (6/CMA.4
@@ -23,6 +24,7 @@ from hub.checks.case import (
     UnitMessage,
 )
 from hub.checks.findings import FindingDraft, show
+from hub.checks.frozen import freezes_over
 from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.units import Attributes, LedgerBlock, Range
 from hub.protocol.response_codes import ResponseCode
@@ -149,28 +151,48 @@ def check_blocks_free(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
                 yield FindingDraft(ResponseCode.BLOCK_RESERVED, detail, lot.path, (part,), view)
 
 
-def check_blocks_not_frozen(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
-    """Check 5005: no freeze and no suspension holds the units (DES 4008)."""
+def check_blocks_not_suspended(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5011: no suspension holds the units (6/CMA.4 annex I para 17)."""
     for lot in case.lots:
         for known in lot.known:
             if known.hold is not None:
-                yield _frozen(case, known, lot.part(known), lot.path)
+                yield _suspended(case, known, lot.part(known), lot.path)
 
 
-def check_reserved_not_frozen(case: Case[Answer]) -> Iterator[FindingDraft]:
-    """Check 5005 for an acceptance: what it would move was not frozen in the meantime."""
+def check_blocks_not_frozen(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
+    """Check 5005: no reconciliation case freezes the serials, known or not (DES 4008)."""
+    if not case.facts.frozen:
+        return
+    for lot in case.lots:
+        yield from _frozen(case, lot.range, lot.path)
+
+
+def check_reserved_movable(case: Case[Answer]) -> Iterator[FindingDraft]:
+    """Check 5005, 5011 for an acceptance: nothing stopped what it would move in the meantime."""
     facts = case.facts
     if case.releases_units:
         return
     for known in facts.window.reserved_by(case.body.transfer_id):
         if known.hold is not None:
-            yield _frozen(case, known, known.range, "/transfer_id")
+            yield _suspended(case, known, known.range, "/transfer_id")
+        if facts.frozen:
+            yield from _frozen(case, known.range, "/transfer_id")
 
 
-def _frozen(case: Case[Any], known: LedgerBlock, part: Range, path: str) -> FindingDraft:
+def _suspended(case: Case[Any], known: LedgerBlock, part: Range, path: str) -> FindingDraft:
     view = f"held by reference {known.hold}" if _may_see(case, known) else None
-    detail = f"{show(part)} is frozen."
-    return FindingDraft(ResponseCode.BLOCK_FROZEN, detail, path, (part,), view)
+    detail = f"{show(part)} is suspended."
+    return FindingDraft(ResponseCode.BLOCK_SUSPENDED, detail, path, (part,), view)
+
+
+def _frozen(case: Case[Any], range_: Range, path: str) -> Iterator[FindingDraft]:
+    """Yield what is frozen of a range. The case is named to all, whose it is to its registry."""
+    context = case.context
+    for part, freeze in freezes_over(case.facts.frozen, range_):
+        if freeze.stops(context.sender, context.type):
+            detail = f"{show(part)} is frozen by case {freeze.case_id}."
+            view = "the case is with you" if freeze.registry == context.sender else None
+            yield FindingDraft(ResponseCode.BLOCK_FROZEN, detail, path, (part,), view)
 
 
 def check_blocks_live(case: Case[UnitMessage]) -> Iterator[FindingDraft]:
@@ -223,6 +245,7 @@ UNIT_CHECKS: Final = (
     check_blocks_held,
     check_attributes_equal,
     check_blocks_free,
+    check_blocks_not_suspended,
     check_blocks_not_frozen,
     check_blocks_live,
     check_underlying_new,

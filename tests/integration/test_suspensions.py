@@ -101,7 +101,7 @@ async def test_a_suspension_never_locks_reserved_units_in(
 async def test_suspended_units_stay_where_they_are_to_the_serial(
     hub: HubUnderTest, thailand: Peer, switzerland: Peer
 ) -> None:
-    """Only the suspended serials are refused (5005), their neighbours move; then all do."""
+    """Only the suspended serials are refused (5011), their neighbours move; then all do."""
     await record_world(thailand)
     name, units = fresh_id("THA01"), fresh_block(10)
     receipt = await thailand.say("CHE01", proposal(name, units))
@@ -116,7 +116,7 @@ async def test_suspended_units_stay_where_they_are_to_the_serial(
         said = proposal(fresh_id("CHE01"), moved, action="transfer", transferring_account="CH-1")
         return codes(await switzerland.say("GHA01", said))[0]
 
-    assert await onward(part_of(units, 6, 8)) == 5005
+    assert await onward(part_of(units, 6, 8)) == 5011
     assert await onward(good) == 0
     hub.administration().do(release_block(subject), act("cleared"))
     assert await onward(bad) == 0
@@ -125,7 +125,7 @@ async def test_suspended_units_stay_where_they_are_to_the_serial(
 async def test_giving_up_a_transfer_does_not_shake_off_the_suspension_of_its_units(
     hub: HubUnderTest, thailand: Peer, switzerland: Peer
 ) -> None:
-    """Cancelled or rejected, fresh units stay suspended (5005); lifted in part, that part moves."""
+    """Cancelled or rejected, fresh units stay suspended (5011); lifted in part, that part moves."""
     await record_world(thailand)
     for give_up in ("cancel", "reject"):
         name, units = fresh_id("THA01"), fresh_block(10)
@@ -139,10 +139,10 @@ async def test_giving_up_a_transfer_does_not_shake_off_the_suspension_of_its_uni
             answer = await switzerland.say("THA01", rejection(name, digest))
         assert outcomes(answer) == ["accepted"]
         again = await thailand.say("CHE01", proposal(fresh_id("THA01"), units))
-        assert codes(again) == [5005]
+        assert codes(again) == [5011]
         part = part_of(units, 5, 5)
         hub.administration().do(release_block(part["first_id"]), act("cleared"))
-        for first, last, code in ((5, 5, 0), (6, 6, 5005), (4, 4, 5005)):
+        for first, last, code in ((5, 5, 0), (6, 6, 5011), (4, 4, 5011)):
             said = proposal(fresh_id("THA01"), part_of(units, first, last))
             assert codes(await thailand.say("CHE01", said)) == [code]
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from hub.checks.case import ANSWERS
 from hub.checks.facts import Facts
+from hub.checks.frozen import Freeze
 from hub.checks.underlying import UnderlyingUnits
 from hub.international_registry.authorizations import FirstTransferDefinition
+from hub.international_registry.serial_spans import SerialSpans
 from hub.international_registry.units import BlockStatus, LedgerBlock, Range
 from hub.protocol.response_codes import ResponseCode as Code
 from hub.protocol.transfer_states import TransferState
@@ -39,6 +42,7 @@ from tests.hub.checks.worlds import (
     world,
 )
 
+CASE = "2026-11-22/3"
 OIMP = replace(AUTHORIZATION, purposes="OIMP")
 OTHER_ATTRIBUTES: dict[str, Any] = {
     "mitigation_type": "Removals",
@@ -67,6 +71,19 @@ def accepting(body: object, **changes: Any) -> Callable[[], Sent]:
     """Return an answer to a transfer that has reserved units, these changed."""
     reserved = held(1, 100, registry="THA01", reserved_by="THA01-1", **changes)
     return lambda: sent(body, world(reserved, transfers={"THA01-1": TRANSFER}))
+
+
+def frozen(
+    body: object, first: int, last: int, registry: str = "CHE01", allows: str | None = None
+) -> Callable[[], Sent]:
+    """Return a message where a case has frozen serials; THA01-1 is in flight with 1 to 100."""
+    spans = SerialSpans([(SERIES, first, last, Freeze(CASE, registry, allows))])
+    known = held(1, 100)
+    if isinstance(body, ANSWERS):
+        known = held(1, 100, registry="THA01", reserved_by="THA01-1")
+    blocks = () if body == proposal() else (known,)
+    transfers = {"THA01-1": TRANSFER} if isinstance(body, ANSWERS) else {}
+    return lambda: sent(body, world(*blocks, transfers=transfers, frozen=spans))
 
 
 def crowded(last: int) -> Callable[[], Sent]:
@@ -189,11 +206,38 @@ ROWS = [
         "the neighbour",
         going(held(1, 100), held(101, 200, reserved_by="CHE01-7")),
     ),
-    found(Code.BLOCK_FROZEN, "a freeze", going(held(1, 100, hold="case-3"))),
-    passes(Code.BLOCK_FROZEN, "the neighbour", going(held(1, 100), held(101, 101, hold="case-3"))),
-    found(Code.BLOCK_FROZEN, "accepting", accepting(acknowledgement(), hold="case-3")),
-    passes(Code.BLOCK_FROZEN, "declining", accepting(rejection(), hold="case-3")),
-    passes(Code.BLOCK_FROZEN, "accepting what is free", accepting(acknowledgement())),
+    found(Code.BLOCK_SUSPENDED, "a hold", going(held(1, 100, hold="S:3"))),
+    passes(Code.BLOCK_SUSPENDED, "the neighbour", going(held(1, 100), held(101, 101, hold="S:3"))),
+    found(Code.BLOCK_SUSPENDED, "accepting", accepting(acknowledgement(), hold="S:3")),
+    passes(Code.BLOCK_SUSPENDED, "declining", accepting(rejection(), hold="S:3")),
+    passes(Code.BLOCK_SUSPENDED, "accepting what is free", accepting(acknowledgement())),
+    found(Code.BLOCK_FROZEN, "one serial of a case", frozen(onward(), 100, 100)),
+    passes(Code.BLOCK_FROZEN, "the neighbour of a case", frozen(onward(), 101, 200)),
+    found(Code.BLOCK_FROZEN, "serials the ledger does not know", frozen(proposal(), 1, 9)),
+    found(Code.BLOCK_FROZEN, "used in a case", frozen(use(), 1, 9)),
+    found(
+        Code.BLOCK_FROZEN,
+        "cancelled where only the use is due",
+        frozen(cancel(), 1, 9, allows="action.use"),
+    ),
+    found(
+        Code.BLOCK_FROZEN,
+        "used by another registry than the case's",
+        frozen(use(), 1, 9, registry="THA01", allows="action.use"),
+    ),
+    passes(
+        Code.BLOCK_FROZEN,
+        "the use that puts the ledger right",
+        frozen(use(), 1, 9, allows="action.use"),
+    ),
+    passes(
+        Code.BLOCK_FROZEN,
+        "the cancellation that puts the ledger right",
+        frozen(cancel(), 1, 9, allows="action.cancellation"),
+    ),
+    found(Code.BLOCK_FROZEN, "accepting into a case", frozen(acknowledgement(), 1, 9)),
+    passes(Code.BLOCK_FROZEN, "declining in a case", frozen(rejection(), 1, 9)),
+    passes(Code.BLOCK_FROZEN, "accepting beside a case", frozen(acknowledgement(), 101, 109)),
     found(Code.BLOCK_TERMINAL, "used", going(held(1, 100, status=BlockStatus.USED))),
     found(
         Code.BLOCK_TERMINAL,
@@ -275,11 +319,27 @@ def test_the_holder_is_named_only_to_who_gave_it_there() -> None:
         assert "GHA01" not in finding.detail
 
 
-def test_a_stranger_does_not_learn_who_reserves_or_freezes() -> None:
-    """Reservations and freezes of others' units are said to exist, not whose they are."""
-    theirs = held(1, 100, registry="GHA01", reserved_by="GHA01-77", hold="case-3")
+def test_a_stranger_does_not_learn_who_reserves_or_suspends() -> None:
+    """Reservations and holds of others' units are said to exist, not whose they are."""
+    theirs = held(1, 100, registry="GHA01", reserved_by="GHA01-77", hold="S:3")
     findings = sent(onward(), world(theirs)).findings()
-    assert {f.code for f in findings} >= {Code.BLOCK_RESERVED, Code.BLOCK_FROZEN}
+    assert {f.code for f in findings} >= {Code.BLOCK_RESERVED, Code.BLOCK_SUSPENDED}
     told = " ".join(f"{f.detail} {f.hub_view}" for f in findings)
     assert "GHA01-77" not in told
-    assert "case-3" not in told
+    assert "S:3" not in told
+
+
+def test_a_freeze_names_its_case_and_exactly_its_serials() -> None:
+    """Two cases within one range are two findings; only its own registry hears that it has one."""
+    spans = SerialSpans(
+        [
+            (SERIES, 5, 9, Freeze("2026-11-22/1", "CHE01")),
+            (SERIES, 90, 200, Freeze("2026-11-22/2", "THA01")),
+        ]
+    )
+    own, other = sent(onward(), world(held(1, 100), frozen=spans)).findings()
+    assert [(part.first, part.last) for part in own.ranges + other.ranges] == [(5, 9), (90, 100)]
+    assert "2026-11-22/1" in own.detail
+    assert "2026-11-22/2" in other.detail
+    assert (own.hub_view, other.hub_view) == ("the case is with you", None)
+    assert "THA01" not in other.detail.replace("CA0001-THA01", "")

@@ -201,7 +201,7 @@ def test_units_on_hold_stay_where_they_are_until_released(either_world: World) -
     onward = block(1, 9) | {"first_id": "CA0001-THA01-THA-4-2022", "quantity": 6}
     said = proposal("CHE01-1", onward, action="transfer")
     refused = either_world.say("CHE01", "GHA01", said)
-    assert codes_of(refused) == [ResponseCode.BLOCK_FROZEN]
+    assert codes_of(refused) == [ResponseCode.BLOCK_SUSPENDED]
     either_world.administration.do(release_block(RANGE), act("found"))
     again = proposal("CHE01-2", onward, action="transfer")
     assert codes_of(either_world.say("CHE01", "GHA01", again)) == [0]
@@ -241,7 +241,7 @@ def test_a_suspension_is_not_shaken_off_by_giving_up_the_transfer(either_world: 
     for number, (first, last) in enumerate(((1, 9), (4, 4)), start=2):
         again = proposal(f"THA01-{number}", block(first, last))
         refused = either_world.say("THA01", "CHE01", again)
-        assert codes_of(refused) == [ResponseCode.BLOCK_FROZEN]
+        assert codes_of(refused) == [ResponseCode.BLOCK_SUSPENDED]
     either_world.administration.do(release_block(RANGE), act("cleared"))
     assert either_world.blocks() == []
     either_world.prove()
