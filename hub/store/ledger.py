@@ -390,13 +390,20 @@ def postings_of_series(
     connection: Connection, interning: Interning, series_id: int
 ) -> Iterator[Posting]:
     """Stream the journal of one series, in the order it was written."""
+    return (entry for _, entry in journal_of_series(connection, interning, series_id))
+
+
+def journal_of_series(
+    connection: Connection, interning: Interning, series_id: int
+) -> Iterator[tuple[int, Posting]]:
+    """Stream the journal of one series, each posting with the log index of its entry."""
     rows = connection.execute(
         _POSTING.where(posting.c.series_id == series_id)
         .order_by(posting.c.log_index, posting.c.ordinal)
         .execution_options(yield_per=5_000)
     )
     for row in rows:
-        yield _posting(row, interning, connection)
+        yield row[0], _posting(row, interning, connection)
 
 
 def _posting(row: Sequence[Any], interning: Interning, connection: Connection) -> Posting:

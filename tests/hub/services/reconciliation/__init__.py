@@ -1,0 +1,1 @@
+"""Reconciliation: sessions, cases, reports and alerts."""
