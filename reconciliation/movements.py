@@ -9,14 +9,22 @@ does. A transfer out of the middle of a block has its own two edges, never those
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from hub.international_registry.replay import Standing
-from hub.international_registry.units import Range
+from hub.international_registry.postings import EFFECTS, Posting, PostingKind
+from hub.international_registry.units import BlockStatus
 from reconciliation.digests import MASK, EdgeDeltas, EdgeHasher
-from reconciliation.owned import Owned, Series, owned_of, series_of
+from reconciliation.owned import Owned, Series, owned_as, series_of
+
+_STATUS_AFTER: Final = {
+    PostingKind.MOVED: BlockStatus.ITMO,
+    PostingKind.FIRST_TRANSFERRED: BlockStatus.ITMO,
+    PostingKind.USED: BlockStatus.USED,
+    PostingKind.CANCELLED: BlockStatus.CANCELLED,
+}
+"""What each effect makes of a status; a correction leaves it."""
 
 
 class Piece(NamedTuple):
@@ -37,12 +45,8 @@ class Movement(NamedTuple):
     pieces: tuple[Piece, ...]
 
 
-class Change(NamedTuple):
-    """What the ledger did to units of a range: the standing before and after, None if not there."""
-
-    range: Range
-    before: Standing | None
-    after: Standing | None
+class UnknownChangeError(ValueError):
+    """A posting from before the journal told how units stood; nothing can be made of it alone."""
 
 
 class Countable(NamedTuple):
@@ -78,25 +82,71 @@ def countables(pieces: Iterable[Piece], sign: int) -> list[Countable]:
     return found
 
 
-def movements_of(log_index: int, reference: str, changes: Sequence[Change]) -> dict[str, Movement]:
-    """Return, by registry, what one log entry moved there; registries it left alone are not there.
+def change_of(posting: Posting) -> tuple[Owned | None, Owned | None]:
+    """Return what both sides own of a posting's units before and after it, from it alone.
 
-    A reservation, a hold or units on the word of a transfer in flight change nothing both own.
+    (None, None) for what changes nothing both own: a reservation, a hold, units that come or go on
+    the word of a transfer in flight. Raises UnknownChangeError if the posting does not say how its
+    units stood before.
     """
-    pieces: dict[str, list[Piece]] = {}
-    for range_, before, after in changes:
-        series = series_of(range_.series)
-        seen: dict[str, list[Owned | None]] = {}
-        for place, standing in enumerate((before, after)):
-            if standing is not None:
-                seen.setdefault(standing.registry, [None, None])[place] = owned_of(standing)
-        for registry, (was, is_now) in seen.items():
-            if was != is_now:
-                piece = Piece(series, range_.first, range_.last, was, is_now)
-                pieces.setdefault(registry, []).append(piece)
-    return {
-        registry: Movement(log_index, reference, tuple(found)) for registry, found in pieces.items()
-    }
+    kind, flagged = posting.kind, posting.first_transfer is not None
+    if kind is PostingKind.INTRODUCED and posting.status is not None:
+        return None, _owned(posting, posting.status, flagged)
+    if kind not in EFFECTS:
+        return None, None
+    was_status, was_flagged = posting.was_status, posting.was_first_transferred
+    if was_status is None or was_flagged is None:
+        raise UnknownChangeError(f"{posting.reference}: how the units stood before is not told")
+    before = _owned(posting, was_status, was_flagged)
+    status = _STATUS_AFTER.get(kind, was_status)
+    return before, _owned(posting, status, was_flagged or flagged)
+
+
+def pieces_of(posting: Posting) -> dict[str, Piece]:
+    """Return, by registry, what a posting did to its units there; registries left alone are not in.
+
+    Raises UnknownChangeError as ``change_of``.
+    """
+    return pieces_by_registry(
+        series_of(posting.series),
+        posting.first,
+        posting.last,
+        posting.from_registry,
+        posting.to_registry,
+        change_of(posting),
+    )
+
+
+def pieces_by_registry(
+    series: Series,
+    first: int,
+    last: int,
+    from_registry: str | None,
+    to_registry: str | None,
+    change: tuple[Owned | None, Owned | None],
+) -> dict[str, Piece]:
+    """Return the pieces of a change of units that one registry had and one has now."""
+    before, after = change
+    if from_registry == to_registry:
+        if before == after or from_registry is None:
+            return {}
+        return {from_registry: Piece(series, first, last, before, after)}
+    pieces: dict[str, Piece] = {}
+    if from_registry is not None and before is not None:
+        pieces[from_registry] = Piece(series, first, last, before, None)
+    if to_registry is not None and after is not None:
+        pieces[to_registry] = Piece(series, first, last, None, after)
+    return pieces
+
+
+def _owned(posting: Posting, status: BlockStatus, first_transferred: bool) -> Owned | None:
+    return owned_as(
+        status,
+        posting.attributes,
+        posting.underlying_first,
+        posting.underlying_last,
+        first_transferred=first_transferred,
+    )
 
 
 class Moved(NamedTuple):

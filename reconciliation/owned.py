@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from hub.international_registry.replay import Standing, span_of
-from hub.international_registry.units import BlockStatus, LedgerBlock
+from hub.international_registry.units import Attributes, BlockStatus, LedgerBlock
 from hub.international_registry.units import Series as LedgerSeries
 
 OWNED: Final = (
@@ -83,12 +83,29 @@ def series_of(series: LedgerSeries) -> Series:
 
 def owned_of(standing: Standing) -> Owned | None:
     """Return what both sides own of units in the ledger, None while they are not compared."""
-    if standing.status is BlockStatus.AUTHORIZED:
+    return owned_as(
+        standing.status,
+        standing.attributes,
+        standing.underlying_first,
+        standing.underlying_last,
+        first_transferred=standing.first_transfer is not None,
+    )
+
+
+def owned_as(
+    status: BlockStatus,
+    attributes: Attributes,
+    underlying_first: str | None,
+    underlying_last: str | None,
+    *,
+    first_transferred: bool,
+) -> Owned | None:
+    """Return the same of units that are told part by part."""
+    if status is BlockStatus.AUTHORIZED:
         return None
-    attributes = standing.attributes
     return (
-        HELD if standing.status is BlockStatus.ITMO else standing.status.value,
-        "yes" if standing.first_transfer is not None else "no",
+        HELD if status is BlockStatus.ITMO else status.value,
+        "yes" if first_transferred else "no",
         attributes.metric,
         attributes.mitigation_type,
         attributes.authorization_id,
@@ -98,8 +115,8 @@ def owned_of(standing: Standing) -> Owned | None:
         attributes.non_ghg_metric,
         attributes.gwp_values,
         attributes.underlying_registry,
-        standing.underlying_first,
-        standing.underlying_last,
+        underlying_first,
+        underlying_last,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from hub.international_registry.postings import Posting, PostingKind
+from hub.international_registry.postings import EFFECTS, Posting, PostingKind
 from hub.international_registry.units import (
     TERMINAL_STATUSES,
     Attributes,
@@ -148,6 +148,8 @@ def _after(posting: Posting, before: Standing) -> Standing | None:
         raise JournalError(f"units are held by {before.registry} {before.account or ''}".rstrip())
     if before.attributes != posting.attributes:
         raise JournalError("names other attributes than the units have")
+    if posting.kind in EFFECTS:
+        _require_told(posting, before)
     rule = RULES[posting.kind]
     if not rule.allows(before, posting.reference):
         raise JournalError(f"may not follow: {rule.requirement}")
@@ -165,6 +167,28 @@ def _after(posting: Posting, before: Standing) -> Standing | None:
     if before.first_transfer is not None:
         raise JournalError(f"units were first transferred before, by {before.first_transfer}")
     return replace(after, first_transfer=posting.first_transfer)
+
+
+def _require_told(posting: Posting, before: Standing) -> None:
+    """JournalError unless an effect tells how its units stood; the oldest ones tell nothing."""
+    if posting.was_status is None and posting.was_first_transferred is None:
+        return
+    told = (
+        posting.was_status,
+        posting.was_first_transferred,
+        posting.underlying_first,
+        posting.underlying_last,
+    )
+    flagged = before.first_transfer is not None
+    known = (before.status, flagged, before.underlying_first, before.underlying_last)
+    if told != known:
+        raise JournalError(f"says that units were {_worded(told)}; they were {_worded(known)}")
+
+
+def _worded(told: tuple[BlockStatus | None, bool | None, str | None, str | None]) -> str:
+    status, flagged, first, last = told
+    words = f"{status}, {'' if flagged else 'not '}first transferred"
+    return words if first is None else f"{words}, made from {first} to {last}"
 
 
 class Rule(NamedTuple):

@@ -1,17 +1,18 @@
 """The ledger's view of a registry: as of any index, based anew, and made from the real ledger."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from hub.international_registry.ledger import LedgerWindow
-from hub.international_registry.postings import Posting
+from hub.international_registry.postings import EFFECTS, Posting, PostingKind
 from hub.international_registry.replay import SeriesReplay, Standing
-from hub.international_registry.units import BlockStatus, Range
+from hub.international_registry.units import BlockStatus, FirstTransferEvent
 from reconciliation.books import LedgerBook
 from reconciliation.digests import KEPT_SHIFTS, EdgeHasher
-from reconciliation.movements import Change, movements_of
-from reconciliation.owned import HELD, OWNED, POSITION_MAX, Block, blocks_of
+from reconciliation.movements import Movement, UnknownChangeError, change_of, pieces_of
+from reconciliation.owned import HELD, OWNED, POSITION_MAX, Block, blocks_of, owned_of
 from reconciliation.steps import runs
 from tests.hub.international_registry.samples import ATTRIBUTES, INTERNATIONAL, SERIES, units
 from tests.reconciliation.faults import begin, write_log
@@ -119,6 +120,10 @@ def real_ledger() -> LedgerWindow:
     )
     window.reserve([units(201, 300)], "T-4")
     window.introduce(
+        units(501, 510), ATTRIBUTES, "GHA01", None, BlockStatus.AUTHORIZED, None, "T-5"
+    )
+    window.settle([units(501, 508)], "A-4", FirstTransferEvent.AUTHORIZATION)
+    window.introduce(
         units(401, 410), ATTRIBUTES, "GHA01", None, BlockStatus.CANCELLED, INTERNATIONAL, "A-3"
     )
     return window
@@ -131,18 +136,12 @@ def test_movements_made_of_the_ledgers_own_postings_fold_to_its_blocks() -> None
     """
     window = real_ledger()
     books = {name: LedgerBook(HASHER, [], 0) for name in ("GHA01", "CHE01", "KEN01")}
-    replay = SeriesReplay()
     moved: list[tuple[str, list[str]]] = []
     for index, posting in enumerate(window.changes().postings, start=1):
-        before = standing(replay, posting)
-        replay.apply(posting)
-        change = Change(
-            Range(posting.series, posting.first, posting.last), before, standing(replay, posting)
-        )
-        movements = movements_of(index, posting.reference, [change])
-        moved.append((posting.kind.value, sorted(movements)))
-        for registry, movement in movements.items():
-            books[registry].apply(movement)
+        pieces = pieces_of(posting)
+        moved.append((posting.kind.value, sorted(pieces)))
+        for registry, piece in pieces.items():
+            books[registry].apply(Movement(index, posting.reference, (piece,)))
     rows = list(window)
     for registry, book in books.items():
         expected = LedgerBook(HASHER, blocks_of(rows, registry), 0)
@@ -150,7 +149,27 @@ def test_movements_made_of_the_ledgers_own_postings_fold_to_its_blocks() -> None
     assert ("moved", ["CHE01", "KEN01"]) in moved
     still = {kind for kind, registries in moved if not registries}
     assert {"reserved", "released", "held", "unheld"} <= still
-    assert books["GHA01"].table.root == LedgerBook(HASHER, blocks_of(rows, "GHA01"), 0).table.root
+
+
+def test_a_posting_alone_tells_what_the_journal_before_it_would() -> None:
+    """Before and after are those of a replay of the whole journal, for every kind of posting."""
+    replay, kinds = SeriesReplay(), set()
+    for posting in real_ledger().changes().postings:
+        before = standing(replay, posting)
+        replay.apply(posting)
+        after = standing(replay, posting)
+        expected = tuple(None if one is None else owned_of(one) for one in (before, after))
+        told = change_of(posting)
+        assert told == expected or (told == (None, None) and expected[0] == expected[1])
+        kinds.add(posting.kind)
+    assert kinds >= EFFECTS
+
+
+def test_a_posting_from_before_it_told_how_units_stood_is_refused() -> None:
+    """It changed something that nobody can tell from it alone."""
+    moved = next(p for p in real_ledger().changes().postings if p.kind is PostingKind.MOVED)
+    with pytest.raises(UnknownChangeError, match=f"{moved.reference}: how the units stood"):
+        pieces_of(replace(moved, was_status=None, was_first_transferred=None))
 
 
 def test_what_the_ledger_owns_of_a_unit_is_told_in_the_words_of_both_sides() -> None:
@@ -164,4 +183,4 @@ def test_what_the_ledger_owns_of_a_unit_is_told_in_the_words_of_both_sides() -> 
     assert (owned["underlying_first"], owned["underlying_last"]) == ("u1", "u9")
     assert owned["activity_type"] is None
     assert tuple(blocks[0].series)[:1] == (SERIES.cooperative_approach,)
-    assert {b.first for b in blocks_of(real_ledger(), "GHA01")} == {401}
+    assert {b.first for b in blocks_of(real_ledger(), "GHA01")} == {401, 501}

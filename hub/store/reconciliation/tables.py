@@ -40,6 +40,8 @@ link: Final = Table(
     Column("folded_to", BigInteger, nullable=True),
     Column("root", LargeBinary, nullable=True),
     Column("built_at", Instant, nullable=True),
+    # Movements after this index are told one by one; no view goes back before it.
+    Column("movements_from", BigInteger, nullable=True),
     # The last cut on which both sides agreed.
     Column("agreed_to", BigInteger, nullable=True),
     Column("agreed_at", Instant, nullable=True),

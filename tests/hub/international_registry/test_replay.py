@@ -1,6 +1,7 @@
 """Tests of the journal's replay: what may follow what."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -171,3 +172,34 @@ def test_a_correction_of_what_is_not_free_and_first_transferred_does_not_follow(
     replay = played(*before)
     with pytest.raises(JournalError, match="units free and first transferred"):
         replay.apply(replace(CORRECTED, from_registry=holder))
+
+
+TOLD = replace(MOVED, was_status=BlockStatus.AUTHORIZED, was_first_transferred=False)
+
+
+def test_what_an_effect_tells_of_before_is_how_the_units_stood() -> None:
+    """The postings from before it was told go on being played."""
+    for moved in (MOVED, TOLD):
+        (span,) = played(INTRODUCED, RESERVED, moved)
+        assert span.standing.registry == "CHE01"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"was_status": BlockStatus.ITMO}, "itmo, not first transferred"),
+        ({"was_first_transferred": True}, "authorized, first transferred"),
+        ({"was_status": None}, "None, not first transferred"),
+        (
+            {"underlying_first": "u1", "underlying_last": "u2"},
+            "authorized, not first transferred, made from u1 to u2",
+        ),
+    ],
+)
+def test_an_effect_that_tells_it_wrongly_is_found(changes: dict[str, Any], told: str) -> None:
+    """Kept digests are folded from what it tells, so a wrong word there would be believed."""
+    replay = played(INTRODUCED, RESERVED)
+    reason = f"says that units were {told}; they were authorized, not first transferred"
+    with pytest.raises(JournalError, match=reason):
+        replay.apply(replace(TOLD, **changes))
+    assert len(list(replay)) == 1

@@ -29,6 +29,7 @@ def _add_links() -> None:
         sa.Column("folded_to", sa.BigInteger(), nullable=True),
         sa.Column("root", sa.LargeBinary(), nullable=True),
         sa.Column("built_at", sa.BigInteger(), nullable=True),
+        sa.Column("movements_from", sa.BigInteger(), nullable=True),
         sa.Column("agreed_to", sa.BigInteger(), nullable=True),
         sa.Column("agreed_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
