@@ -283,7 +283,7 @@ _MESSAGES: Final = (
 )
 
 _NOTICES: Final = (
-    NoticeType("transfer.completed", notices.TransferClosed, "A transfer took effect."),
+    NoticeType("transfer.completed", notices.TransferCompleted, "A transfer took effect."),
     NoticeType("transfer.rejected", notices.TransferClosed, "The acquirer declined a transfer."),
     NoticeType("transfer.cancelled", notices.TransferClosed, "The initiator withdrew a transfer."),
     NoticeType("transfer.expired", notices.TransferClosed, "Nobody answered a transfer in time."),

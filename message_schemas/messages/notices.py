@@ -30,6 +30,17 @@ class TransferClosed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferCompleted(TransferClosed):
+    """A transfer took effect. All its units are first transferred now, but those it names.
+
+    Units authorized for other international mitigation purposes alone may change registry before
+    they are first transferred (2/CMA.3 annex para 2(b)).
+    """
+
+    not_first_transferred: tuple[BlockRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstTransferNotice:
     """Tells the first transferring Party that blocks were first transferred (4/CMA.6 para 13)."""
 
@@ -53,7 +64,10 @@ class FirstTransferNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRecorded:
-    """A use or cancellation is in the central ledger."""
+    """A use or cancellation is in the central ledger.
+
+    ``not_first_transferred`` are those of the ranges that are not first transferred even now.
+    """
 
     action_id: str
     kind: Literal["use", "cancellation"]
@@ -63,6 +77,7 @@ class ActionRecorded:
     recorded_at: str
     purpose: str | None = None
     calendar_year: int | None = None
+    not_first_transferred: tuple[BlockRange, ...] = ()
     extensions: Extensions | None = None
 
 

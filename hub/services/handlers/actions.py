@@ -163,6 +163,8 @@ def _tell_sender(
         notice["purpose"] = body.purpose
         if body.calendar_year is not None:
             notice["calendar_year"] = body.calendar_year
+    if unflagged := wire_ranges(block for block in ended if block.first_transfer is None):
+        notice["not_first_transferred"] = unflagged
     work.notify(context.sender, "action.recorded", notice)
     if body.issuance_id is not None:  # ended in the mechanism registry: its Party must know
         party = body.using_party if kind == "use" else body.cancelling_party

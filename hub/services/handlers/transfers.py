@@ -236,7 +236,7 @@ def close(
             _count_sent(work, transfer.initiator, -transfer.quantity)
     after = closed(transfer, state, work.log_index, work.facts.now)
     work.close_transfer(after)
-    _tell_both(work, after, previous_sha256, reasons)
+    _tell_both(work, after, previous_sha256, reasons, moved)
     if moved:
         _tell_credited(work, after, moved)
         _tell_first_transfers(work, after, before)
@@ -311,6 +311,7 @@ def _tell_both(
     transfer: TransferRecord,
     previous_sha256: str,
     reasons: list[dict[str, Any]] | None,
+    moved: Iterable[LedgerBlock],
 ) -> None:
     """File the notice of a final state for the initiator and the acquirer."""
     body: dict[str, Any] = {
@@ -326,6 +327,9 @@ def _tell_both(
     }
     if reasons:
         body["reasons"] = reasons
+    # The acquirer cannot tell from the proposal: a plain transfer moves units of both kinds.
+    if unflagged := wire_ranges(block for block in moved if block.first_transfer is None):
+        body["not_first_transferred"] = unflagged
     for recipient in (transfer.initiator, transfer.acquirer):
         if recipient != work.facts.international_registry:
             work.notify(recipient, _NOTICE_OF_STATE[transfer.state], body)
