@@ -30,6 +30,7 @@ from hub.services.sealing import read_own
 from hub.store import envelopes, later_authorizations, ledger, mailboxes, reference, transfers
 from hub.store.head import Head
 from hub.store.interning import Interning
+from hub.store.reconciliation import sessions
 from hub.store.transfers import ActedRow
 from hub.store.underlying import unit_of
 from message_schemas import json_codec
@@ -41,6 +42,12 @@ OF_ISSUANCE: Final = frozenset(
     {"a64.first_transfer", "a64.authorization_change", "action.use", "action.cancellation"}
 )
 """Acts that are taken once, and that may be of an issuance of A6.4ERs."""
+
+ANSWERS: Final = frozenset(
+    f"reconciliation.{name}"
+    for name in ("cut_ack", "digests", "blocks", "totals", "records", "refused")
+)
+"""Answers to the hub's own questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class Needs:
     records: set[tuple[str, str, str, int]] = field(default_factory=set)
     acknowledgements: set[tuple[str, int]] = field(default_factory=set)
     mailboxes: set[str] = field(default_factory=set)
+    questions: set[tuple[str, int]] = field(default_factory=set)
     initiators: set[str] = field(default_factory=set)
 
 
@@ -101,6 +109,8 @@ def _add(needs: Needs, sender: str, message: OpenMessage) -> None:
         needs.mailboxes.add(sender)
         if type_ == "delivery.acknowledgement":
             needs.acknowledgements.add((sender, named.up_to_sequence))
+    elif type_ in ANSWERS:
+        needs.questions.add((named.session, named.number))
     elif isinstance(named, RecordMessage):
         needs.records.add(key_of(named))
         if isinstance(named, AuthorizationRecord):
@@ -188,6 +198,7 @@ def load_needs(
         transfers=dict(known),
         usage=usages,
         crowded=crowded,
+        frozen=data.frozen,
         underlying_taken=_underlying_taken(made_of),
         arrivals=load_provenance.arrivals(
             connection, interning, needs.initiators, identity.policy, now
@@ -208,6 +219,7 @@ def load_needs(
         acted,
         known_usages=frozenset(usages),
     )
+    work.asked = sessions.asked(connection, needs.questions)
     work.explain = lambda blocks: load_provenance.brought_by(connection, interning, blocks)
     return work
 

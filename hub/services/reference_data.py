@@ -1,4 +1,4 @@
-"""Participants, keys, records and suspensions in memory, and when to load them again.
+"""Participants, keys, records, suspensions and frozen serials in memory; when to load them again.
 
 A snapshot is immutable and carries the two versions of the head it was read at. A service that
 finds another version in the head it has just locked loads a new snapshot in its own transaction;
@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from hub.checks.facts import Participant
+from hub.checks.frozen import FrozenSerials
 from hub.international_registry.accounts import Account
 from hub.international_registry.authorizations import (
     Authorization,
@@ -21,6 +22,7 @@ from hub.international_registry.authorizations import (
 from hub.services import record_bodies
 from hub.store import administrators, reference
 from hub.store.head import Head
+from hub.store.reconciliation import cases
 from hub.store.reference import ParticipantRow, RecordRow
 from keys.public_keys import KeyRecord
 from keys.trust import TrustStore
@@ -30,7 +32,8 @@ from keys.trust import TrustStore
 class ReferenceData:
     """All cached reference data as of one pair of versions.
 
-    ``administrators_keys`` sign acts and no message: they are not in ``trust``.
+    ``administrators_keys`` sign acts and no message: they are not in ``trust``. ``frozen`` are the
+    serials of open reconciliation cases.
     """
 
     trust_version: int
@@ -46,6 +49,7 @@ class ReferenceData:
     accounts: Mapping[tuple[str, str], Account]
     records: Mapping[tuple[str, str, str, int], RecordRow]
     administrators_keys: tuple[KeyRecord, ...]
+    frozen: FrozenSerials
 
     def is_current(self, head: Head) -> bool:
         """Tell whether nothing changed since the snapshot."""
@@ -106,6 +110,7 @@ def load(connection: Connection, head: Head) -> ReferenceData:
         administrators_keys=tuple(
             KeyRecord.of(row.key, row.added_at) for row in administrators.every(connection)
         ),
+        frozen=cases.frozen(connection),
     )
 
 
