@@ -36,7 +36,15 @@ from hub.services.answer_queries import Questions
 from hub.services.collect_cosignatures import Policies
 from hub.services.courier import Courier, Surroundings
 from hub.services.deliver import DeliveryMaker
-from hub.services.handlers import actions, article64, queries, records, session, transfers
+from hub.services.handlers import (
+    actions,
+    article64,
+    queries,
+    reconciliation,
+    records,
+    session,
+    transfers,
+)
 from hub.services.intake import Intake, IntakeLimits
 from hub.services.leadership import Leadership
 from hub.services.load_facts import HubIdentity
@@ -87,6 +95,12 @@ HANDLERS: Mapping[str, Handler] = {
     "history.query": queries.handle_handed_on,
     "holdings.answer": queries.handle_handed_on,
     "history.answer": queries.handle_handed_on,
+    "reconciliation.cut_ack": reconciliation.handle_answer,
+    "reconciliation.digests": reconciliation.handle_answer,
+    "reconciliation.blocks": reconciliation.handle_answer,
+    "reconciliation.totals": reconciliation.handle_answer,
+    "reconciliation.records": reconciliation.handle_answer,
+    "reconciliation.refused": reconciliation.handle_answer,
 }
 """Every message type that records, and what it does."""
 

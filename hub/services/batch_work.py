@@ -23,6 +23,7 @@ from hub.international_registry.units import LedgerBlock
 from hub.protocol.limits import Limits
 from hub.services.reference_data import ReferenceData
 from hub.store.mailboxes import Mailbox
+from hub.store.reconciliation.sessions import AnswerRow, AskedQuestion
 from hub.store.reference import RecordRow
 from hub.store.transfers import ActedRow
 from keys.public_keys import KeyRecord
@@ -104,6 +105,8 @@ class BatchWork:
         self.new_later_authorizations: list[LaterAuthorization] = []
         self.dirty_usages: set[tuple[str, str]] = set()
         self.participant_changes = ParticipantChanges()
+        self.asked: Mapping[tuple[str, int], AskedQuestion] = {}
+        self.answers: dict[tuple[str, int], AnswerRow] = {}
         self.writes_xml = False
         self.alerts: list[tuple[str, str, str]] = []
         self._entry_items: dict[str, OutgoingItem] = {}

@@ -34,6 +34,7 @@ from hub.store.head import Head
 from hub.store.interning import Interning
 from hub.store.log import PendingEntry
 from hub.store.mailboxes import MailboxItem
+from hub.store.reconciliation import sessions
 from message_schemas import json_codec
 
 
@@ -64,6 +65,8 @@ def record_work(
     acknowledging = said.acknowledged.keys() | said.resends.keys()
     recipients = file_items(connection, work.outgoing, now, also_locked=acknowledging)
     _record_session(connection, work, now)
+    if work.answers:
+        sessions.add_answers(connection, list(work.answers.values()))
     for kind, subject, detail in work.alerts:
         alerts.add(connection, kind=kind, subject=subject, detail=detail, at=now)
     heads.advance(

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from hub.protocol.signed_objects import Binding, binding_of
-from hub.services.crash_points import CRASH_POINTS
+from hub.services.crash_points import EXCHANGE_POINTS
 from tests.integration.conftest import StartHub
 from tests.integration.hub_process import HubUnderTest, register, xml_key_variables
 from tests.integration.postgres_process import PostgresUnderTest
@@ -34,7 +34,7 @@ async def test_a_hub_killed_at_every_commit_boundary_converges(
     hub = await hubs(database_url, **SETTINGS)
     traffic = Traffic(hub, http, run_seed)
     chosen = random.Random(run_seed)
-    places = [f"{place}:{chosen.randint(1, 4)}" for place in CRASH_POINTS]
+    places = [f"{place}:{chosen.randint(1, 4)}" for place in EXCHANGE_POINTS]
     async with traffic.flowing(sender_count=4):
         await keep_alive(hub, places)
     await traffic.check()
@@ -51,7 +51,7 @@ async def test_a_hub_killed_at_every_commit_boundary_converges_in_xml(
     hub = await hubs(url, **SETTINGS, **xml_key_variables())
     traffic = Traffic(hub, http, run_seed, in_xml=True)
     chosen = random.Random(run_seed)
-    places = [f"{place}:{chosen.randint(1, 4)}" for place in CRASH_POINTS]
+    places = [f"{place}:{chosen.randint(1, 4)}" for place in EXCHANGE_POINTS]
     async with traffic.flowing(sender_count=4):
         await keep_alive(hub, places)
     await traffic.check()

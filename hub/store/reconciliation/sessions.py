@@ -223,7 +223,7 @@ def go_on(connection: Connection, name: str, *, mode: str, answer_by: datetime) 
     assert result.rowcount == 1, f"session {name} was not asking"
 
 
-# --- questions and answers -------------------------------------------------------------------------
+# --- questions and answers -----------------------------------------------------------------------
 
 
 def add_questions(connection: Connection, rows: Iterable[QuestionRow]) -> None:
