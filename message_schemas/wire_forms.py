@@ -25,7 +25,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 _PLAIN: Final = frozenset({str, int, bool, type(None), dict})
-_BLOCK_LISTS: Final = ("blocks", "ranges")
+_BLOCK_LISTS: Final = ("blocks", "ranges", "not_first_transferred")
 _HOLDERS_OF_BLOCKS: Final = ("reasons", "outcomes", "findings", "shares")
 _REQUIRED: Final = object()
 

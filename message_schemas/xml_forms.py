@@ -4,8 +4,9 @@ The rules, all of them:
 
 * A payload or body is an element named by its type, in NAMESPACE; a member is a child element
   of the member's name. Children stand in the order of the schema's ``properties``.
-* A list is an element holding one element an item, named in the singular (``blocks``/``block``);
-  so an empty list (``<reasons/>``) and an absent one stay two things.
+* A list is an element holding one element an item, named in the singular (``blocks``/``block``),
+  or ``owned_item`` where the name is no plural; so an empty list (``<reasons/>``) and an absent one
+  stay two things.
 * Text, whole numbers and booleans are the text of their element. A text without any pattern is
   the exact bytes of something else: base64 of its UTF-8.
 * A member that may be null is written with ``xsi:nil="true"`` when it is.
@@ -65,8 +66,10 @@ Form: TypeAlias = Scalar | ListOf | Record | OpenMap | TypedBody
 
 
 def singular(name: str) -> str:
-    """Return the name of one item of a list: ``parties`` to ``party``, ``blocks`` to ``block``."""
-    return name[:-3] + "y" if name.endswith("ies") else name.removesuffix("s")
+    """Return the name of one item: ``parties`` to ``party``, ``owned`` to ``owned_item``."""
+    if name.endswith("ies"):
+        return name[:-3] + "y"
+    return name[:-1] if name.endswith("s") else f"{name}_item"
 
 
 def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:

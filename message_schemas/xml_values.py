@@ -88,7 +88,7 @@ def _step(element: etree._Element, parent: etree._Element) -> str | None:
         return key
     if holder == "body":
         return None  # the element of the type stands for the body itself
-    if holder == "array" or (name == singular(holder) and name != holder):
+    if holder == "array" or name == singular(holder):
         return str(sum(1 for _ in element.itersiblings(preceding=True)))
     return name
 

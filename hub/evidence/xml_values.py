@@ -30,7 +30,9 @@ _ESCAPE: Final = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 
 def singular(name: str) -> str:
     """Return the name of one item of a list."""
-    return name[:-3] + "y" if name.endswith("ies") else name.removesuffix("s")
+    if name.endswith("ies"):
+        return name[:-3] + "y"
+    return name[:-1] if name.endswith("s") else f"{name}_item"
 
 
 def read_value(element: Element) -> Json:

@@ -189,13 +189,13 @@ class ReconciliationCutAck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationDigests:
-    """The digests asked for. With ``more`` series follow behind the last one named."""
+    """The digests asked for. With ``more`` the answer goes on behind the last digest named."""
 
     session: str
     number: int
     applied_to: int
-    chunks: tuple[SeriesDigests, ...] = ()
-    more: bool = False
+    chunks: tuple[SeriesDigests, ...]
+    more: bool
     extensions: Extensions | None = None
 
 
@@ -206,9 +206,9 @@ class ReconciliationBlocks:
     session: str
     number: int
     applied_to: int
-    owned: tuple[OwnedValues, ...] = ()
-    blocks: tuple[SeriesBlocks, ...] = ()
-    rest: tuple[SeriesWindows, ...] = ()
+    owned: tuple[OwnedValues, ...]
+    blocks: tuple[SeriesBlocks, ...]
+    rest: tuple[SeriesWindows, ...]
     extensions: Extensions | None = None
 
 
@@ -219,8 +219,8 @@ class ReconciliationTotals:
     session: str
     number: int
     applied_to: int
-    fields: tuple[str, ...] = ()
-    units: tuple[SeriesTotals, ...] = ()
+    fields: tuple[str, ...]
+    units: tuple[SeriesTotals, ...]
     extensions: Extensions | None = None
 
 
@@ -231,8 +231,8 @@ class ReconciliationRecords:
     session: str
     number: int
     applied_to: int
-    transfers: tuple[RecordedTransfer, ...] = ()
-    more: bool = False
+    transfers: tuple[RecordedTransfer, ...]
+    more: bool
     extensions: Extensions | None = None
 
 
@@ -253,7 +253,7 @@ class ReconciliationExplanation:
 
     case_id: str
     text: str
-    corrected: bool = False
+    corrected: bool
     extensions: Extensions | None = None
 
 
@@ -272,13 +272,13 @@ class ReconciliationFinding(SeriesName):
     first_serial: int
     last_serial: int
     quantity: int
-    ledger: tuple[OwnedValues, ...] = ()
-    registry: tuple[OwnedValues, ...] = ()
+    ledger: tuple[OwnedValues, ...]
+    registry: tuple[OwnedValues, ...]
+    frozen: bool
     fields: tuple[str, ...] = ()
     cause_index: int | None = None
     reference: str | None = None
     case_id: str | None = None
-    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +306,7 @@ class ReconciliationResult:
     agreed: bool
     basis: Literal["digests", "explanation", "blocks", "totals", "records", "none"]
     finding_count: int
-    findings: tuple[ReconciliationFinding, ...] = ()
+    findings: tuple[ReconciliationFinding, ...]
     records: tuple[RecordFinding, ...] = ()
     opened_cases: tuple[str, ...] = ()
     closed_cases: tuple[str, ...] = ()

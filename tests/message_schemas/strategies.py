@@ -164,7 +164,7 @@ def _objects(schema: dict[str, Json]) -> Documents:
     if properties is None:
         return st.dictionaries(st.text(free_characters, max_size=8), from_json(2), max_size=2)
     drawn = {name: from_schema(part) for name, part in properties.items()}
-    required = set(schema["required"])
+    required = set(schema.get("required", ()))
     return st.fixed_dictionaries(
         {name: part for name, part in drawn.items() if name in required},
         optional={name: part for name, part in drawn.items() if name not in required},
