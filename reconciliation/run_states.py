@@ -41,7 +41,7 @@ from reconciliation.messages import (
     Windows,
 )
 from reconciliation.movements import Movement
-from reconciliation.owned import Series
+from reconciliation.owned import OWNED, Series
 from reconciliation.steps import StepError
 
 WINDOWS_MAX: Final = 2_000
@@ -80,7 +80,8 @@ class Outcome:
     N, when M < N; it has to come through the channel, and is no finding at M. ``reason`` says why
     there is no comparison, if there is none. ``is_contradictory``: the registry's answers cannot
     all be true; run again. ``by_totals_alone``: series of which no blocks were seen, so that equal
-    and opposite errors would show in none.
+    and opposite errors would show in none. ``compared``: the owned attributes that both sides told;
+    a statement may speak of some alone.
     """
 
     session: str
@@ -94,6 +95,7 @@ class Outcome:
     reason: str | None = None
     is_contradictory: bool = False
     by_totals_alone: tuple[Series, ...] = ()
+    compared: tuple[str, ...] = OWNED
 
 
 class Comparison:

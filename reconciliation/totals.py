@@ -14,6 +14,7 @@ A statement does not change: all answers of a session speak of one index. A regi
 log index is compared as of the cut, and what it has not acknowledged by then is timing, not loss.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
@@ -218,12 +219,42 @@ def compare_statement(
     """Return the outcome of comparing an uploaded statement of all holdings with the ledger.
 
     ``session`` names the comparison, ``index`` is the cut it was asked for, ``view`` the ledger as
-    of the moment it speaks of.
+    of the moment it speaks of. Series whose digests are equal are not looked into.
     """
-    seen = view.level(SERIES_SHIFT).keys() | {block.series for block in blocks}
+    theirs, ours = hasher.chunks_of(blocks, SERIES_SHIFT), view.level(SERIES_SHIFT)
+    seen = {
+        series for series in theirs.keys() | ours.keys() if theirs.get(series) != ours.get(series)
+    }
+    differing = [block for block in blocks if block.series in seen]
     narrowing = Narrowing(explainer)
-    narrowing.take_blocks(view, {series: [WHOLE] for series in sorted(seen)}, blocks, {})
+    narrowing.take_blocks(view, {series: [WHOLE] for series in sorted(seen)}, differing, {})
     situation = Situation(view.index, acknowledged_to)
-    basis, findings = found_in(view, seen, blocks, hasher, narrowing, explainer, situation)
+    basis, findings = found_in(view, seen, differing, hasher, narrowing, explainer, situation)
     agreed = all(finding.kind in PASSING for finding in findings)
     return Outcome(session, index, view.index, agreed, basis, tuple(findings), 0)
+
+
+def listed_in_turn(
+    known: Iterable[Series],
+    turn: int,
+    *,
+    turns: int,
+    always: Iterable[Series] = (),
+) -> frozenset[Series]:
+    """Return the series of ``known`` to be listed whatever their totals say.
+
+    A share of one in ``turns``, so that after as many sessions every series was listed, and equal
+    and opposite errors were seen; and those of ``always``, such as the series of open cases, also
+    where they are not known. A series has its turn by its name: which others there are, and in
+    which order they came, changes nothing. ``turn`` counts the registry's sessions by totals that
+    were answered, so that one that was refused, or a night that was missed, skips nobody. For
+    everything there is ``LISTED_ALL``. Raises ValueError unless there is at least one turn.
+    """
+    if turns < 1:
+        raise ValueError(f"{turns} turns; every series needs one")
+    return frozenset(always) | {one for one in known if _place_in(one, turns) == turn % turns}
+
+
+def _place_in(series: Series, turns: int) -> int:
+    digest = hashlib.sha256(str(series).encode()).digest()
+    return int.from_bytes(digest[:8], "big") % turns
