@@ -69,6 +69,7 @@ class Basis(StrEnum):
     EXPLANATION = "explanation"
     BLOCKS = "blocks"
     TOTALS = "totals"
+    RECORDS = "records"
 
 
 @dataclass(frozen=True, slots=True)
