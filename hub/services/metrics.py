@@ -69,6 +69,28 @@ class Metrics:
             "1 when the prompt quorum cosigned the checkpoint asked about last (the leader knows)",
             registry=self.registry,
         )
+        self.reconciled = Counter(
+            "itmo_hub_reconciliation_sessions_total",
+            "Comparisons with registries, by what they came to",
+            ["result"],
+            registry=self.registry,
+        )
+        self.reconciliation_questions = Gauge(
+            "itmo_hub_reconciliation_open_questions",
+            "Questions that registries have not answered yet (the leader knows)",
+            registry=self.registry,
+        )
+        self.reconciliation_night_seconds = Gauge(
+            "itmo_hub_reconciliation_night_seconds",
+            "How long the last night took, from its first cut to its end",
+            registry=self.registry,
+        )
+        self.reconciliation_agreed_age = Gauge(
+            "itmo_hub_reconciliation_agreed_age_seconds",
+            "Age of the last comparison in which a registry agreed (the leader knows)",
+            ["registry"],
+            registry=self.registry,
+        )
 
     def refused(self, error: HubError) -> None:
         """Count a problem answered."""

@@ -15,6 +15,7 @@ from hub.store.many_rows import Insert
 from hub.store.pairs import PairLookup
 from hub.store.parts import in_parts
 from hub.store.reconciliation.tables import answer, question, session
+from hub.store.tables import mailbox, mailbox_item
 
 ASKING: Final = "asking"
 
@@ -176,6 +177,43 @@ def last_cuts(connection: Connection) -> dict[str, int]:
         .group_by(session.c.registry)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def count_by_totals(connection: Connection, registry: str) -> int:
+    """Return how many sessions by totals a registry has answered to the end."""
+    found = (
+        select(func.count())
+        .select_from(session)
+        .where(
+            session.c.registry == registry, session.c.mode == "totals", session.c.state == "done"
+        )
+    )
+    return int(connection.execute(found).scalar_one())
+
+
+def last_agreed(connection: Connection, registry: str, mode: str) -> SessionRow | None:
+    """Return the newest session of a registry, compared so, in which both sides agreed."""
+    found = _SESSIONS.where(
+        session.c.registry == registry,
+        session.c.mode == mode,
+        session.c.state == "done",
+        session.c.agreed.is_(True),
+    )
+    rows = _rows(connection, found.order_by(session.c.log_index.desc()).limit(1))
+    return rows[0] if rows else None
+
+
+def acknowledged_index(connection: Connection, registry: str) -> int:
+    """Return the log index of the last item a registry acknowledged; 0 before the first one."""
+    found = (
+        select(mailbox_item.c.log_index)
+        .join(mailbox, mailbox.c.recipient == mailbox_item.c.recipient)
+        .where(
+            mailbox.c.recipient == registry,
+            mailbox_item.c.sequence == mailbox.c.acknowledged_sequence,
+        )
+    )
+    return int(connection.execute(found).scalar_one_or_none() or 0)
 
 
 def answered(connection: Connection) -> list[SessionRow]:
