@@ -1,11 +1,21 @@
 """Transfers in every state, and the natural ids of other acts that were taken once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    union,
+    update,
+)
 
 from hub.checks.facts import TransferRecord
 from hub.protocol.transfer_states import TransferState
@@ -116,6 +126,73 @@ def moved_since(connection: Connection, initiator: str, since: datetime) -> int:
         )
     ).scalar_one()
     return int(total)
+
+
+_RECORDED = transfer.c.mode == "notify_and_record"
+_RECORD = select(
+    transfer.c.transfer_id,
+    transfer.c.state,
+    transfer.c.quantity,
+    transfer.c.proposed_log_index,
+    transfer.c.closed_log_index,
+).where(_RECORDED)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A transfer that moves no units: its state, and the log indices that began and ended it."""
+
+    transfer_id: str
+    state: str
+    quantity: int
+    proposed_log_index: int
+    closed_log_index: int | None
+
+
+def _of_registry(registry: str) -> ColumnElement[bool]:
+    return or_(transfer.c.initiator == registry, transfer.c.acquirer == registry)
+
+
+def records_ended(
+    connection: Connection, registry: str, after: int, up_to: int
+) -> Iterator[RecordRow]:
+    """Yield a registry's notify-and-record transfers that ended in (``after``, ``up_to``].
+
+    In either role; in the order in which they ended.
+    """
+    rows = connection.execute(
+        _RECORD.where(
+            _of_registry(registry),
+            transfer.c.closed_log_index > after,
+            transfer.c.closed_log_index <= up_to,
+        )
+        .order_by(transfer.c.closed_log_index, transfer.c.transfer_id)
+        .execution_options(yield_per=5_000)
+    )
+    for row in rows:
+        yield RecordRow(*row)
+
+
+def records_among(
+    connection: Connection, registry: str, ids: Collection[str]
+) -> dict[str, RecordRow]:
+    """Return those of ``ids`` that are notify-and-record transfers of a registry, ended or not."""
+    return {
+        row[0]: RecordRow(*row)
+        for part in in_parts(ids)
+        for row in connection.execute(
+            _RECORD.where(_of_registry(registry), transfer.c.transfer_id.in_(part))
+        )
+    }
+
+
+def recording_registries(connection: Connection) -> list[str]:
+    """Return the registries that took part in an ended notify-and-record transfer, by code."""
+    ended = (_RECORDED, transfer.c.closed_log_index.is_not(None))
+    found = union(
+        select(transfer.c.initiator).where(*ended), select(transfer.c.acquirer).where(*ended)
+    )
+    return sorted(row[0] for row in connection.execute(found))
 
 
 @dataclass(frozen=True, slots=True)

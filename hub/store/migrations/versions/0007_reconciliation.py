@@ -13,6 +13,13 @@ def upgrade() -> None:
     """Add two columns to the journal, empty for what is in it, and the tables of reconciliation."""
     op.add_column("posting", sa.Column("was_status", sa.String(12), nullable=True))
     op.add_column("posting", sa.Column("was_first_transferred", sa.Boolean(), nullable=True))
+    op.create_index(
+        "ix_transfer_recorded",
+        "transfer",
+        ["closed_log_index"],
+        sqlite_where=sa.text("mode = 'notify_and_record'"),
+        postgresql_where=sa.text("mode = 'notify_and_record'"),
+    )
     _add_links()
     _add_sessions()
     _add_talk()
