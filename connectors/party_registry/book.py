@@ -14,6 +14,7 @@ caller may have wrong raises `BookError`; what only we can have wrong is an asse
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -33,6 +34,7 @@ __all__ = [
     "BookError",
     "credit",
     "debit",
+    "inside",
     "issue",
     "mark_first_transfer",
     "pick",
@@ -170,12 +172,9 @@ def _require_free(block: HeldBlock, account_id: str) -> None:
 def _set_aside(
     connection: Connection, span: Span, found: Sequence[HeldBlock], reference: str
 ) -> list[HeldBlock]:
-    inside: list[HeldBlock] = []
-    for block in found:
-        parts = book_store.replace_block(connection, block, block.cut(span))
-        inside += [part for part in parts if span.first <= part.first <= span.last]
-    book_store.set_reserved(connection, inside, reference)
-    return inside
+    taken = [part for block in found for part in _cut_to(connection, block, span)]
+    book_store.set_reserved(connection, taken, reference)
+    return taken
 
 
 def release(connection: Connection, reference: str, at: str) -> int:
@@ -197,13 +196,13 @@ def debit(connection: Connection, reference: str, at: str) -> int:
 def credit(
     connection: Connection,
     account_id: str,
-    arrived: Iterable[tuple[Span, str]],
+    arrived: Iterable[tuple[Span, str, str | None]],
     reference: str,
     at: str,
-    *,
-    first_transfer: str | None,
 ) -> int:
-    """Take in units from another registry as ITMOs, with their attributes; return the quantity.
+    """Take in units from another registry as ITMOs; return the quantity.
+
+    With the serials come their attributes, and the event they are first transferred by, if any.
 
     Raises:
         BookError: a unit is here already: two registries cannot both hold it.
@@ -216,9 +215,10 @@ def credit(
             attributes,
             account_id,
             BlockStatus.ITMO,
-            first_transfer=first_transfer,
+            first_transfer=event,
+            known_to_hub=True,
         )
-        for span, attributes in arrived
+        for span, attributes, event in arrived
     ]
     for block in blocks:
         if there := book_store.fetch_overlapping(connection, block.span):
@@ -228,32 +228,87 @@ def credit(
     return total(blocks)
 
 
-def retire(connection: Connection, reference: str, status: BlockStatus, event: str, at: str) -> int:
+def retire(
+    connection: Connection,
+    reference: str,
+    status: BlockStatus,
+    event: str,
+    at: str,
+    *,
+    not_first_transferred: Iterable[Span] = (),
+) -> int:
     """Use or cancel reserved units for ever; return the quantity, 0 if nothing was reserved.
 
-    `event` is the first transfer this is, for blocks that had none (2/CMA.3 annex para 2(b)).
+    `event` is the first transfer this is, for units that had none (2/CMA.3 annex para 2(b)); but
+    the hub names those that are `not_first_transferred` even now.
     """
     assert status in TERMINAL, "only use and cancellation are final"
     blocks = book_store.fetch_reserved(connection, reference)
-    retired = book_store.retire_blocks(connection, blocks, status, event)
+    parts = _parted(connection, blocks, list(not_first_transferred))
+    named = [(block, None if is_named else event) for block, is_named in parts]
+    retired = book_store.retire_blocks(connection, named, status)
     assert total(retired) == total(blocks), "retiring made or lost units"
     book_store.journal(connection, status.value, retired, reference, at)
     return total(retired)
 
 
 def mark_first_transfer(
-    connection: Connection, span: Span, event: str, reference: str, at: str
+    connection: Connection,
+    span: Span,
+    event: str,
+    reference: str,
+    at: str,
+    *,
+    known_to_hub: bool = False,
 ) -> int:
     """Note that units held here count as first transferred; once marked, they stay as they are.
 
-    Returns the quantity marked now; units that are not held here are not ours to mark.
+    `known_to_hub`: it happened here, so that the hub has the units in our name now. Returns the
+    quantity marked now; units that are not held here are not ours to mark.
     """
     marked: list[HeldBlock] = []
     for block in book_store.fetch_overlapping(connection, span):
-        if block.first_transfer is not None:
+        if block.first_transfer is not None and (block.known_to_hub or not known_to_hub):
             continue
-        parts = book_store.replace_block(connection, block, block.cut(span))
-        marked += [part for part in parts if span.first <= part.first <= span.last]
-    marked = book_store.set_first_transfer(connection, marked, event)
+        marked += [
+            replace(
+                part,
+                first_transfer=part.first_transfer or event,
+                known_to_hub=part.known_to_hub or known_to_hub,
+            )
+            for part in _cut_to(connection, block, span)
+        ]
+    book_store.mark_blocks(connection, marked)
     book_store.journal(connection, "first-transfer", marked, reference, at)
     return total(marked)
+
+
+def inside(connection: Connection, span: Span) -> list[HeldBlock]:
+    """Return the blocks with serials of the span, cut to it and stored so."""
+    return [
+        part
+        for block in book_store.fetch_overlapping(connection, span)
+        for part in _cut_to(connection, block, span)
+    ]
+
+
+def _cut_to(connection: Connection, block: HeldBlock, span: Span) -> list[HeldBlock]:
+    parts = book_store.replace_block(connection, block, block.cut(span))
+    return [part for part in parts if span.first <= part.first <= span.last]
+
+
+def _parted(
+    connection: Connection, blocks: Iterable[HeldBlock], named: Sequence[Span]
+) -> list[tuple[HeldBlock, bool]]:
+    """Return the blocks cut at the borders of the spans, and whether each part is in one."""
+    parts = [(block, False) for block in blocks]
+    for span in named:
+        cut: list[tuple[HeldBlock, bool]] = []
+        for block, is_named in parts:
+            if block.series != span.series or block.first > span.last or block.last < span.first:
+                cut.append((block, is_named))
+                continue
+            stored = book_store.replace_block(connection, block, block.cut(span))
+            cut += [(one, is_named or span.first <= one.first <= span.last) for one in stored]
+        parts = cut
+    return parts

@@ -23,11 +23,11 @@ __all__ = [
     "insert_blocks",
     "journal",
     "list_accounts",
+    "mark_blocks",
     "next_serial",
     "open_account",
     "replace_block",
     "retire_blocks",
-    "set_first_transfer",
     "set_reserved",
 ]
 
@@ -58,6 +58,7 @@ _BLOCK: Final = (
     unit_block.c.reserved_by,
     unit_block.c.first_transfer,
     unit_block.c.block_id,
+    unit_block.c.known_to_hub,
 )
 _IN_SERIES: Final = (
     unit_block.c.cooperative_approach == bindparam("ca"),
@@ -85,7 +86,12 @@ _SET_RESERVED: Final = (
 _RETIRE: Final = (
     update(unit_block)
     .where(unit_block.c.block_id == bindparam("block"))
-    .values(status=bindparam("new_status"), reserved_by=None, first_transfer=bindparam("event"))
+    .values(
+        status=bindparam("new_status"),
+        reserved_by=None,
+        first_transfer=bindparam("event"),
+        known_to_hub=True,
+    )
 )
 _DELETE: Final = delete(unit_block).where(unit_block.c.block_id == bindparam("block"))
 _ACCOUNT: Final = select(account).where(account.c.account_id == bindparam("wanted"))
@@ -94,7 +100,7 @@ _JOURNAL: Final = insert(movement)
 _MARK: Final = (
     update(unit_block)
     .where(unit_block.c.block_id == bindparam("block"))
-    .values(first_transfer=bindparam("event"))
+    .values(first_transfer=bindparam("event"), known_to_hub=bindparam("known"))
 )
 
 
@@ -109,6 +115,7 @@ def _block(row: Any) -> HeldBlock:  # a row of the columns of _BLOCK
         row[9],
         row[10],
         row[11],
+        row[12],
     )
 
 
@@ -121,6 +128,7 @@ def _values(block: HeldBlock) -> dict[str, Any]:
         "account_id": block.account_id,
         "status": block.status.value,
         "first_transfer": block.first_transfer,
+        "known_to_hub": block.known_to_hub,
     }
 
 
@@ -223,23 +231,31 @@ def set_reserved(
         connection.execute(_SET_RESERVED, rows)
 
 
-def set_first_transfer(
-    connection: Connection, blocks: Iterable[HeldBlock], event: str
-) -> list[HeldBlock]:
-    """Mark blocks as first transferred by an event; return them marked."""
-    marked = [replace(block, first_transfer=event) for block in blocks]
-    if marked:
-        connection.execute(_MARK, [{"block": b.block_id, "event": event} for b in marked])
-    return marked
+def mark_blocks(connection: Connection, blocks: Iterable[HeldBlock]) -> None:
+    """Store the first transfer of blocks, and whether the hub knows them, as given."""
+    rows = [
+        {"block": b.block_id, "event": b.first_transfer, "known": b.known_to_hub} for b in blocks
+    ]
+    if rows:
+        connection.execute(_MARK, rows)
 
 
 def retire_blocks(
-    connection: Connection, blocks: Iterable[HeldBlock], status: BlockStatus, event: str
+    connection: Connection, blocks: Iterable[tuple[HeldBlock, str | None]], status: BlockStatus
 ) -> list[HeldBlock]:
-    """Give blocks a final status and clear their reservation; return them as they are then."""
+    """Give blocks a final status and clear their reservation; return them as they are then.
+
+    Beside each block stands the first transfer this is for it, if it had none.
+    """
     retired = [
-        replace(b, status=status, reserved_by=None, first_transfer=b.first_transfer or event)
-        for b in blocks
+        replace(
+            block,
+            status=status,
+            reserved_by=None,
+            first_transfer=block.first_transfer or event,
+            known_to_hub=True,
+        )
+        for block, event in blocks
     ]
     if retired:
         connection.execute(

@@ -5,25 +5,37 @@
 | transfer.completed | debit what was reserved | credit the proposal's blocks |
 | transfer.rejected, cancelled, expired | release what was reserved | nothing was held |
 
+Of a transfer that moves no units, a completion only changes in whose name they are on record
+(`notified`).
+
 The hub's commit is the point of finality: a book that cannot follow raises an alarm, it never
 argues. A notice for a transfer that is final already only adds to the timeline.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from connectors.party_registry import book, tracking
+from sqlalchemy import Connection
+
+from connectors.party_registry import book, book_store, notified, tracking
 from connectors.party_registry.blocks import attributes_of, span_of
 from connectors.party_registry.book import BookError
 from connectors.party_registry.tracking import FINAL_STATES, Transfer
-from connectors.party_registry.units import BlockStatus
+from connectors.party_registry.units import BlockStatus, Span, divided
 from connectors.session.alarms import AlarmKind
 from connectors.session.handler import Transaction
+from message_schemas.blocks import BlockRange
 from message_schemas.json_codec import decode_body
-from message_schemas.messages.notices import ActionRecorded, FirstTransferNotice, TransferClosed
+from message_schemas.messages.notices import (
+    ActionRecorded,
+    FirstTransferNotice,
+    TransferClosed,
+    TransferCompleted,
+)
 
-__all__ = ["apply_notice"]
+__all__ = ["apply_notice", "arrived_units"]
 
 
 def apply_notice(transaction: Transaction, body: Any, *, has_book: bool) -> None:
@@ -55,12 +67,15 @@ def _close_transfer(transaction: Transaction, body: TransferClosed, *, has_book:
         log_index=body.log_index,
     )
     if has_book and transfer.mode == "move":
-        _move(transaction, transfer, body.state)
+        _move(transaction, transfer, body)
+    elif has_book and isinstance(body, TransferCompleted):
+        units = arrived_units(transfer, body.not_first_transferred)
+        notified.record(transaction.connection, transfer, units, transaction.at)
 
 
-def _move(transaction: Transaction, transfer: Transfer, state: str) -> None:
+def _move(transaction: Transaction, transfer: Transfer, body: TransferClosed) -> None:
     connection, at = transaction.connection, transaction.at
-    if state != "completed":
+    if not isinstance(body, TransferCompleted):
         if transfer.direction == "outgoing":
             book.release(connection, transfer.transfer_id, at)
         return
@@ -68,7 +83,8 @@ def _move(transaction: Transaction, transfer: Transfer, state: str) -> None:
         if transfer.direction == "outgoing":
             moved = book.debit(connection, transfer.transfer_id, at)
         else:
-            moved = _credit(transaction, transfer)
+            arrived = arrived_units(transfer, body.not_first_transferred)
+            moved = book.credit(connection, transfer.account, arrived, transfer.transfer_id, at)
     except BookError as error:
         transaction.alarm(AlarmKind.BOOK_DIFFERS, transfer.transfer_id, str(error))
         return
@@ -77,17 +93,22 @@ def _move(transaction: Transaction, transfer: Transfer, state: str) -> None:
         transaction.alarm(AlarmKind.BOOK_DIFFERS, transfer.transfer_id, text)
 
 
-def _credit(transaction: Transaction, transfer: Transfer) -> int:
-    proposal = decode_body("transfer.proposal", 1, transfer.proposal)
-    first = proposal.action == "first_transfer"
-    return book.credit(
-        transaction.connection,
-        transfer.account,
-        [(span_of(block), attributes_of(block)) for block in proposal.blocks],
-        transfer.transfer_id,
-        transaction.at,
-        first_transfer="international_transfer" if first else "earlier",
-    )
+def arrived_units(
+    transfer: Transfer, not_first_transferred: Iterable[BlockRange]
+) -> list[tuple[Span, str, str | None]]:
+    """Return serials, attributes and first transfer of the units of a completed transfer.
+
+    The proposal says what moved; the hub says which of it is not first transferred even now.
+    """
+    type_ = "transfer.proposal" if transfer.mode == "move" else "transfer.notification"
+    proposal = decode_body(type_, 1, transfer.proposal)
+    event = "international_transfer" if proposal.action == "first_transfer" else "earlier"
+    named = [span_of(range_) for range_ in not_first_transferred]
+    return [
+        (span, attributes_of(block), None if is_named else event)
+        for block in proposal.blocks
+        for span, is_named in divided(span_of(block), named)
+    ]
 
 
 def _record_action(transaction: Transaction, body: ActionRecorded, *, has_book: bool) -> None:
@@ -102,14 +123,31 @@ def _record_action(transaction: Transaction, body: ActionRecorded, *, has_book: 
     used = action.type == "action.use"
     status = BlockStatus.USED if used else BlockStatus.CANCELLED
     event = "use" if used else "omge" if action.body.get("kind") == "omge" else "cancellation"
-    retired = book.retire(transaction.connection, action_id, status, event, at)
+    unflagged = [span_of(range_) for range_ in body.not_first_transferred]
+    retired = book.retire(
+        transaction.connection, action_id, status, event, at, not_first_transferred=unflagged
+    )
+    retired += _retired_before(transaction.connection, body, status) if retired == 0 else 0
     if retired != action.quantity:
         text = f"{retired} units retired of {action.quantity}"
         transaction.alarm(AlarmKind.BOOK_DIFFERS, action_id, text)
 
 
+def _retired_before(connection: Connection, body: ActionRecorded, status: BlockStatus) -> int:
+    """Return how many of the units ended here before the hub heard of it (`corrections`)."""
+    blocks = [b for r in body.ranges for b in book_store.fetch_overlapping(connection, span_of(r))]
+    return sum(block.quantity for block in blocks if block.status is status)
+
+
 def _mark_first_transfer(transaction: Transaction, body: FirstTransferNotice) -> None:
+    # What a transfer did is told at its two ends by its completion: the units are not here now.
+    is_transfer = tracking.fetch_transfer(transaction.connection, body.reference) is not None
     for range_ in body.ranges:
         book.mark_first_transfer(
-            transaction.connection, span_of(range_), body.event, body.reference, transaction.at
+            transaction.connection,
+            span_of(range_),
+            body.event,
+            body.reference,
+            transaction.at,
+            known_to_hub=body.registry == transaction.participant and not is_transfer,
         )

@@ -3,6 +3,8 @@
     participant = "THA01"
     database = "registry.sqlite"
 
+    reconciliation_secret = "link-secret"    # the secret of the link, for comparing books
+
     [hub]
     url = "https://hub.example"
     key_documents = ["XHB01.key.json"]       # handed over by hand: the anchor of all trust
@@ -42,6 +44,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from connectors.party_registry.policy import AcceptancePolicy
@@ -157,6 +160,10 @@ class RegistryConfig(FileSettings):
     database: Path = Path("registry.sqlite")
     book: bool = True
     """Whether this process keeps the registry's book; without, it only connects one."""
+    reconciliation_secret: Path | None = None
+    """The secret of our link with the hub; without one no digests of the book are told."""
+    reconciliation_by_api: bool = False
+    """Without a book: the registry behind the local API answers the hub's questions itself."""
     hub: HubSection
     keys: KeysSection
     delivery: DeliverySection = DeliverySection()
@@ -177,6 +184,15 @@ class RegistryConfig(FileSettings):
                 'named: name that one alone, or write binding = "json"'
             )
         return keys
+
+    @model_validator(mode="after")
+    def _one_answers(self) -> RegistryConfig:
+        if self.book and self.reconciliation_by_api:
+            raise ValueError(
+                "reconciliation_by_api is for registries with their own book: "
+                "write book = false, or leave it out"
+            )
+        return self
 
     def session_settings(self) -> SessionSettings:
         """Return the settings of the session."""
@@ -245,6 +261,8 @@ def _absolute(config: RegistryConfig, folder: Path) -> RegistryConfig:
             if (uri := getattr(config.witness, name)) is not None
         }
         updates["witness"] = config.witness.model_copy(update=signers)
+    if config.reconciliation_secret is not None:
+        updates["reconciliation_secret"] = folder / config.reconciliation_secret
     if config.webhooks is not None:
         secret = folder / config.webhooks.secret_file
         updates["webhooks"] = config.webhooks.model_copy(update={"secret_file": secret})

@@ -17,8 +17,16 @@ from typing import Self
 
 from aiohttp import web
 
-from connectors.party_registry import api, book_tables, tracking_tables
+from connectors.party_registry import (
+    api,
+    book_tables,
+    reconciliation_tables,
+    schema_steps,
+    tracking_tables,
+)
 from connectors.party_registry.config import RegistryConfig, split_address
+from connectors.party_registry.link_secret import LinkSecret, read_link_secret
+from connectors.party_registry.reconciliation import Reconciliation
 from connectors.party_registry.registry import PartyRegistry
 from connectors.party_registry.webhooks import WebhookWorker
 from connectors.session.context import system_clock
@@ -32,12 +40,32 @@ from keys.public_keys import KeyRecord
 from keys.signer import Signer
 from keys.signing import open_signer
 
-__all__ = ["Connector", "open_registry_database", "open_witness_keys"]
+__all__ = ["Connector", "open_link_secret", "open_registry_database", "open_witness_keys"]
 
 
 def open_registry_database(config: RegistryConfig) -> Database:
-    """Open the registry's file, with every table."""
-    return open_database(config.database, tracking_tables.METADATA, book_tables.METADATA)
+    """Open the registry's file, with every table as it is in this version."""
+    database = open_database(
+        config.database,
+        tracking_tables.METADATA,
+        book_tables.METADATA,
+        reconciliation_tables.METADATA,
+    )
+    database.write_now(
+        "registry.upgrade", lambda work: schema_steps.bring_up_to_date(work.connection)
+    )
+    return database
+
+
+def open_link_secret(config: RegistryConfig) -> LinkSecret | None:
+    """Read the secret of our link with the hub: none if there is none.
+
+    Raises:
+        KeyFileError: the file is not there, open to others, or another link's.
+    """
+    if config.reconciliation_secret is None:
+        return None
+    return read_link_secret(config.reconciliation_secret, config.participant)
 
 
 def open_witness_keys(config: RegistryConfig) -> list[WitnessKey]:
@@ -62,8 +90,8 @@ class Connector:
     """A running connector. `api_url` and the other addresses are known once it has started.
 
     Raises:
-        KeysError: a key or the anchor cannot be opened, or ours do not sign in the binding of the
-            settings.
+        KeysError: a key, the anchor or the link's secret cannot be opened, or our keys do not sign
+            in the binding of the settings.
         ValueError: a key of the witness is of an algorithm that cosigns nothing.
     """
 
@@ -76,6 +104,7 @@ class Connector:
         self.keys = make_signing_keys(config.session_settings(), self.signers)
         self.anchor = self._open_anchor()
         self.witness_keys = open_witness_keys(config)
+        self.link_secret = open_link_secret(config)
         self._webhooks: WebhookWorker | None = None
         self._stack = AsyncExitStack()
         self.push_url: str | None = None
@@ -111,6 +140,7 @@ class Connector:
             book=config.book,
             policy=config.policy(),
             webhooks=self._wake_webhooks if config.webhooks is not None else None,
+            reconciliation=self.make_reconciliation(),
         )
         self.session = self.make_session()
         await self._stack.enter_async_context(self.session)
@@ -128,6 +158,13 @@ class Connector:
             self.witness_url = url + config.witness.path
         elif config.witness is not None and config.delivery.mode == "push":
             self.witness_url = url + config.witness.path
+
+    def make_reconciliation(self) -> Reconciliation:
+        """Return what answers the hub about our book; simulators put a liar in its place."""
+        config = self.config
+        return Reconciliation(
+            has_book=config.book, secret=self.link_secret, by_api=config.reconciliation_by_api
+        )
 
     def make_session(self) -> Session:
         """Return the session; simulators put a misbehaving one in its place."""

@@ -4,7 +4,8 @@
 2. The book changes on the hub's word only: `transfer.completed` moves units, the other final
    states release them. The initiator reserved them before it asked.
 3. Everything lands in one transaction with the inbox: a crash leaves both or neither.
-4. Without a book (the registry has its own) the same events are only tracked and passed on.
+4. The hub's questions about the book are answered among them (`reconciliation`).
+5. Without a book (the registry has its own) the same events are only tracked and passed on.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from connectors.party_registry import (
     webhook_store,
 )
 from connectors.party_registry.policy import AcceptancePolicy
+from connectors.party_registry.reconciliation import Reconciliation
 from connectors.session.deliveries import ArrivedItem
 from connectors.session.handler import KnownOutcome, Transaction
 
@@ -35,10 +37,16 @@ class PartyRegistry:
     """A `RegistryHandler`: tracking always, the book if there is one, webhooks if wanted."""
 
     def __init__(
-        self, *, book: bool, policy: AcceptancePolicy, webhooks: Callable[[], None] | None = None
+        self,
+        *,
+        book: bool,
+        policy: AcceptancePolicy,
+        webhooks: Callable[[], None] | None = None,
+        reconciliation: Reconciliation | None = None,
     ) -> None:
         self.book = book
         self.policy = policy
+        self.reconciliation = reconciliation or Reconciliation(has_book=book)
         self._webhooks = webhooks
 
     def item_arrived(self, transaction: Transaction, item: ArrivedItem) -> None:
@@ -60,6 +68,7 @@ class PartyRegistry:
             self._tell(transaction, f"message.{message.type}", arrival.plain, item.sequence)
         for notice in item.notices:
             closings.apply_notice(transaction, notice.typed, has_book=self.book)
+            self.reconciliation.take(transaction, notice, item.log_index)
             self._tell(transaction, f"notice.{notice.type}", dict(notice.plain), item.sequence)
 
     def outcome_known(self, transaction: Transaction, known: KnownOutcome) -> None:

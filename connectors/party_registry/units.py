@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["BlockStatus", "HeldBlock", "Series", "Span", "merge_spans", "total"]
+__all__ = ["BlockStatus", "HeldBlock", "Series", "Span", "divided", "merge_spans", "total"]
 
 
 class BlockStatus(StrEnum):
@@ -65,7 +65,10 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HeldBlock:
-    """A block as it lies in an account. `attributes` is their canonical JSON text."""
+    """A block as it lies in an account. `attributes` is their canonical JSON text.
+
+    `known_to_hub`: the hub told us of these units, so both sides compare them.
+    """
 
     series: Series
     first: int
@@ -76,6 +79,7 @@ class HeldBlock:
     reserved_by: str | None = None
     first_transfer: str | None = None
     block_id: int | None = None
+    known_to_hub: bool = False
 
     @property
     def span(self) -> Span:
@@ -129,3 +133,18 @@ def merge_spans(spans: Iterable[Span]) -> list[Span]:
         else:
             raise ValueError(f"{before} and {span} overlap")
     return merged
+
+
+def divided(span: Span, named: Iterable[Span]) -> list[tuple[Span, bool]]:
+    """Return the span cut at the borders of others, and whether each part lies in one of them."""
+    inside = [s for s in named if s.series == span.series]
+    borders = {span.first, span.last + 1}
+    for one in inside:
+        borders |= {b for b in (one.first, one.last + 1) if span.first < b <= span.last}
+    return [
+        (
+            Span(span.series, left, right - 1),
+            any(one.first <= left <= one.last for one in inside),
+        )
+        for left, right in pairwise(sorted(borders))
+    ]

@@ -35,6 +35,7 @@ class AlarmKind(StrEnum):
     MESSAGE_REFUSED = "message-refused"
     ANSWER_UNEXPECTED = "answer-unexpected"
     BOOK_DIFFERS = "book-differs"
+    RECONCILIATION_DIFFERS = "reconciliation-differs"
     LOG_FORK = "log-fork"
     LOG_ROLLED_BACK = "log-rolled-back"
     LOG_PROOF_INVALID = "log-proof-invalid"

@@ -35,6 +35,7 @@ TRANSACTIONS: Final = (
     "log.cosign",
     "log.resume",
     "registry.command",
+    "registry.upgrade",
     "webhooks.settle",
     "webhooks.postpone",
 )

@@ -63,7 +63,7 @@ from message_schemas.envelopes import (
 )
 from message_schemas.json_codec import compose_notice, encode_body
 from message_schemas.messages.actions import ActionCancellation, ActionUse
-from message_schemas.messages.notices import ActionRecorded, TransferClosed
+from message_schemas.messages.notices import ActionRecorded, TransferClosed, TransferCompleted
 from message_schemas.messages.session import DeliveryAcknowledgement, MailboxFetch
 from tests.connectors.fake_answers import ANSWERS, SPOILERS, TWISTS, problem, refuse
 from tests.connectors.fake_log import FakeLog
@@ -321,7 +321,8 @@ class FakeHub:
     def close(self, transfer: HubTransfer, input_: TransferInput, sha256: str) -> TransferClosed:
         """Move a transfer to a final state and return the notice of it."""
         transfer.state = next_state(transfer.state, input_)
-        return TransferClosed(
+        kind = TransferCompleted if transfer.state.value == "completed" else TransferClosed
+        return kind(
             transfer_id=transfer.body.transfer_id,
             mode="move" if transfer.mode == "move" else "notify_and_record",
             state=transfer.state.value,  # type: ignore[arg-type]  # a final state is all it can be

@@ -132,10 +132,10 @@ class BookMachine(RuleBasedStateMachine):
         if not self.away:
             return
         serial = data.draw(st.sampled_from(sorted(self.away)))
-        arrived = [(Span(SERIES, serial, serial), ATTRIBUTES)]
-        book.credit(self.connection, "A-1", arrived, "CHE01-1", AT, first_transfer="earlier")
+        arrived = [(Span(SERIES, serial, serial), ATTRIBUTES, "earlier")]
+        book.credit(self.connection, "A-1", arrived, "CHE01-1", AT)
         with pytest.raises(BookError, match="here already"):
-            book.credit(self.connection, "A-1", arrived, "CHE01-2", AT, first_transfer="earlier")
+            book.credit(self.connection, "A-1", arrived, "CHE01-2", AT)
         self.away.remove(serial)
         self.units[serial] = ("itmo", None)
 
