@@ -26,7 +26,6 @@ from hub.services.reconciliation.freezing import (
     Compared,
     Settled,
     settle_cases,
-    shown_row,
     subject_of,
 )
 from hub.services.record_batch import file_items
@@ -244,28 +243,24 @@ class _Told:
         records: list[RecordFinding] = []
         size = 0
 
-        def has_room(body: bytes) -> bool:
+        def has_room(body: str) -> bool:
             nonlocal size
             size += len(body)
             return size <= BYTES_SHOWN_MAX and len(serials) + len(records) < ROWS_SHOWN_MAX
 
-        for finding, case_id in settled.findings:
-            shown = shown_row(finding, case_id)
-            body = json_codec.encode(shown)
+        def keep(kind: str, body: str, case_id: str | None) -> None:
+            rows.append(FindingRow(session.session, len(rows) + 1, kind, body, case_id))
+
+        for row, body in settled.findings:
             if has_room(body):
-                serials.append(shown)
-            kind = finding.kind.value
-            rows.append(FindingRow(session.session, len(rows) + 1, kind, body.decode(), case_id))
+                serials.append(row)
+            keep(row.kind, body, row.case_id)
         for one in ending.record_findings:
             record = replace(one, case_id=settled.records_case)
-            body = json_codec.encode(record)
+            body = json_codec.encode(record).decode()
             if has_room(body):
                 records.append(record)
-            rows.append(
-                FindingRow(
-                    session.session, len(rows) + 1, RECORD_DIFFERS, body.decode(), record.case_id
-                )
-            )
+            keep(RECORD_DIFFERS, body, record.case_id)
         return cls(rows, tuple(serials), tuple(records))
 
     def digest(self) -> str:

@@ -9,6 +9,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -52,6 +53,13 @@ class Compared:
     reason: str | None = None
 
 
+class ShownFinding(NamedTuple):
+    """A finding as a row of a result, and that row as JSON."""
+
+    row: ReconciliationFinding
+    body: str
+
+
 @dataclass(slots=True)
 class Settled:
     """What became of the cases, by id; every finding with its case; whether freezes changed."""
@@ -60,7 +68,7 @@ class Settled:
     continued: list[str] = field(default_factory=list)
     reopened: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
-    findings: list[tuple[Finding, str | None]] = field(default_factory=list)
+    findings: list[ShownFinding] = field(default_factory=list)
     records_case: str | None = None
     freezes_changed: bool = False
 
@@ -168,7 +176,7 @@ class _Settling:
             self._write_found(found, rows, ranges)
         self._close([rows[known.case_id] for known in after.closed])
         passing = (one for one in compared.findings if one.kind in PASSING)
-        self.done.findings += [(one, None) for one in passing]
+        self.done.findings += [_shown(one, None) for one in passing]
 
     def _write_found(
         self,
@@ -197,11 +205,13 @@ class _Settling:
                 reference=reference,
             )
             cases.write(self.connection, row)
-        after = [*(_range_row(one, row.case_id) for one in joined), *kept]
+        shown = [_shown(one, row.case_id) for one in joined]
+        bodies = zip(joined, shown, strict=True)
+        after = [*(_range_row(one, row.case_id, body) for one, (_, body) in bodies), *kept]
         if _places(before) != _places(after):
             cases.replace_ranges(self.connection, row.case_id, after)
             self.done.freezes_changed = True
-        self.done.findings += [(one, row.case_id) for one in joined]
+        self.done.findings += shown
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -279,22 +289,23 @@ class _Settling:
         )
 
 
-def shown_row(finding: Finding, case_id: str | None) -> ReconciliationFinding:
-    """Return a finding as a row of a result; of a unit said very often, the first values."""
+def _shown(finding: Finding, case_id: str | None) -> ShownFinding:
+    """Return a finding as it is told and kept; of a unit said very often, the first values."""
     if len(finding.ledger) > VIEWS_MAX or len(finding.registry) > VIEWS_MAX:
         ledger, registry = finding.ledger[:VIEWS_MAX], finding.registry[:VIEWS_MAX]
         finding = replace(finding, ledger=ledger, registry=registry)
-    return finding_row(finding, case_id, case_id is not None)
+    row = finding_row(finding, case_id, case_id is not None)
+    return ShownFinding(row, json_codec.encode(row).decode())
 
 
-def _range_row(finding: Finding, case_id: str) -> RangeRow:
+def _range_row(finding: Finding, case_id: str, body: str) -> RangeRow:
     return RangeRow(
         case_id,
         0,
         *finding.series,
         finding.first,
         finding.last,
-        json_codec.encode(shown_row(finding, case_id)).decode(),
+        body,
         is_frozen=True,
         allows=allowed_message(finding),
     )
