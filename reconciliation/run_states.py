@@ -82,7 +82,8 @@ class Outcome:
     there is no comparison, if there is none. ``is_contradictory``: the registry's answers cannot
     all be true; run again. ``by_totals_alone``: series of which no blocks were seen, so that equal
     and opposite errors would show in none. ``compared``: the owned attributes that both sides told;
-    a statement may speak of some alone.
+    a statement may speak of some alone. ``is_partial``: so something was not compared, and where
+    nothing differs, nothing is proved clean.
     """
 
     session: str
@@ -97,6 +98,7 @@ class Outcome:
     is_contradictory: bool = False
     by_totals_alone: tuple[Series, ...] = ()
     compared: tuple[str, ...] = OWNED
+    is_partial: bool = False
 
 
 class Comparison:

@@ -29,9 +29,14 @@ from reconciliation.steps import View, runs
 _STATUS: Final = OWNED.index("status")
 
 
+def is_partial(statement: Statement) -> bool:
+    """Tell whether a statement leaves something open that both sides own."""
+    return statement.held_alone or statement.compared != OWNED
+
+
 def completed(statement: Statement, view: LedgerView, explainer: Explainer) -> list[Block]:
     """Return the statement's blocks with every owned attribute; the same if none is missing."""
-    if statement.compared == OWNED and not statement.held_alone:
+    if not is_partial(statement):
         return statement.blocks
     by_series: dict[Series, list[Countable]] = {}
     for series, first, last, owned in statement.blocks:
@@ -93,10 +98,11 @@ class _Filler:
         return all(owned[place] == said[place] for place in self._compared)
 
 
-def shown(outcome: Outcome, compared: Sequence[str]) -> Outcome:
-    """Return an outcome in which the findings show the compared attributes alone."""
-    if tuple(compared) == OWNED:
+def shown(outcome: Outcome, statement: Statement) -> Outcome:
+    """Return an outcome in which the findings show what the statement speaks of alone."""
+    if not is_partial(statement):
         return outcome
+    compared = statement.compared
     hidden = _hiding(compared)
     findings: list[Finding] = []
     for finding in outcome.findings:
@@ -109,7 +115,7 @@ def shown(outcome: Outcome, compared: Sequence[str]) -> Outcome:
         if findings and _is_continued(findings[-1], found):
             found = replace(found, first=findings.pop().first)
         findings.append(found)
-    return replace(outcome, findings=tuple(findings), compared=tuple(compared))
+    return replace(outcome, findings=tuple(findings), compared=compared, is_partial=True)
 
 
 def _hiding(compared: Sequence[str]) -> Callable[[View], View]:

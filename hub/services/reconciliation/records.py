@@ -46,7 +46,7 @@ def comparison(database: Database, registry: str, asked: RecordsAsked) -> Record
     return RecordsComparison(asked, records.ended(asked.after, asked.index), records.find)
 
 
-def compared_from(connection: Connection, registry: str) -> int:
+def compared_to(connection: Connection, registry: str) -> int:
     """Return the log index behind which a registry's records are compared next.
 
     It is how far the last session on records that agreed really went. What differed since is so
