@@ -38,6 +38,12 @@ def correct(
         str | None,
         typer.Option(help="Account at the international registry; none at a Party registry."),
     ] = None,
+    case_id: Annotated[
+        str | None,
+        typer.Option(
+            "--case", help="Reconciliation case that this puts right; its serials are frozen."
+        ),
+    ] = None,
     actor: Actor = None,
     signer: SignerUri = None,
     propose: Propose = False,
@@ -47,11 +53,12 @@ def correct(
 ) -> None:
     """Move units to the registry they belong to, by one more entry; nothing is taken back.
 
-    Only first transferred units that are not reserved, on hold, used or cancelled. Takes two
-    administrators once two are registered. Both registries are told, with the reason.
+    Only first transferred units that are not reserved, on hold, used or cancelled. Serials frozen
+    by a reconciliation case are moved for that case alone. Takes two administrators once two are
+    registered. Both registries are told, with the reason.
     """
     with refusals():
-        deed = correct_ledger(units, from_registry, to_registry, account)
+        deed = correct_ledger(units, from_registry, to_registry, account, case_id)
         by = By(actor, signer, propose)
         outcome = do_or_propose(settings_of(config, database), deed, reason, by)
     if as_json:

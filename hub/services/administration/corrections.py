@@ -6,7 +6,9 @@
    not cancelled, all in the registry that is named as theirs. So no cap and no transfer is touched.
 3. At a Party registry the ledger names no account afterwards; at the international registry it
    names one that may hold these units.
-4. Both sides are told by an ``administrator.note`` of the hub.
+4. Serials that a reconciliation case has frozen are moved for that case alone, which is named, and
+   is then being corrected: only a comparison closes it.
+5. Both sides are told by an ``administrator.note`` of the hub.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,15 +20,23 @@ from hub.international_registry.units import LedgerBlock, Range
 from hub.services.administration.deeds import AdministrationError, Deed, require_same
 from hub.services.administration.doing import Doing
 from hub.services.administration.suspensions import parse_range
+from hub.services.reconciliation import case_acts
 
 CORRECTED: Final = "ledger.correct"
 NOTE: Final = "administrator.note"
 
 
-def correct_ledger(units: str, from_registry: str, to_registry: str, account: str | None) -> Deed:
+def correct_ledger(
+    units: str,
+    from_registry: str,
+    to_registry: str,
+    account: str | None,
+    case_id: str | None = None,
+) -> Deed:
     """Move units (``FIRST_ID..LAST_ID``) from the registry that has them to another one.
 
-    ``account`` is an account of the international registry, None for a Party registry.
+    ``account`` is an account of the international registry, None for a Party registry. ``case_id``
+    is the reconciliation case that this puts right, if there is one.
     """
     named = units_of(parse_range(units))
     if from_registry == to_registry:
@@ -38,6 +48,8 @@ def correct_ledger(units: str, from_registry: str, to_registry: str, account: st
         "to_registry": to_registry,
         "account": account,
     }
+    if case_id is not None:
+        parameters["case"] = case_id
     return Deed(CORRECTED, named, parameters)
 
 
@@ -56,8 +68,10 @@ def do_correct_ledger(doing: Doing, deed: Deed) -> None:
     """Move units that are all free, first transferred and where they are said to be."""
     from_registry = deed.parameters["from_registry"]
     to_registry, account = deed.parameters["to_registry"], deed.parameters["account"]
-    require_same(correct_ledger(deed.subject, from_registry, to_registry, account), deed)
+    case_id = deed.parameters.get("case")
+    require_same(correct_ledger(deed.subject, from_registry, to_registry, account, case_id), deed)
     asked = parse_range(deed.subject)
+    touched = case_acts.cases_touched(doing, asked, (from_registry, to_registry), case_id)
     window = doing.on_ledger(asked).facts.window
     before = window.overlapping(asked.series, asked.first, asked.last)
     _require_given(doing, from_registry, before)
@@ -72,6 +86,8 @@ def do_correct_ledger(doing: Doing, deed: Deed) -> None:
             "(`itmo-hub transfer list`, `itmo-hub suspension list`)"
         ) from error
     _tell_both(doing, asked, reference, deed.parameters, before)
+    moved = f"{units_of(asked)} moved from {from_registry} to {to_registry} ({reference})"
+    case_acts.note_compensation(doing, touched, f"{moved}: {doing.act.reason}")
 
 
 def _require_given(doing: Doing, registry: str, before: Iterable[LedgerBlock]) -> None:

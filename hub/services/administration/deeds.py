@@ -57,7 +57,7 @@ class Act:
     def __post_init__(self) -> None:
         if not self.reason.strip() or len(self.reason) > REASON_CHARACTERS_MAX:
             raise AdministrationError(f"a reason has 1 to {REASON_CHARACTERS_MAX} characters")
-        if _NO_TEXT.search(self.reason):
+        if not is_text(self.reason, REASON_CHARACTERS_MAX):
             raise AdministrationError("a reason has no control characters but line feed and tab")
         if not is_line(self.actor, ACTOR_CHARACTERS_MAX):
             raise AdministrationError(
@@ -68,6 +68,11 @@ class Act:
 def is_line(text: str, characters_max: int) -> bool:
     """Tell whether the text is one line of 1 to ``characters_max`` characters."""
     return 1 <= len(text) <= characters_max and _NO_LINE.search(text) is None
+
+
+def is_text(text: str, characters_max: int) -> bool:
+    """Tell whether it is text of 1 to ``characters_max`` characters, not of white space alone."""
+    return bool(text.strip()) and len(text) <= characters_max and _NO_TEXT.search(text) is None
 
 
 def canonical(value: Any) -> bytes:

@@ -6,13 +6,14 @@ lets go, gives power or ends for good takes two, and so does whatever changes wh
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypedDict
+from typing import Annotated, Any, Final, NotRequired, TypedDict
 
 import msgspec
 
 from hub.services.administration import (
     accounts,
     administrators,
+    comparing,
     corrections,
     log_losses,
     participants,
@@ -21,6 +22,7 @@ from hub.services.administration import (
 from hub.services.administration.deeds import AdministrationError, Deed
 from hub.services.administration.doing import Doing
 from hub.services.log_standing import LOSS_ACCEPTED
+from hub.services.reconciliation import case_acts
 from keys.key_ids import is_key_id, participant_of
 
 
@@ -92,10 +94,15 @@ class _Correction(TypedDict):
     from_registry: str
     to_registry: str
     account: str | None
+    case: NotRequired[str]
 
 
 class _Loss(TypedDict):
     up_to: int
+
+
+class _Mode(TypedDict):
+    mode: str
 
 
 class _Name(TypedDict):
@@ -147,6 +154,13 @@ KINDS: Final[Mapping[str, Kind]] = {
     "block.hold": Kind(_Units, suspensions.do_hold_block),
     "block.release": Kind(_Units, suspensions.do_release_block, _always),
     corrections.CORRECTED: Kind(_Correction, corrections.do_correct_ledger, _always),
+    comparing.SET_MODE: Kind(_Mode, comparing.do_set_mode),
+    case_acts.ACKNOWLEDGE: Kind(case_acts.CasesNamed, case_acts.do_acknowledge),
+    case_acts.ASSIGN: Kind(case_acts.CaseAssigned, case_acts.do_assign),
+    case_acts.NOTE: Kind(case_acts.CaseNoted, case_acts.do_note),
+    case_acts.DUE: Kind(case_acts.CaseDue, case_acts.do_set_due),
+    case_acts.BEGIN_CORRECTION: Kind(case_acts.CaseCorrection, case_acts.do_begin_correction),
+    case_acts.ASK_RERUN: Kind(case_acts.CasesNamed, case_acts.do_ask_rerun),
     LOSS_ACCEPTED: Kind(_Loss, log_losses.do_accept_loss, _always),
     "administrator.add": Kind(_KeyAdded, administrators.do_add_administrator, _always),
     "administrator.remove": Kind(_Name, administrators.do_remove_administrator, _always),
