@@ -106,7 +106,12 @@ class Ending:
         return Compared(
             outcome.findings,
             self.record_findings,
-            Seen(outcome.awaited, frozenset(outcome.by_totals_alone), self.is_contradictory),
+            Seen(
+                outcome.awaited,
+                frozenset(outcome.by_totals_alone),
+                # What was not compared is not clean either: nothing is closed.
+                self.is_contradictory or outcome.is_partial,
+            ),
             reason,
         )
 
@@ -216,7 +221,7 @@ def _ended_row(
 def _agreed_index(session: SessionRow, ending: Ending) -> int | None:
     """Return the index as of which all holdings agree, if this session showed that."""
     outcome = ending.outcome
-    if not ending.agreed or outcome is None or outcome.by_totals_alone:
+    if not ending.agreed or outcome is None or outcome.by_totals_alone or outcome.is_partial:
         return None
     return None if subject_of(session) == RECORDS else outcome.as_of
 
@@ -305,6 +310,7 @@ class _Told:
             detail["awaited_count"] = len(outcome.awaited)
             detail["by_totals_alone"] = [str(one) for one in outcome.by_totals_alone]
             detail["is_contradictory"] = outcome.is_contradictory
+            detail["compared"] = list(outcome.compared)
         if ending.digest is not None and ended.as_of is not None:
             detail["ledger_commitment"] = commitment(ended.as_of, ending.digest)
         return detail
