@@ -73,28 +73,37 @@ class Explainer:
         by_series: dict[Series, int] = {}
         for series, _, change in deltas:
             by_series[series] = by_series.get(series, 0) + change
-        total = sum(by_series.values()) & MASK
-        of_all, of_series = self._by_total, self._by_series
-        if in_flight:
-            of_all, of_series = self._in_flight, self._in_flight_by_series
-        elif total:
-            self._movements.append((movement, total))
-        if total:
-            of_all.setdefault(total, []).append(movement)
+        self.add_total(movement, sum(by_series.values()), in_flight=in_flight)
         for series, change in by_series.items():
-            if change & MASK:
-                of_series.setdefault((series, change & MASK), []).append(movement)
+            self.add_of_series(movement, series, change, in_flight=in_flight)
+
+    def add_total(self, movement: Movement, total: int, *, in_flight: bool = False) -> None:
+        """Add what a movement does to the root alone; so its pieces need not be known yet."""
+        total &= MASK
+        if total and in_flight:
+            self._in_flight.setdefault(total, []).append(movement)
+        elif total:
+            self._by_total.setdefault(total, []).append(movement)
+            self._movements.append((movement, total))
+
+    def add_of_series(
+        self, movement: Movement, series: Series, change: int, *, in_flight: bool = False
+    ) -> None:
+        """Add what a movement does to the digest of one series, and its pieces there."""
+        of_series = self._in_flight_by_series if in_flight else self._by_series
+        if change & MASK:
+            of_series.setdefault((series, change & MASK), []).append(movement)
+        pieces = self._pieces.setdefault(series, PieceIndex())
         for piece in movement.pieces:
-            self._pieces.setdefault(piece.series, PieceIndex()).add(
-                Moved(movement, piece, in_flight)
-            )
+            if piece.series == series:
+                pieces.add(Moved(movement, piece, in_flight))
 
     def of_all(self, difference: int, situation: Situation) -> list[Cause] | None:
         """Return the causes of a root difference: one, or two; None if there are none."""
-        single = self._single(difference, situation)
+        single = self.single(difference, situation)
         if single is not None:
             return [single]
-        return self._pair(difference, situation)
+        return self.pair(difference, situation)
 
     def of_series(self, series: Series, difference: int, situation: Situation) -> Cause | None:
         """Return what would explain a series' difference, None if nothing would.
@@ -118,7 +127,8 @@ class Explainer:
         pieces = self._pieces.get(series)
         return [] if pieces is None else pieces.over(first, last)
 
-    def _single(self, difference: int, situation: Situation) -> Cause | None:
+    def single(self, difference: int, situation: Situation) -> Cause | None:
+        """Return the one cause of a root difference; None if there is none."""
         return _best(
             self._by_total.get(-difference & MASK, ()),
             self._by_total.get(difference, ()),
@@ -126,7 +136,8 @@ class Explainer:
             situation,
         )
 
-    def _pair(self, difference: int, situation: Situation) -> list[Cause] | None:
+    def pair(self, difference: int, situation: Situation) -> list[Cause] | None:
+        """Return the two causes of a root difference; None if there are none, or too many."""
         if len(self._movements) > PAIR_CANDIDATES_MAX:
             return None
         by_total, in_flight = self._by_total, self._in_flight
@@ -136,7 +147,7 @@ class Explainer:
                 # The look-up alone is the common case: nothing there.
                 if rest not in by_total and -rest & MASK not in by_total and rest not in in_flight:
                     continue
-                one, other = cause_of(movement, sign, situation), self._single(rest, situation)
+                one, other = cause_of(movement, sign, situation), self.single(rest, situation)
                 if one is not None and other is not None:
                     return [one, other]
         return None

@@ -15,6 +15,7 @@ from typing import Final
 KEY_BYTES: Final = 64
 _SECRET_BYTES_MIN: Final = 32
 _LABEL: Final = b"itmo-hub/reconciliation/digest-key/v1"
+_CHECK_LABEL: Final = b"itmo-hub/reconciliation/digest-key-check/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class LinkKey:
     def key_id(self) -> str:
         """Return the name by which both sides know the key."""
         return f"{self.registry}-{self.year}"
+
+    @property
+    def check(self) -> bytes:
+        """Return a check value of 8 bytes: it tells this key from others, and nothing of it."""
+        return hmac.new(self.secret, _CHECK_LABEL, hashlib.sha256).digest()[:8]
 
 
 def key_of_year(link_secret: bytes, registry: str, year: int) -> LinkKey:

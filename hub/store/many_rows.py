@@ -37,7 +37,7 @@ class Insert:
         in_place = ", ".join(f"%({name})s" for name in names)
         # ruff: noqa: S608 - nothing is interpolated but names of our own tables; values are bound
         self._instants = _instants(columns)
-        self._has_bytes = any(isinstance(column.type, LargeBinary) for column in columns)
+        self._has_bytes = any(_is_bytes(column) for column in columns)
         self._sqlite = f"{into}VALUES ({by_name})"
         self._row_by_row = f"{into}VALUES ({in_place})"
         self._at_once = f"{into}SELECT {', '.join(names)} FROM {_rows_of_json(columns)}"
@@ -63,7 +63,7 @@ class Update:
         name = table.name
         columns = [table.c[column] for column in (*key, *values)]
         to_bound = ", ".join(f"{value} = :{value}" for value in values)
-        to_given = ", ".join(f"{value} = given.{value}" for value in values)
+        to_given = ", ".join(f"{value} = {_read(table.c[value])}" for value in values)
         is_bound = " AND ".join(f"{part} = :{part}" for part in key)
         is_given = " AND ".join(f"{name}.{part} = given.{part}" for part in key)
         self._instants = _instants(columns)
@@ -81,13 +81,56 @@ class Update:
             connection.exec_driver_sql(self._at_once, _json(plain))
 
 
+class Put:
+    """Inserts rows, or gives those that are there by their ``key`` the new values; each key once.
+
+    Bytes go to PostgreSQL as base64, so they should be few in each row.
+    """
+
+    def __init__(self, table: Table, key: Sequence[str], values: Sequence[str]) -> None:
+        names = (*key, *values)
+        columns = [table.c[name] for name in names]
+        into = f"INSERT INTO {table.name} ({', '.join(names)}) "
+        to_new = ", ".join(f"{value} = excluded.{value}" for value in values)
+        by_key = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {to_new}"
+        self._instants = _instants(columns)
+        self._sqlite = f"{into}VALUES ({', '.join(f':{name}' for name in names)}) {by_key}"
+        self._at_once = (
+            f"{into}SELECT {', '.join(_read(column) for column in columns)} "
+            f"FROM {_rows_of_json(columns)} {by_key}"
+        )
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert or change the rows; none is nothing."""
+        if not rows:
+            return
+        plain = _plain(rows, self._instants)
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(self._sqlite, plain)
+        else:
+            connection.exec_driver_sql(self._at_once, _json(plain))
+
+
+def _read(column: Column[Any]) -> str:
+    """Return the PostgreSQL words that take a column's value from ``given``."""
+    if _is_bytes(column):
+        return f"decode(given.{column.name}, 'base64')"
+    return f"given.{column.name}"
+
+
+def _is_bytes(column: Column[Any]) -> bool:
+    return isinstance(column.type, LargeBinary)
+
+
 def _instants(columns: Sequence[Column[Any]]) -> list[str]:
     return [column.name for column in columns if isinstance(column.type, Instant)]
 
 
 def _rows_of_json(columns: Sequence[Column[Any]]) -> str:
     """Return the PostgreSQL words that make rows, ``given``, of one JSON text."""
-    typed = ", ".join(f"{one.name} {one.type.compile(_POSTGRES)}" for one in columns)
+    typed = ", ".join(
+        f"{one.name} {'text' if _is_bytes(one) else one.type.compile(_POSTGRES)}" for one in columns
+    )
     return f"json_to_recordset(%(rows)s::json) AS given({typed})"
 
 

@@ -37,6 +37,8 @@ link: Final = Table(
     # digests | totals | statement | records | off
     Column("mode", String(12), nullable=False),
     Column("key_year", SmallInteger, nullable=True),
+    # Tells one key from another, and nothing of either.
+    Column("key_check", LargeBinary, nullable=True),
     Column("folded_to", BigInteger, nullable=True),
     Column("root", LargeBinary, nullable=True),
     Column("built_at", Instant, nullable=True),

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Strin
 from hub.international_registry.units import BlockStatus
 from hub.store.database import Database
 from hub.store.instants import Instant
-from hub.store.many_rows import Insert, Row, Update
+from hub.store.many_rows import Insert, Put, Row, Update
 from tests.hub.store.samples import rolled_back
 
 THINGS = Table(
@@ -66,4 +66,20 @@ def test_an_update_changes_the_rows_of_its_keys_alone(shared_database: Database)
             (1, AT, None),
             (2, AT, "old"),
             (3, None, AWKWARD),
+        ]
+
+
+def test_a_row_is_put_whether_its_key_is_there_or_not(shared_database: Database) -> None:
+    """New rows come, known ones get the new values, bytes keep every bit, the rest stays."""
+    put = Put(THINGS, key=("kind", "number"), values=("at", "data"))
+    with rolled_back(shared_database) as connection:
+        THINGS.create(connection)
+        first = [{"kind": "x", "number": one, "at": AT, "data": b"\x00'\xff"} for one in (1, 2)]
+        put.run(connection, first)
+        then = [{"kind": "x", "number": one, "at": None, "data": b""} for one in (2, 3)]
+        put.run(connection, then)
+        assert _stored(connection) == [
+            ("x", 1, AT, None, b"\x00'\xff"),
+            ("x", 2, None, None, b""),
+            ("x", 3, None, None, b""),
         ]

@@ -33,6 +33,7 @@ def _add_links() -> None:
         sa.Column("registry", sa.String(length=5), nullable=False),
         sa.Column("mode", sa.String(length=12), nullable=False),
         sa.Column("key_year", sa.SmallInteger(), nullable=True),
+        sa.Column("key_check", sa.LargeBinary(), nullable=True),
         sa.Column("folded_to", sa.BigInteger(), nullable=True),
         sa.Column("root", sa.LargeBinary(), nullable=True),
         sa.Column("built_at", sa.BigInteger(), nullable=True),
