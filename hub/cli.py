@@ -56,6 +56,12 @@ PARTS: Final = (
         "app",
         "Holdings and history: the whole ledger, or what one participant may see.",
     ),
+    LatePart(
+        "reconcile",
+        "hub.commands.reconcile",
+        "app",
+        "Compare registries with the central ledger, and work on what differs.",
+    ),
     LatePart("ledger", "hub.commands.ledger", "app", "Correct the central ledger."),
     LatePart("db", "hub.commands.database", "app", "The hub's database."),
     LatePart("log", "hub.commands.log", "app", "The transparency log."),

@@ -1,0 +1,56 @@
+"""``itmo-hub reconcile …``: compare registries with the ledger, and work on what differs.
+
+Each command's module is imported when the command is called; a new one is a line of ``PARTS``.
+"""
+
+from typing import Final
+
+import typer
+
+from hub.commands.late import LatePart, late_group
+
+PARTS: Final = (
+    LatePart(
+        "run",
+        "hub.commands.reconcile_runs",
+        "run",
+        "Compare registries now, wait for the results, and show them.",
+    ),
+    LatePart(
+        "status",
+        "hub.commands.reconcile_runs",
+        "status",
+        "Show how each registry is compared, and when it last agreed.",
+    ),
+    LatePart("nights", "hub.commands.reconcile_runs", "list_nights", "List nights, newest first."),
+    LatePart(
+        "sessions",
+        "hub.commands.reconcile_runs",
+        "list_sessions",
+        "List comparisons, newest first: with whom, why, and what they came to.",
+    ),
+    LatePart(
+        "mode",
+        "hub.commands.reconcile_links",
+        "mode",
+        "Decide how a registry is compared: digests, totals, statement, records or off.",
+    ),
+    LatePart(
+        "secret",
+        "hub.commands.reconcile_links",
+        "secret",
+        "Make the hub's link secret, or write the secret of one registry's link.",
+    ),
+)
+
+app = typer.Typer(
+    name="reconcile",
+    cls=late_group(PARTS),
+    help="Compare registries with the central ledger, and work on what differs.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def reconcile() -> None:
+    """Compare registries with the central ledger, and work on what differs."""
