@@ -122,6 +122,12 @@ HEADINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Columns by the keys of their headings."""
 
+
+def words_of_status() -> Mapping[str, tuple[str, ...]]:
+    """Return the known words by status, as they are written; those left out by ``LEFT_OUT``."""
+    return MappingProxyType(_STATUS_WORDS)
+
+
 STATUSES: Final = _by_key(_STATUS_WORDS)
 """``held``, ``used``, ``cancelled`` or ``LEFT_OUT`` by the keys of words."""
 

@@ -9,6 +9,7 @@ All faults are StatementError, with the line.
 """
 
 import csv
+import hashlib
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ ROWS_BETWEEN: Final = 5_000
 """Progress is told after so many rows."""
 
 _SAMPLE_BYTES: Final = 65_536
+_PART_BYTES: Final = 1 << 20
 _SEPARATORS: Final = ",;\t"
 _MARKS: Final = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -53,8 +55,19 @@ _UNREADABLE: Final = (
 )
 
 
+def copied(path: Path, into: BinaryIO) -> str:
+    """Copy a file and return the SHA-256 of what was copied, in hexadecimal digits; OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(_PART_BYTES):
+            digest.update(part)
+            into.write(part)
+    into.seek(0)
+    return digest.hexdigest()
+
+
 def read_statement(
-    path: Path,
+    file: BinaryIO,
     registry: str,
     *,
     words: Mapping[str, str] | None = None,
@@ -65,29 +78,29 @@ def read_statement(
 
     ``words`` are statuses of the registry's own; a statement without a row must be meant.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(4096)
-        file.seek(0)
-        for magic, name in _UNREADABLE:
-            if start.startswith(magic):
-                raise fault(0, f"this is {name}; save it as XLSX or CSV")
-        is_workbook = start.startswith(b"PK")
-        reader = StatementReader(registry, words, _cell_name if is_workbook else None)
-        rows: Iterator[Row]
-        if is_workbook:
-            rows = rows_of_workbook(file)
-        elif start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
-            rows = rows_of_xml(file, registry)
-        else:
-            rows = rows_of_csv(file)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # openpyxl's; the same cells are refused below
-            for number, (line, cells) in enumerate(rows, start=1):
-                reader.take(line, cells)
-                if number % ROWS_BETWEEN == 0:
-                    progress(file.tell(), size)
-        progress(size, size)
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    start = file.read(4096)
+    file.seek(0)
+    for magic, name in _UNREADABLE:
+        if start.startswith(magic):
+            raise fault(0, f"this is {name}; save it as XLSX or CSV")
+    is_workbook = start.startswith(b"PK")
+    reader = StatementReader(registry, words, _cell_name if is_workbook else None)
+    rows: Iterator[Row]
+    if is_workbook:
+        rows = rows_of_workbook(file)
+    elif start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+        rows = rows_of_xml(file, registry)
+    else:
+        rows = rows_of_csv(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # openpyxl's; the same cells are refused below
+        for number, (line, cells) in enumerate(rows, start=1):
+            reader.take(line, cells)
+            if number % ROWS_BETWEEN == 0:
+                progress(min(size, file.tell()), size)
+    progress(size, size)
     return reader.finish(may_be_empty=may_be_empty)
 
 

@@ -12,7 +12,7 @@ Rows are read one after the other; hidden rows are rows.
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
 from openpyxl import Workbook, load_workbook
@@ -205,25 +205,31 @@ def _cell(cell: Any) -> Cell:
     return Odd(f"a date ({str(value)[:19]})", "write it as a number or text, not as a date")
 
 
-def write_template(
-    file: BinaryIO, columns: Sequence[str], notes: Sequence[tuple[str, str]]
+def write_workbook(
+    file: BinaryIO,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    notes: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Write an empty statement as a workbook: headings, columns of text, and a sheet of notes."""
+    """Write a statement as a workbook: all cells are texts; a second sheet has the notes."""
     workbook = Workbook()
     sheet = workbook.active
     assert sheet is not None, "a new workbook has a sheet"
     sheet.title = SHEET
-    for place, column in enumerate(columns, start=1):
-        letter = get_column_letter(place)
-        sheet.column_dimensions[letter].width = max(14, len(column) + 3)
+    sheet.append(list(headings))
+    for place, heading in enumerate(headings, start=1):
+        column = sheet.column_dimensions[get_column_letter(place)]
+        column.width = max(14, len(heading) + 3)
         # As text a serial keeps all its digits, and an id its zeros.
-        sheet.column_dimensions[letter].number_format = "@"
-        cell = sheet.cell(1, place, column.upper())
-        cell.font = Font(bold=True)
+        column.number_format = "@"
+        sheet.cell(1, place).font = Font(bold=True)
+    for row in rows:
+        sheet.append([cell or None for cell in row])
     sheet.freeze_panes = "A2"
-    explained = workbook.create_sheet("NOTES")
-    explained.column_dimensions["A"].width = 28
-    explained.column_dimensions["B"].width = 100
-    for note in notes:
-        explained.append(note)
+    if notes:
+        explained = workbook.create_sheet("NOTES")
+        explained.column_dimensions["A"].width = 28
+        explained.column_dimensions["B"].width = 100
+        for note in notes:
+            explained.append(note)
     workbook.save(file)

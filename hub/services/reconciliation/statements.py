@@ -25,9 +25,9 @@ from hub.services.administration.holdings_statements import (
     take_statement,
 )
 from hub.services.load_facts import HubIdentity
+from hub.services.reconciliation import ending as endings
 from hub.services.reconciliation import folding
 from hub.services.reconciliation.books import open_book
-from hub.services.reconciliation.ending import Ended, Ending, end_session
 from hub.services.reconciliation.link_secrets import LinkSecrets
 from hub.store import head as heads
 from hub.store import reference
@@ -75,6 +75,18 @@ class Compared:
         return take_statement(
             self.registry, sha256, self.moment.index, said.compared, said.row_count, said.units
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of a session: its name, the cases by what became of them, its result's entry."""
+
+    session: str
+    opened: tuple[str, ...]
+    continued: tuple[str, ...]
+    reopened: tuple[str, ...]
+    closed: tuple[str, ...]
+    log_index: int
 
 
 def moment_of(database: Database, index: int | None = None, time: datetime | None = None) -> Moment:
@@ -166,10 +178,11 @@ def end(
     with database.reading() as connection:
         row = _session(connection, name)
     outcome = replace(compared.outcome, session=name, index=log_index)
-    ending = Ending("done", outcome, reason=compared.note, digest=compared.digest)
-    return end_session(
+    ending = endings.Ending("done", outcome, reason=compared.note, digest=compared.digest)
+    ended = endings.end_session(
         database, identity=identity, policy=policy, session=row, ending=ending, now=now
     )
+    return Ended(name, ended.opened, ended.continued, ended.reopened, ended.closed, ended.log_index)
 
 
 def _session(connection: Connection, name: str) -> sessions.SessionRow:
