@@ -30,6 +30,24 @@ PARTS: Final = (
         "List comparisons, newest first: with whom, why, and what they came to.",
     ),
     LatePart(
+        "case",
+        "hub.commands.reconcile_cases",
+        "app",
+        "Cases: serials on which a registry and the ledger differ.",
+    ),
+    LatePart(
+        "explain",
+        "hub.commands.reconcile_cases",
+        "explain",
+        "Tell in plain words what differs, what it may come from, and what each side does.",
+    ),
+    LatePart(
+        "frozen",
+        "hub.commands.reconcile_cases",
+        "list_frozen",
+        "List the serials that no transfer may touch, and for which case.",
+    ),
+    LatePart(
         "mode",
         "hub.commands.reconcile_links",
         "mode",

@@ -1,0 +1,299 @@
+"""What a case is about, gathered for a person: both views, the message behind it, what to do.
+
+1. The serials, in full identifiers, with what each side has there and which attributes differ.
+2. The suspected cause: the message (or act) in the log, its type, when it was recorded, delivered
+   and acknowledged, and the command that exports it as evidence.
+3. What each side does, step by step; what is frozen; what closes the case; what was done so far.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from hub.international_registry.units import Series as LedgerSeries
+from hub.protocol.envelopes import stored_messages
+from hub.store import evidence, log, transfers
+from hub.store.reconciliation import cases
+from hub.store.reconciliation.cases import CaseRow, EventRow, RangeRow
+from hub.transparency_log.entries import decode
+from message_schemas import timestamps
+from reconciliation.case_words import KINDS, full_range
+from reconciliation.cases import NO_ANSWER
+from reconciliation.discrepancies import FindingKind
+from reconciliation.owned import OWNED
+
+ALWAYS_SHOWN: Final = ("status", "first_transferred", "authorization_id")
+"""Shown of units that one side does not have, so that they can be recognised."""
+
+NOTHING: Final = "nothing"
+
+
+class UnknownCaseError(LookupError):
+    """There is no case of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class CauseFound:
+    """The entry of the log behind a case, as far as it is known.
+
+    ``types`` are the message types, or the kind of act; none once the body was erased. The times
+    are in the protocol's form, None for what has not happened.
+    """
+
+    log_index: int
+    reference: str | None
+    types: tuple[str, ...]
+    sender: str
+    recorded_at: str
+    delivered_at: str | None
+    acknowledged_at: str | None
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Serials of a case: ``rows`` are (attribute, at the ledger, at the registry).
+
+    ``also_in`` are other open cases over the same serials, with their registries.
+    """
+
+    serials: str
+    units: int
+    rows: tuple[tuple[str, str, str], ...]
+    is_frozen: bool
+    allows: str | None
+    also_in: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A case for a person."""
+
+    case: CaseRow
+    means: str
+    differences: tuple[Difference, ...]
+    cause: CauseFound | None
+    at_registry: tuple[str, ...]
+    at_hub: tuple[str, ...]
+    frozen: str
+    closes: str
+    events: tuple[EventRow, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return the explanation as plain JSON."""
+        return {
+            **case_document(self.case),
+            "means": self.means,
+            "differences": [msgspec.to_builtins(one) for one in self.differences],
+            "cause": None if self.cause is None else msgspec.to_builtins(self.cause),
+            "at_registry": list(self.at_registry),
+            "at_hub": list(self.at_hub),
+            "frozen": self.frozen,
+            "closes": self.closes,
+            "events": [event_document(one) for one in self.events],
+        }
+
+
+def case_document(row: CaseRow) -> dict[str, Any]:
+    """Return a case as plain JSON, with its instants in the protocol's form."""
+    return {
+        name: timestamps.render(value) if name.endswith("_at") and value is not None else value
+        for name, value in ((name, getattr(row, name)) for name in row.__slots__)
+    }
+
+
+def event_document(row: EventRow) -> dict[str, Any]:
+    """Return an event as plain JSON."""
+    return {
+        "log_index": row.log_index,
+        "at": timestamps.render(row.at),
+        "actor": row.actor,
+        "kind": row.kind,
+        "text": row.text,
+    }
+
+
+def explain(connection: Connection, case_id: str) -> Explanation:
+    """Return what a case is about. Raises UnknownCaseError."""
+    row = cases.load(connection, [case_id]).get(case_id)
+    if row is None:
+        raise UnknownCaseError(
+            f"there is no case {case_id[:40]} (`itmo-hub reconcile case list --state all`)"
+        )
+    ranges = cases.ranges(connection, [case_id])[case_id]
+    words = KINDS[row.kind]
+    return Explanation(
+        row,
+        words.means,
+        tuple(_differences(connection, row, ranges)),
+        _cause(connection, row),
+        tuple(_addressed(step, row) for step in words.at_registry),
+        tuple(_addressed(step, row) for step in _at_hub(row, words.at_hub, ranges)),
+        _frozen(row, ranges),
+        _closes(row),
+        tuple(cases.events(connection, case_id)),
+    )
+
+
+# --- what differs --------------------------------------------------------------------------------
+
+
+def _differences(
+    connection: Connection, row: CaseRow, ranges: Sequence[RangeRow]
+) -> list[Difference]:
+    frozen = cases.frozen(connection)
+    found: list[Difference] = []
+    for one in ranges:
+        over = frozen.over(LedgerSeries(*one.series), one.first_serial, one.last_serial)
+        others = {
+            f"{freeze.case_id} ({freeze.registry})"
+            for _, _, freeze in over
+            if freeze.case_id != row.case_id
+        }
+        found.append(
+            Difference(
+                full_range(one.series, one.first_serial, one.last_serial),
+                one.quantity,
+                _rows(msgspec.json.decode(one.body)),
+                one.is_frozen,
+                one.allows if one.is_frozen else None,
+                tuple(sorted(others)),
+            )
+        )
+    return found
+
+
+def _rows(body: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return both views side by side: what differs, and enough to recognise the units by."""
+    ledger, registry = body.get("ledger", []), body.get("registry", [])
+    rows = [("holds", _times(ledger), _times(registry))] if len(ledger) != len(registry) else []
+    if len(ledger) == len(registry) == 1:
+        names = list(body.get("fields", ()))
+    else:
+        names = [name for name in OWNED if name in ALWAYS_SHOWN or _varies(name, ledger, registry)]
+    for name in names:
+        if name == "holds":
+            continue
+        rows.append((name.replace("_", " "), _values(name, ledger), _values(name, registry)))
+    return tuple(rows)
+
+
+def _times(view: Sequence[Any]) -> str:
+    return {0: NOTHING, 1: "once"}.get(len(view), f"{len(view)} times")
+
+
+def _varies(name: str, ledger: Sequence[Any], registry: Sequence[Any]) -> bool:
+    return len({values.get(name) for values in (*ledger, *registry)}) > 1
+
+
+def _values(name: str, view: Sequence[Any]) -> str:
+    values = dict.fromkeys(str(values.get(name, "none")) for values in view)
+    return " | ".join(values) or "-"
+
+
+# --- the cause -----------------------------------------------------------------------------------
+
+
+def _cause(connection: Connection, row: CaseRow) -> CauseFound | None:
+    if row.cause_index is None:
+        return None
+    content = evidence.content_at(connection, row.cause_index)
+    if content is None:
+        return None
+    entry = decode(content.entry)
+    delivery = evidence.delivery_of(connection, row.registry, row.cause_index)
+    is_transfer = row.reference is not None and bool(transfers.load(connection, [row.reference]))
+    return CauseFound(
+        row.cause_index,
+        row.reference,
+        _types(content.kind, content.contents, row.reference),
+        entry.sender,
+        entry.at,
+        None if delivery is None else _time_of(connection, delivery.log_index),
+        None
+        if delivery is None or delivery.acknowledged_log_index is None
+        else _time_of(connection, delivery.acknowledged_log_index),
+        f"itmo-hub evidence export {row.reference} --out {row.reference}.evidence"
+        if is_transfer
+        else None,
+    )
+
+
+def _time_of(connection: Connection, log_index: int) -> str | None:
+    entry = log.entry_at(connection, log_index)
+    return None if entry is None else decode(entry).at
+
+
+def _types(kind: str, contents: Any, reference: str | None) -> tuple[str, ...]:
+    """Return the types of the messages about the reference, or of all messages of the envelope."""
+    raw = contents.get(kind)
+    if raw is None:
+        return ()
+    if kind == "act":
+        return (str(msgspec.json.decode(raw)["kind"]),)
+    if kind != "envelope":
+        return ()
+    named: list[str] = []
+    every: list[str] = []
+    for message in stored_messages(raw):
+        every.append(message.message.type)
+        ids = (getattr(message.body, name, None) for name in _NAMES_OF_REFERENCES)
+        if reference is not None and reference in ids:
+            named.append(message.message.type)
+    return tuple(dict.fromkeys(named or every))
+
+
+_NAMES_OF_REFERENCES: Final = ("transfer_id", "action_id", "first_transfer_id", "change_id")
+
+
+# --- what to do ----------------------------------------------------------------------------------
+
+
+def _addressed(step: str, row: CaseRow) -> str:
+    return step.replace("The registry", row.registry).replace("the registry", row.registry)
+
+
+def _at_hub(row: CaseRow, steps: Sequence[str], ranges: Sequence[RangeRow]) -> list[str]:
+    """Return the steps with the commands of this very case."""
+    case = row.case_id
+    more = [f"To ask for a new comparison: itmo-hub reconcile case rerun {case} --reason TEXT"]
+    compensates = {FindingKind.MISSING_AT_REGISTRY, FindingKind.MISSING_AT_LEDGER}
+    if row.kind in {*compensates, FindingKind.LOST_MESSAGE} and ranges:
+        more.insert(
+            0,
+            f"A compensating entry: itmo-hub ledger correct {ranges[0].units} --from FROM --to TO "
+            f"--case {case} --reason TEXT (two administrators)",
+        )
+    if row.state == "open":
+        more.insert(0, f"To acknowledge: itmo-hub reconcile case acknowledge {case} --reason TEXT")
+    return [*steps, *more]
+
+
+def _frozen(row: CaseRow, ranges: Sequence[RangeRow]) -> str:
+    frozen = [one for one in ranges if one.is_frozen]
+    if not frozen:
+        return "Nothing is frozen by this case."
+    units, allows = sum(one.quantity for one in frozen), {one.allows for one in frozen}
+    text = (
+        f"{units} units in {len(frozen)} {'range' if len(frozen) == 1 else 'ranges'}: no transfer, "
+        "use or cancellation may touch these serials (5005). All other serials move as always."
+    )
+    for type_ in sorted(one for one in allows if one is not None):
+        text += f" {row.registry} may send the `{type_}` that puts the ledger right."
+    return text
+
+
+def _closes(row: CaseRow) -> str:
+    if not row.is_open:
+        return f"Closed by session {row.closed_session}."
+    if row.kind == NO_ANSWER:
+        return f"The next comparison that {row.registry} answers closes this case."
+    return (
+        f"A comparison with {row.registry} in which none of these serials differs closes this case "
+        "and thaws them; nobody can close it by hand."
+        if row.units
+        else f"A comparison of records with {row.registry} without a difference closes this case."
+    )
