@@ -67,13 +67,23 @@ class Narrowing:
         self.block_windows: dict[Series, list[Window]] = {}
         self.is_contradictory = False
 
-    def take_series(self, view: LedgerView, chunks: Chunks, situation: Situation) -> None:
+    def take_series(
+        self,
+        view: LedgerView,
+        chunks: Chunks,
+        situation: Situation,
+        after: Series | None = None,
+        up_to: Series | None = None,
+    ) -> None:
         """Compare the digests of whole series; explain, or plan to look closer, where they differ.
 
-        Series that the registry names and the ledger does not know, and the other way round, count.
+        Series that the registry names and the ledger does not know, and the other way round, count;
+        of a page those behind ``after`` and up to ``up_to``.
         """
         known = view.level(SERIES_SHIFT)
         for series in sorted(known.keys() | chunks.keys()):
+            if (after is not None and series <= after) or (up_to is not None and series > up_to):
+                continue
             theirs, ours = chunks.get(series, {}).get(0, 0), known.get(series, {}).get(0, 0)
             if theirs == ours:
                 continue
@@ -103,6 +113,15 @@ class Narrowing:
                     if theirs.get(chunk, 0) != ours.get(chunk, 0)
                 )
                 self._plan(view, series, window, shift, found, len(theirs.keys() | ours.keys()))
+
+    def ask_again(self, shift: int, windows: Windows) -> None:
+        """Plan to ask for windows first of which the last answer told nothing."""
+        following = self.digest_windows.pop(shift, {})
+        before = {series: list(its) for series, its in windows.items()}
+        for series, its in following.items():
+            before.setdefault(series, []).extend(its)
+        if before:
+            self.digest_windows[shift] = before
 
     def _plan(
         self,

@@ -1,78 +1,78 @@
-"""What the two sides say to each other, as values and as JSON.
+"""What the two sides say to each other, as values, and as the messages of the exchange.
 
-| kind | direction | says |
+| notice of the hub | message of the registry | says |
 |---|---|---|
-| cut | hub | the log index, the key, the list of owned attributes |
-| cut-ack | registry | how far it has applied the log, and the digest of all its units |
-| digests-asked | hub | a shift, and windows of positions by series (none: every series, whole) |
-| digests | registry | the digests of the chunks that are not zero |
-| blocks-asked | hub | windows of serials by series |
-| blocks | registry | the blocks, cut to the windows; ``rest`` is what to ask for next |
-| totals-asked | hub | as ``cut``, for a registry without digests |
-| totals | registry | units by series and by the owned attributes it can group by |
-| refused | registry | why it cannot answer: another key, another list of attributes |
-| result | hub | agreed or not, and the findings, as of an index |
+| cut | cut_ack | the log index, the key, the attributes; the digest of all units |
+| digests_asked | digests | windows of chunks, or every series; the digests that are not zero |
+| blocks_asked | blocks | windows of serials; the blocks, cut to them, and what is left to ask for |
+| totals_asked | totals | as ``cut``, without digests; units by series and values |
+| any | refused | why it cannot be answered |
 
 Every answer repeats the session and the question's number, and says in ``applied_to`` which moment
-it speaks of. Windows and blocks are grouped by series, and the values of a block are a place in a
-list, since series and values are long and few. Positions are integers up to 2^63 - 1.
+it speaks of. ``question_notice`` writes a question, ``answer_of`` reads an answer that its schema
+has accepted (``message_schemas/messages/reconciliation.py``). Positions go up to 2^63 - 1; whether
+they do, and whether a window runs forwards, no schema can say: it is checked here.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final, NoReturn, TypeVar
 
+from message_schemas import json_codec
+from message_schemas.messages import reconciliation as wire
 from reconciliation.books import Window
-from reconciliation.digests import Chunks, digest_text
-from reconciliation.owned import OWNED, POSITION_MAX, Block, Owned, Series
+from reconciliation.digests import Chunks
+from reconciliation.discrepancies import Finding, FindingKind
+from reconciliation.owned import OWNED, POSITION_MAX, SERIAL_MAX, Block, Owned, Series
 
 Windows = Mapping[Series, Sequence[Window]]
 Json = dict[str, Any]
+K = TypeVar("K")
+V = TypeVar("V")
+
+VIEW_MAX: Final = 100
+"""Values of one side in a finding that is sent; a unit held more often shows the first of them."""
+
+_POSITION: Final = r"(0|[1-9][0-9]{0,18})"
+_WINDOW: Final = re.compile(f"{_POSITION}-{_POSITION}")
+_CHUNK: Final = re.compile(f"{_POSITION}:([0-9a-f]{{32}})")
+_BLOCK: Final = re.compile(f"{_POSITION}-{_POSITION}:(0|[1-9][0-9]{{0,4}})")
+_DIGEST: Final = re.compile(r"[0-9a-f]{32}")
+_VALUES: Final[Callable[[wire.OwnedValues], Owned]] = attrgetter(*OWNED)
 
 
 class MessageError(ValueError):
     """An answer that is not what was agreed; says where."""
 
 
+# --- questions -----------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The marker in a registry's channel: compare as of ``index``."""
+    """The marker in a registry's channel: compare as of ``index``, its own log index.
+
+    ``answer_by`` is a time as the exchange writes it: who has not answered by then is silent.
+    """
 
     session: str
     number: int
     index: int
     key_id: str
-
-    def as_json(self) -> Json:
-        """Return the message as JSON values."""
-        return {
-            "kind": "cut",
-            "session": self.session,
-            "number": self.number,
-            "index": self.index,
-            "key_id": self.key_id,
-            "owned": list(OWNED),
-        }
+    answer_by: str
 
 
 @dataclass(frozen=True, slots=True)
 class DigestsAsked:
-    """A question for digests; without windows, for every series as a whole."""
+    """A question for digests; without windows, for every series whole, from behind ``after`` on."""
 
     session: str
     number: int
     shift: int
     windows: Windows = field(default_factory=dict)
-
-    def as_json(self) -> Json:
-        """Return the message as JSON values."""
-        return {
-            "kind": "digests-asked",
-            "session": self.session,
-            "number": self.number,
-            "shift": self.shift,
-            "windows": _windows_json(self.windows),
-        }
+    after: Series | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,6 @@ class BlocksAsked:
     number: int
     windows: Windows
 
-    def as_json(self) -> Json:
-        """Return the message as JSON values."""
-        return {
-            "kind": "blocks-asked",
-            "session": self.session,
-            "number": self.number,
-            "windows": _windows_json(self.windows),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class TotalsAsked:
@@ -100,19 +91,67 @@ class TotalsAsked:
     session: str
     number: int
     index: int
-
-    def as_json(self) -> Json:
-        """Return the message as JSON values."""
-        return {
-            "kind": "totals-asked",
-            "session": self.session,
-            "number": self.number,
-            "index": self.index,
-            "owned": list(OWNED),
-        }
+    answer_by: str
 
 
 Question = Cut | DigestsAsked | BlocksAsked | TotalsAsked
+
+
+def question_notice(question: Question) -> tuple[str, Json]:
+    """Return the type and the body of the notice that asks a question."""
+    body: object
+    session, number = question.session, question.number
+    match question:
+        case Cut(index=index, key_id=key_id, answer_by=by):
+            type_, body = (
+                "reconciliation.cut",
+                wire.ReconciliationCut(
+                    session=session,
+                    number=number,
+                    log_index=index,
+                    key_id=key_id,
+                    owned=OWNED,
+                    answer_by=by,
+                ),
+            )
+        case DigestsAsked(shift=shift, windows=windows, after=after):
+            type_, body = (
+                "reconciliation.digests_asked",
+                wire.ReconciliationDigestsAsked(
+                    session=session,
+                    number=number,
+                    shift=shift,
+                    windows=_windows_sent(windows),
+                    after=None if after is None else series_name(after),
+                ),
+            )
+        case BlocksAsked(windows=windows):
+            type_, body = (
+                "reconciliation.blocks_asked",
+                wire.ReconciliationBlocksAsked(
+                    session=session, number=number, windows=_windows_sent(windows)
+                ),
+            )
+        case TotalsAsked(index=index, answer_by=by):
+            type_, body = (
+                "reconciliation.totals_asked",
+                wire.ReconciliationTotalsAsked(
+                    session=session, number=number, log_index=index, owned=OWNED, answer_by=by
+                ),
+            )
+    return type_, json_codec.encode_body(body)
+
+
+def _windows_sent(windows: Windows) -> tuple[wire.SeriesWindows, ...]:
+    return tuple(
+        wire.SeriesWindows(
+            **series._asdict(), windows=tuple(f"{first}-{last}" for first, last in its)
+        )
+        for series, its in windows.items()
+    )
+
+
+# --- answers -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +166,13 @@ class CutAck:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The digests asked for; what is not there is zero."""
+    """The digests asked for; what is not there is zero, or with ``more`` behind the last one."""
 
     session: str
     number: int
     applied_to: int
     chunks: Chunks
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,148 +199,176 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The registry cannot take part; one sentence why."""
+    """The registry cannot take part: ``code`` is one of the message's, ``reason`` one sentence."""
 
     session: str
     number: int
+    code: str
     reason: str
 
 
 Answer = CutAck | Digests | Blocks | Totals | Refused
 
 
-def _windows_json(windows: Windows) -> list[Any]:
-    return [[list(series), [list(window) for window in its]] for series, its in windows.items()]
-
-
-def answer_from_json(value: Any) -> Answer:
-    """Return an answer read from JSON values; MessageError says what is wrong with it."""
-    if not isinstance(value, dict):
-        raise MessageError("an answer is an object")
-    session, number = _text(value, "session"), _integer(value, "number")
-    match value.get("kind"):
-        case "refused":
-            return Refused(session, number, _text(value, "reason"))
-        case "cut-ack":
-            digest = _digest(value.get("digest"))
-            return CutAck(session, number, _integer(value, "applied_to"), digest)
-        case "digests":
-            chunks: Chunks = {}
-            for series, rows in _by_series(value, "chunks"):
-                read = {_number(chunk): _digest(digest) for chunk, digest in _pairs(rows)}
-                chunks.setdefault(series, {}).update(read)
-            return Digests(session, number, _integer(value, "applied_to"), chunks)
-        case "blocks":
-            return Blocks(
-                session,
-                number,
-                _integer(value, "applied_to"),
-                _blocks(value),
-                {
-                    series: [_window(first, last) for first, last in _pairs(rows)]
-                    for series, rows in _by_series(value, "rest")
-                },
+def answer_of(body: object) -> Answer:
+    """Return the answer that a message body says; MessageError says what is wrong with it."""
+    match body:
+        case wire.ReconciliationCutAck():
+            return CutAck(body.session, body.number, body.applied_to, _digest(body.digest))
+        case wire.ReconciliationDigests():
+            chunks = _each_once(
+                (series_from(row), _chunks_read(row.digests)) for row in body.chunks
             )
-        case "totals":
-            return _totals(value, session, number)
-        case kind:
-            raise MessageError(f"there is no answer of kind {kind!r}")
+            return Digests(body.session, body.number, body.applied_to, chunks, body.more)
+        case wire.ReconciliationBlocks():
+            rest = _each_once(
+                (series_from(row), [_window_read(text) for text in row.windows])
+                for row in body.rest
+            )
+            blocks = _blocks_read(body)
+            return Blocks(body.session, body.number, body.applied_to, blocks, rest)
+        case wire.ReconciliationTotals():
+            return _totals_read(body)
+        case wire.ReconciliationRefused():
+            return Refused(body.session, body.number, body.code, body.reason)
+    raise MessageError(f"{type(body).__name__} is no answer to what a session asks")
 
 
-def _blocks(value: Json) -> list[Block]:
-    table = [_owned(row) for row in _list(value.get("owned"), "owned")]
+def _blocks_read(body: wire.ReconciliationBlocks) -> list[Block]:
+    table = [owned_from(values) for values in body.owned]
     blocks: list[Block] = []
-    for series, rows in _by_series(value, "blocks"):
-        for row in rows:
-            if not isinstance(row, list) or len(row) != 3:
-                raise MessageError("a block is [first, last, place of its values]")
-            first, last = _window(row[0], row[1])
-            place = _number(row[2])
-            if first < 1 or last >= POSITION_MAX or place >= len(table):
-                raise MessageError(f"{row} is no block")
+    for row in body.blocks:
+        series = series_from(row)
+        for text in row.blocks:
+            found = _BLOCK.fullmatch(text)
+            if found is None:
+                raise MessageError(f"{text!r} is not FIRST-LAST:PLACE")
+            first, last, place = int(found[1]), int(found[2]), int(found[3])
+            if not 1 <= first <= last <= SERIAL_MAX or place >= len(table):
+                raise MessageError(f"{text} of {series} is no block")
             blocks.append(Block(series, first, last, table[place]))
     return blocks
 
 
-def _totals(value: Json, session: str, number: int) -> Totals:
-    fields = tuple(_list(value.get("fields"), "fields"))
+def _totals_read(body: wire.ReconciliationTotals) -> Totals:
+    fields = body.fields
     if any(name not in OWNED for name in fields) or len(set(fields)) < len(fields):
         raise MessageError("fields are some of the owned attributes, each once")
+    places = [OWNED.index(name) for name in fields]
+    others = [place for place in range(len(OWNED)) if place not in places]
     units: dict[tuple[Series, Owned], int] = {}
-    for series, rows in _by_series(value, "units"):
-        for texts, count in _pairs(rows):
-            cell = (series, _texts(texts, len(fields)))
+    for row in body.units:
+        series = series_from(row)
+        for total in row.totals:
+            owned = owned_from(total.values)
+            if any(owned[place] is not None for place in others):
+                raise MessageError(f"{series} is counted by an attribute that fields leave out")
+            cell = (series, tuple(owned[place] for place in places))
             if cell in units:
                 raise MessageError(f"{cell} is told twice")
-            units[cell] = _number(count)
-    return Totals(session, number, _integer(value, "applied_to"), fields, units)
+            units[cell] = total.quantity
+    return Totals(body.session, body.number, body.applied_to, fields, units)
 
 
-def _by_series(value: Json, name: str) -> list[tuple[Series, list[Any]]]:
-    found: list[tuple[Series, list[Any]]] = []
-    for pair in _pairs(_list(value.get(name), name)):
-        match pair:
-            case ([str(a), str(b), str(c), int(vintage)], list(rows)):
-                found.append((Series(a, b, c, vintage), rows))
-            case _:
-                raise MessageError(f"{name}: [[approach, registry, Party, vintage], rows]")
-    return found
+def _chunks_read(texts: Iterable[str]) -> dict[int, int]:
+    found = [_CHUNK.fullmatch(text) or _refuse(f"{text!r} is not CHUNK:DIGEST") for text in texts]
+    return _each_once((_position(match[1]), int(match[2], 16)) for match in found)
 
 
-def _pairs(rows: list[Any]) -> list[tuple[Any, Any]]:
-    for row in rows:
-        if not isinstance(row, list) or len(row) != 2:
-            raise MessageError(f"{row!r} is not a pair")
-    return [(row[0], row[1]) for row in rows]
-
-
-def _owned(row: Any) -> Owned:
-    return _texts(row, len(OWNED))
-
-
-def _texts(row: Any, count: int) -> Owned:
-    if not isinstance(row, list) or len(row) != count:
-        raise MessageError(f"{row!r} has not {count} owned values")
-    if not all(text is None or isinstance(text, str) for text in row):
-        raise MessageError("an owned value is a text or null")
-    return tuple(row)
-
-
-def _window(first: Any, last: Any) -> Window:
-    low, high = _number(first), _number(last)
+def _window_read(text: str) -> Window:
+    found = _WINDOW.fullmatch(text) or _refuse(f"{text!r} is not FIRST-LAST")
+    low, high = _position(found[1]), _position(found[2])
     if low > high:
-        raise MessageError(f"{low} to {high} runs backwards")
+        raise MessageError(f"{text} runs backwards")
     return low, high
 
 
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= POSITION_MAX:
-        raise MessageError(f"{value!r} is not a whole number from 0 to {POSITION_MAX}")
-    return value
+def _position(text: str) -> int:
+    position = int(text)
+    if position > POSITION_MAX:
+        raise MessageError(f"{text} lies beyond {POSITION_MAX}")
+    return position
 
 
-def _digest(value: Any) -> int:
+def _digest(text: str) -> int:
+    if _DIGEST.fullmatch(text) is None:
+        raise MessageError(f"{text!r} is not a digest of 32 lower case hexadecimal digits")
+    return int(text, 16)
+
+
+def _each_once(pairs: Iterable[tuple[K, V]]) -> dict[K, V]:
+    found: dict[K, V] = {}
+    for key, value in pairs:
+        if key in found:
+            raise MessageError(f"{key} is told twice")
+        found[key] = value
+    return found
+
+
+def _refuse(why: str) -> NoReturn:
+    raise MessageError(why)
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def series_name(series: Series) -> wire.SeriesName:
+    """Return a series as it travels."""
+    return wire.SeriesName(**series._asdict())
+
+
+def series_from(row: wire.SeriesName) -> Series:
+    """Return the series that a row of a message is about."""
+    return Series(
+        row.cooperative_approach,
+        row.originating_registry,
+        row.first_transferring_party,
+        row.vintage,
+    )
+
+
+def owned_values(owned: Owned) -> wire.OwnedValues:
+    """Return the values of one run of units as they travel."""
+    return wire.OwnedValues(**dict(zip(OWNED, owned, strict=True)))
+
+
+def owned_from(values: wire.OwnedValues) -> Owned:
+    """Return the values of one run of units as they are compared."""
+    return _VALUES(values)
+
+
+def finding_row(finding: Finding, case_id: str | None, frozen: bool) -> wire.ReconciliationFinding:
+    """Return a finding as a result tells it; of a view at most VIEW_MAX values."""
+    return wire.ReconciliationFinding(
+        **finding.series._asdict(),
+        kind=finding.kind.value,
+        first_serial=finding.first,
+        last_serial=finding.last,
+        quantity=finding.quantity,
+        ledger=tuple(owned_values(owned) for owned in finding.ledger[:VIEW_MAX]),
+        registry=tuple(owned_values(owned) for owned in finding.registry[:VIEW_MAX]),
+        frozen=frozen,
+        fields=finding.fields,
+        cause_index=finding.cause_index,
+        reference=finding.reference,
+        case_id=case_id,
+    )
+
+
+def finding_from(row: wire.ReconciliationFinding) -> Finding:
+    """Return the finding that a result tells; MessageError if it is of no kind with serials."""
     try:
-        digest = int(value, 16) if isinstance(value, str) else -1
+        kind = FindingKind(row.kind)
     except ValueError:
-        digest = -1
-    if digest < 0 or digest_text(digest) != value:
-        raise MessageError(f"{value!r} is not a digest of 32 lower case hexadecimal digits")
-    return digest
-
-
-def _integer(value: Json, name: str) -> int:
-    return _number(value.get(name))
-
-
-def _text(value: Json, name: str) -> str:
-    text = value.get(name)
-    if not isinstance(text, str):
-        raise MessageError(f"{name} is a text")
-    return text
-
-
-def _list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise MessageError(f"{name} is a list")
-    return value
+        raise MessageError(f"a finding of kind {row.kind} has no serials") from None
+    return Finding(
+        kind,
+        series_from(row),
+        row.first_serial,
+        row.last_serial,
+        tuple(owned_from(values) for values in row.ledger),
+        tuple(owned_from(values) for values in row.registry),
+        row.fields,
+        row.cause_index,
+        row.reference,
+    )

@@ -19,12 +19,11 @@ twice or late; the machine is rebuilt after a restart by giving it the answers a
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from typing import Final
 
 from reconciliation.books import LedgerView, Window
 from reconciliation.compare import LIMITS, Limits, Narrowing, predicted_runs
-from reconciliation.digests import MASK, SERIES_SHIFT
+from reconciliation.digests import MASK, SERIES_SHIFT, Chunks
 from reconciliation.discrepancies import PASSING, Finding, FindingKind, classified, explained
 from reconciliation.explain import Explainer, Situation
 from reconciliation.messages import (
@@ -44,8 +43,11 @@ from reconciliation.movements import Movement
 from reconciliation.owned import OWNED, Series
 from reconciliation.steps import StepError
 
-WINDOWS_MAX: Final = 2_000
-"""Windows in one question."""
+DIGEST_WINDOWS_MAX: Final = 150
+"""Windows in one question for digests: of up to 64 chunks, so that an answer has about 450 kB."""
+
+BLOCK_WINDOWS_MAX: Final = 2_000
+"""Windows in one question for blocks; what is too much for one answer is left by it."""
 
 QUESTIONS_MAX: Final = 100_000
 """Questions in one session: pages enough for 10^9 blocks."""
@@ -152,13 +154,20 @@ class Comparison:
             case CutAck(digest=digest), Cut():
                 self._move_to(view)
                 return self._compare_roots(view, digest)
-            case Digests(chunks=chunks), DigestsAsked(shift=shift, windows=windows):
+            case Digests(chunks=chunks, more=more), DigestsAsked(after=after, windows=windows) if (
+                not windows
+            ):
+                last = series_reached(chunks, after, more=more)
                 self._move_to(view)
-                if self.state is RunState.SERIES:
-                    self.state = RunState.NARROWING
-                    self._narrowing.take_series(view, chunks, self._situation())
-                else:
-                    self._narrowing.take_digests(view, shift, windows, chunks)
+                self._narrowing.take_series(view, chunks, self._situation(), after, last)
+                if last is not None:
+                    return self._ask(self._series_asked(last))
+                self.state = RunState.NARROWING
+            case Digests(chunks=chunks, more=more), DigestsAsked(shift=shift, windows=windows):
+                told, rest = answered(shift, windows, chunks) if more else (windows, {})
+                self._move_to(view)
+                self._narrowing.take_digests(view, shift, told, chunks)
+                self._narrowing.ask_again(shift, rest)
             case Blocks(blocks=blocks, rest=rest), BlocksAsked(windows=windows):
                 require_progress(windows, rest)
                 self._move_to(view)
@@ -209,18 +218,21 @@ class Comparison:
                 self._finish(Basis.EXPLANATION, found)
                 return None
         self.state = RunState.SERIES
-        return self._ask(DigestsAsked(self._cut.session, self._number(), SERIES_SHIFT))
+        return self._ask(self._series_asked(None))
+
+    def _series_asked(self, after: Series | None) -> DigestsAsked:
+        return DigestsAsked(self._cut.session, self._number(), SERIES_SHIFT, after=after)
 
     def _next(self) -> Question | None:
         narrowing = self._narrowing
         if narrowing.digest_windows:
             shift = max(narrowing.digest_windows)
-            windows = _taken(narrowing.digest_windows[shift], WINDOWS_MAX)
+            windows = taken(narrowing.digest_windows[shift], DIGEST_WINDOWS_MAX)
             if not narrowing.digest_windows[shift]:
                 del narrowing.digest_windows[shift]
             return self._ask(DigestsAsked(self._cut.session, self._number(), shift, windows))
         if narrowing.block_windows:
-            windows = _taken(narrowing.block_windows, WINDOWS_MAX)
+            windows = taken(narrowing.block_windows, BLOCK_WINDOWS_MAX)
             return self._ask(BlocksAsked(self._cut.session, self._number(), windows))
         assert self._view is not None, "an answer was received"
         differing = narrowing.differing(self._view)
@@ -281,18 +293,56 @@ class Comparison:
                 )
 
 
-def _taken(windows: dict[Series, list[Window]], count: int) -> dict[Series, list[Window]]:
+def taken(windows: dict[Series, list[Window]], count: int) -> dict[Series, list[Window]]:
     """Take away at most so many windows, in order, and return them."""
-    taken: dict[Series, list[Window]] = {}
+    found: dict[Series, list[Window]] = {}
     for series in list(windows):
         if count <= 0:
             break
-        taken[series] = list(islice(windows[series], count))
-        count -= len(taken[series])
-        del windows[series][: len(taken[series])]
+        found[series] = windows[series][:count]
+        count -= len(found[series])
+        del windows[series][: len(found[series])]
         if not windows[series]:
             del windows[series]
-    return taken
+    return found
+
+
+def series_reached(chunks: Chunks, after: Series | None, *, more: bool) -> Series | None:
+    """Return the series behind which the answer goes on; None if it is whole.
+
+    Raises MessageError for series that were not asked for, and where nothing is told.
+    """
+    if after is not None and any(series <= after for series in chunks):
+        raise MessageError(f"series up to {after} were not asked for again")
+    if more and not chunks:
+        raise MessageError("nothing was answered, and there is said to be more")
+    return max(chunks) if more else None
+
+
+def answered(shift: int, asked: Windows, chunks: Chunks) -> tuple[Windows, Windows]:
+    """Return which of the windows asked for an answer with ``more`` told, and which are left.
+
+    It told everything up to the last chunk of the last series it names. MessageError if that is
+    in no window.
+    """
+    told: dict[Series, list[Window]] = {}
+    left: dict[Series, list[Window]] = {}
+    last_series = next(reversed(chunks), None)
+    last = max(chunks[last_series], default=-1) if last_series is not None else -1
+    end = ((last + 1) << shift) - 1
+    into = told
+    for series, windows in asked.items():
+        for low, high in windows:
+            if series != last_series or not low >> shift <= last <= high >> shift:
+                into.setdefault(series, []).append((low, high))
+                continue
+            told.setdefault(series, []).append((low, min(high, end)))
+            if end < high:
+                left.setdefault(series, []).append((end + 1, high))
+            into = left
+    if into is told:
+        raise MessageError("there is said to be more, behind what was not asked for")
+    return told, left
 
 
 def require_progress(asked: Windows, rest: Windows) -> None:

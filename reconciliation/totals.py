@@ -34,7 +34,14 @@ from reconciliation.messages import (
     TotalsAsked,
 )
 from reconciliation.owned import OWNED, Block, Owned, Series
-from reconciliation.run_states import QUESTIONS_MAX, Basis, Outcome, require_progress
+from reconciliation.run_states import (
+    BLOCK_WINDOWS_MAX,
+    QUESTIONS_MAX,
+    Basis,
+    Outcome,
+    require_progress,
+    taken,
+)
 from reconciliation.steps import StepError, runs
 
 LISTED_ALL: Final = None
@@ -147,9 +154,9 @@ class TotalsComparison:
             self._finish(Basis.BLOCKS, (), "the answers come to no end")
             return None
         if windows:
-            self._narrowing.block_windows = {}
+            some = taken(windows, BLOCK_WINDOWS_MAX)
             number = self._question.number + 1
-            self._question = BlocksAsked(self._start.session, number, windows)
+            self._question = BlocksAsked(self._start.session, number, some)
             self._count += 1
             return self._question
         situation = Situation(view.index, self._acknowledged_to)

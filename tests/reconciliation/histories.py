@@ -16,19 +16,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
+from message_schemas import json_codec
 from reconciliation import responder
 from reconciliation.books import LedgerBook
 from reconciliation.compare import Limits
 from reconciliation.digests import EdgeHasher
 from reconciliation.discrepancies import PASSING, Finding, FindingKind
 from reconciliation.explain import Explainer
-from reconciliation.messages import Cut, Json, Question, TotalsAsked, answer_from_json
+from reconciliation.messages import Cut, Question, TotalsAsked, series_name
 from reconciliation.movements import edge_deltas
 from reconciliation.owned import OWNED, Series
 from reconciliation.run_states import Basis, Comparison, Outcome
@@ -53,6 +54,7 @@ from tests.reconciliation.oracle import (
     plain_kind,
     single_cause,
 )
+from tests.reconciliation.sessions import BY, KEY, KEY_ID, SESSION, asked_of, carried, heard
 from tests.reconciliation.worlds import (
     Cell,
     Message,
@@ -61,8 +63,7 @@ from tests.reconciliation.worlds import (
     movement_of,
 )
 
-KEY = bytes(range(64))
-KEY_ID = "CHE02-2026"
+FALLBACK = "CHE02-2"
 
 
 @dataclass
@@ -127,7 +128,7 @@ def fall_back(
     view = ledger.view(book.applied_to)
     if history.dice.random() < 0.5:
         outcome = compare_statement(
-            "S2", history.cut_index, view, book.held, ledger.hasher, explainer, book.applied_to
+            FALLBACK, history.cut_index, view, book.held, ledger.hasher, explainer, book.applied_to
         )
     else:
         fields = history.dice.choice([OWNED, ("status",), ()])
@@ -146,7 +147,7 @@ def ask_totals(
     """Let the two sides talk by totals and blocks, in JSON; return the outcome."""
     book = registry.book
     comparison = TotalsComparison(
-        TotalsAsked("S2", 1, history.cut_index),
+        TotalsAsked(FALLBACK, 1, history.cut_index, BY),
         ledger.view,
         ledger.hasher,
         explainer,
@@ -156,25 +157,33 @@ def ask_totals(
     side = responder.Responder(KEY, KEY_ID, book, history.sums)
     asked: Question | None = comparison.start()
     while asked is not None:
-        said = asked.as_json()
-        answer = totals_answer(said, book, fields) if "index" in said else side.answer(said)
-        asked = comparison.receive(answer_from_json(json.loads(json.dumps(answer))))
+        if isinstance(asked, TotalsAsked) and fields != OWNED:
+            kind = "reconciliation.totals"
+            answer = carried(kind, totals_answer(asked, book, fields))
+        else:
+            kind, answer = asked_of(side, asked)
+        asked = comparison.receive(heard(kind, answer))
     assert comparison.outcome is not None
     return comparison.outcome
 
 
-def totals_answer(said: Json, book: RegistryBook, fields: tuple[str, ...]) -> Json:
-    """Return the totals of a registry's book, as it would add them up."""
-    rows: dict[Series, list[list[object]]] = {}
+def totals_answer(
+    asked: TotalsAsked, book: RegistryBook, fields: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the totals of a registry that groups by some attributes alone."""
+    rows: dict[Series, list[dict[str, Any]]] = {}
     for (series, cell), units in totals_of(book.held, fields).items():
-        rows.setdefault(series, []).append([list(cell), units])
+        values = {n: v for n, v in zip(fields, cell, strict=True) if v is not None}
+        rows.setdefault(series, []).append({"values": values, "quantity": units})
     return {
-        "kind": "totals",
-        "session": said["session"],
-        "number": said["number"],
+        "session": asked.session,
+        "number": asked.number,
         "applied_to": book.applied_to,
         "fields": list(fields),
-        "units": [[list(series), cells] for series, cells in rows.items()],
+        "units": [
+            {**json_codec.encode_body(series_name(series)), "totals": cells}
+            for series, cells in rows.items()
+        ],
     }
 
 
@@ -211,7 +220,7 @@ def converse(
     limits = dice.choice([Limits(), Limits(1, 4, 3), Limits(2, 64, 1), Limits(0, 2, 5)])
     responder.PAGE = dice.choice([1, 3, 7, 10_000, 10_000])
     comparison = Comparison(
-        Cut("S1", 1, history.cut_index, KEY_ID),
+        Cut(SESSION, 1, history.cut_index, KEY_ID, BY),
         ledger.view,
         ledger.head,
         explainer,
@@ -221,9 +230,7 @@ def converse(
     side = responder.Responder(KEY, KEY_ID, registry.book, history.sums)
     question = comparison.start()
     while True:
-        said = json.loads(json.dumps(question.as_json()))
-        answer = json.loads(json.dumps(side.answer(said)))
-        following = comparison.receive(answer_from_json(answer))
+        following = comparison.receive(heard(*asked_of(side, question)))
         if following is None:
             break
         question = following
@@ -281,7 +288,7 @@ def judge(history: History, registry: Registry, oracle: Oracle, outcome: Outcome
 
 def by_fallback(outcome: Outcome) -> bool:
     """Tell whether the outcome is one without digests, which has all blocks at once."""
-    return outcome.session != "S1"
+    return outcome.session != SESSION
 
 
 def judge_kinds(
