@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
-from connectors.party_registry import book, book_store, selection, tracking
+from connectors.party_registry import book, book_store, first_transfers, selection, tracking
 from connectors.party_registry.blocks import attributes_of, block_of
 from connectors.party_registry.book import BookError
 from connectors.party_registry.book_store import Account
@@ -40,11 +40,6 @@ __all__ = [
     "store_authorization",
     "use_units",
 ]
-
-# Authorized for one of these, a mitigation outcome may be first transferred before it moves
-# (2/CMA.3 annex para 2(b)); for an NDC alone it is not.
-_OTHER_PURPOSES = ("OIMP", "IMP", "OP")
-_EARLY_DEFINITIONS = frozenset({"authorization", "issuance"})
 
 
 def open_account(transaction: Transaction, request: OpenAccountRequest) -> Account:
@@ -153,7 +148,7 @@ def issue(transaction: Transaction, request: IssueRequest) -> HeldBlock:
             reference=request.reference or request.authorization,
             at=transaction.at,
             first=request.first_serial,
-            first_transfer=_early_first_transfer(record),
+            first_transfer=first_transfers.early_event(record),
         )
     except BookError as error:
         raise CommandError(str(error)) from error
@@ -180,14 +175,6 @@ def _attributes(record: AuthorizationRecord, request: IssueRequest, sector: str)
         underlying_unit=None if unit is None else UnderlyingUnit(**unit),
     )
     return attributes_of(template)
-
-
-def _early_first_transfer(record: AuthorizationRecord) -> str | None:
-    words = record.purposes.split()
-    definition = record.first_transfer_definition
-    if definition in _EARLY_DEFINITIONS and any(word in _OTHER_PURPOSES for word in words):
-        return definition
-    return None
 
 
 def use_units(transaction: Transaction, request: UseRequest) -> Action:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.party_registry import answers, book, book_store, selection, tracking
+from connectors.party_registry import (
+    answers,
+    book,
+    book_store,
+    first_transfers,
+    selection,
+    tracking,
+)
 from connectors.party_registry.blocks import block_of
 from connectors.party_registry.book import BookError
 from connectors.party_registry.requests import (
@@ -58,11 +65,12 @@ def propose(transaction: Transaction, request: TransferRequest) -> Transfer:
             book.release(connection, transfer_id, transaction.at)
     except BookError as error:
         raise CommandError(str(error)) from error
-    kinds = {block.first_transfer is None for block in held}
-    if len(kinds) > 1:
+    ends = (transaction.participant, request.recipient)
+    actions = {first_transfers.action_of(connection, block, *ends) for block in held}
+    if len(actions) > 1:
         raise CommandError("some blocks were first transferred and some were not: split them")
     blocks = tuple(block_of(block) for block in held)
-    action = "first_transfer" if kinds == {True} else "transfer"
+    (action,) = actions
     body = _body(transfer_id, action, blocks, request)
     type_ = "transfer.proposal" if isinstance(body, TransferProposal) else "transfer.notification"
     _submit(transaction, request.recipient, type_, body, transfer_id)

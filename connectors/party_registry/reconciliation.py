@@ -20,7 +20,7 @@ from typing import Any, Final
 import structlog
 
 from connectors.party_registry import reconciliation_log, record_answers
-from connectors.party_registry.compared import ComparedBook
+from connectors.party_registry.compared import ComparedBook, SummedBook
 from connectors.party_registry.kept_sums import KeptSums
 from connectors.party_registry.link_secret import HOW_TO_GET_ONE, LinkSecret
 from connectors.session.alarms import AlarmKind
@@ -28,7 +28,7 @@ from connectors.session.deliveries import Arrived
 from connectors.session.handler import Transaction
 from connectors.session.outbox import MessageInvalidError
 from message_schemas.json_codec import decode_body
-from reconciliation.responder import Responder
+from reconciliation.responder import PAGE, Responder
 
 __all__ = ["QUESTIONS", "Reconciliation"]
 
@@ -112,12 +112,16 @@ class Reconciliation:
         if not self.has_book:
             reason = "this connector keeps no book: the registry behind it was not asked"
             raise _RefusedError("not_implemented", reason)
-        book = ComparedBook(transaction.connection, log_index)
+        connection = transaction.connection
+        if type_ == TOTALS_ASKED:
+            return Responder(_NO_KEY, "", SummedBook(connection, log_index)).answer(type_, asked)
         if type_ in {CUT, DIGESTS_ASKED}:
+            book = ComparedBook(connection, log_index)
             key, key_id = self._key_for(transaction, type_, asked)
-            sums = self._sums.current(transaction.connection, key, key_id, transaction.at)
+            sums = self._sums.current(connection, key, key_id, transaction.at)
             return Responder(key, key_id, book, sums).answer(type_, asked)
-        return Responder(_NO_KEY, "", book).answer(type_, asked)
+        paged = ComparedBook(connection, log_index, page=PAGE)
+        return Responder(_NO_KEY, "", paged).answer(type_, asked)
 
     def _key_for(
         self, transaction: Transaction, type_: str, asked: Mapping[str, Any]

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 __all__ = [
     "METADATA",
-    "create_triggers",
+    "prepare_book",
     "reconciliation_change",
     "reconciliation_key",
     "reconciliation_question",
@@ -118,9 +118,17 @@ _NAMES: Final = (*(name for name, _ in _SERIES), "first_serial", "last_serial", 
 _OF_BLOCK: Final = ("status", "known_to_hub", "first_transfer")
 
 
-def create_triggers(connection: Connection) -> None:
-    """Create the triggers that are not there yet."""
-    for statement in _triggers():
+_LENGTHS: Final = (
+    "CREATE INDEX IF NOT EXISTS unit_block_length ON unit_block (cooperative_approach, "
+    "originating_registry, first_transferring_party, vintage, last_serial - first_serial) "
+    "WHERE known_to_hub = 1"
+)
+"""How long the longest block of a series is: how far before a window one may begin."""
+
+
+def prepare_book(connection: Connection) -> None:
+    """Create the triggers and the index on the book that are not there yet."""
+    for statement in (_LENGTHS, *_triggers()):
         connection.exec_driver_sql(statement)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, inspect, select, text
 
 from connectors.party_registry import closings, notified
 from connectors.party_registry.book_tables import movement, unit_block
-from connectors.party_registry.reconciliation_tables import create_triggers
+from connectors.party_registry.reconciliation_tables import prepare_book
 from connectors.party_registry.tracking import fetch_transfer
 from connectors.party_registry.tracking_tables import transfer
 
@@ -30,7 +30,7 @@ def bring_up_to_date(connection: Connection) -> None:
     """Add what a file of an earlier version lacks; every table is there already, perhaps older."""
     _add_columns(connection)
     guard_serials(connection)
-    create_triggers(connection)
+    prepare_book(connection)
 
 
 def _add_columns(connection: Connection) -> None:
