@@ -72,12 +72,7 @@ class RowReader:
         if by_id is not None and by_serial is not None and by_id != by_serial:
             self._fault("first_id", f"{_named(by_id)}, but the row is {_named(by_serial)}")
             return None
-        found = by_id if by_serial is None else by_serial
-        if found is not None and found[1] > found[2]:
-            column = "last_id" if by_serial is None else "last_serial"
-            self._fault(column, f"{found[2]} is before the first, {found[1]}")
-            return None
-        return found
+        return by_id if by_serial is None else by_serial
 
     def _by_serials(self, cells: Sequence[Cell]) -> tuple[Series, int, int] | None:
         raw = tuple(self._cell(cells, column) for column in SERIES_COLUMNS)
@@ -88,7 +83,7 @@ class RowReader:
         last = self._number(cells, "last_serial")
         if series is None or first is None or last is None:
             return None
-        return series, first, last
+        return self._in_order(series, first, last, "last_serial")
 
     def _series_of(self, cells: Sequence[Cell]) -> Series | None:
         texts = [self._text(cells, column, needed=True) for column in SERIES_COLUMNS]
@@ -120,7 +115,15 @@ class RowReader:
         if (last[0], last[1], last[2], last.vintage) != series:
             self._fault("last_id", "is of another series than FIRST_ID; a row is one block")
             return None
-        return series, first.serial, last.serial
+        return self._in_order(series, first.serial, last.serial, "last_id")
+
+    def _in_order(
+        self, series: Series, first: int, last: int, column: str
+    ) -> tuple[Series, int, int] | None:
+        if first > last:
+            self._fault(column, f"{last} is before the first, {first}; put them in order")
+            return None
+        return series, first, last
 
     def _identifier(self, cells: Sequence[Cell], column: str) -> Identifier | None:
         text = self._text(cells, column, needed=True)

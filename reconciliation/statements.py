@@ -184,7 +184,7 @@ class StatementReader:
         """A heading nearly right would silently not be compared; one quite other is not ours."""
         missing = {heading_key(name): name for name in COLUMNS if name not in self._places}
         for text in self._unused:
-            close = get_close_matches(heading_key(text), missing, n=1, cutoff=0.85)
+            close = get_close_matches(heading_key(text), missing, n=1, cutoff=0.8)
             if close:
                 meant = missing[close[0]].upper()
                 self._note(line, text[:40], f"is no known heading; if {meant} is meant, write that")

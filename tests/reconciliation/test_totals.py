@@ -1,22 +1,33 @@
 """A registry without digests: totals, then blocks; and statements that were uploaded."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from reconciliation.books import LedgerView
 from reconciliation.discrepancies import FindingKind
 from reconciliation.messages import Blocks, BlocksAsked, MessageError, Refused, Totals, TotalsAsked
 from reconciliation.movements import Piece
 from reconciliation.owned import OWNED, Block
 from reconciliation.run_states import Basis
-from reconciliation.totals import LISTED_ALL, TotalsComparison, compare_statement, totals_of
+from reconciliation.totals import (
+    LISTED_ALL,
+    TotalsComparison,
+    compare_statement,
+    listed_in_turn,
+    totals_of,
+)
 from tests.reconciliation.sessions import USED, A, B, C, Sides, X, Y, credit, sides
+
+BY = "2026-11-22T06:00:00.000Z"
 
 
 def session(both: Sides, acknowledged_to: int = 0, listed: Any = ()) -> TotalsComparison:
     """Return a session by totals at the head of the ledger's book."""
     return TotalsComparison(
-        TotalsAsked("S", 1, both.ledger.head),
+        TotalsAsked("S", 1, both.ledger.head, BY),
         both.ledger.view,
         both.ledger.hasher,
         both.explainer,
@@ -120,6 +131,58 @@ def test_blocks_as_of_another_index_than_the_totals_are_refused() -> None:
 def test_a_registry_that_cannot_answer_says_why() -> None:
     """The outcome has its reason and is no agreement."""
     comparison = session(sides([], []))
-    assert comparison.receive(Refused("S", 1, "closed for the year")) is None
+    assert comparison.receive(Refused("S", 1, "not_now", "closed for the year")) is None
     assert comparison.outcome is not None
     assert (comparison.outcome.agreed, comparison.outcome.reason) == (False, "closed for the year")
+
+
+@given(count=st.integers(0, 60), turns=st.integers(1, 14), start=st.integers(0, 99))
+def test_every_series_is_listed_once_in_as_many_turns(count: int, turns: int, start: int) -> None:
+    """Whatever turn one begins with; so equal and opposite errors are found within that time."""
+    known = [A._replace(vintage=1990 + number) for number in range(count)]
+    shares = [listed_in_turn(known, turn, turns=turns) for turn in range(start, start + turns)]
+    assert sorted(series for share in shares for series in share) == known
+
+
+def test_a_series_has_its_turn_whichever_others_there_are() -> None:
+    """A new series moves nobody out of turn."""
+    known = [A._replace(vintage=1990 + number) for number in range(50)]
+    for turn in range(7):
+        few = listed_in_turn(known[:20], turn, turns=7)
+        assert few == listed_in_turn(known, turn, turns=7) & set(known[:20])
+
+
+def test_series_of_open_cases_are_listed_always() -> None:
+    """Also one that the ledger does not know."""
+    assert all(listed_in_turn([A], turn, turns=5, always=[B]) >= {B} for turn in range(5))
+    with pytest.raises(ValueError, match="0 turns"):
+        listed_in_turn([A], 1, turns=0)
+
+
+def test_a_statement_does_not_look_into_series_that_agree() -> None:
+    """The cost follows what differs: equal series are settled by their digests."""
+    both = sides([Block(A, 1, 100, X), Block(B, 1, 50, Y)], [])
+    view = both.ledger.view(0)
+    looked: list[Any] = []
+
+    class Watched:
+        """The view, with an eye on what is read of it."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(view, name)
+
+        def items(self, series: Any, window: Any) -> Any:
+            looked.append(series)
+            return view.items(series, window)
+
+    outcome = compare_statement(
+        "S",
+        0,
+        cast(LedgerView, Watched()),
+        [Block(A, 1, 100, X), Block(B, 1, 49, Y)],
+        both.ledger.hasher,
+        both.explainer,
+        0,
+    )
+    assert [(one.series, one.first) for one in outcome.findings] == [(B, 50)]
+    assert set(looked) == {B}
