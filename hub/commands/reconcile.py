@@ -30,6 +30,12 @@ PARTS: Final = (
         "List comparisons, newest first: with whom, why, and what they came to.",
     ),
     LatePart(
+        "statement",
+        "hub.commands.reconcile_statement",
+        "statement",
+        "Compare a registry with the ledger by a statement of its holdings.",
+    ),
+    LatePart(
         "case",
         "hub.commands.reconcile_cases",
         "app",

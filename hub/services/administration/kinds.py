@@ -15,6 +15,7 @@ from hub.services.administration import (
     administrators,
     comparing,
     corrections,
+    holdings_statements,
     log_losses,
     participants,
     suspensions,
@@ -105,6 +106,14 @@ class _Mode(TypedDict):
     mode: str
 
 
+class _Statement(TypedDict):
+    sha256: str
+    as_of: int
+    compared: list[str]
+    rows: int
+    units: int
+
+
 class _Name(TypedDict):
     name: str
 
@@ -155,6 +164,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "block.release": Kind(_Units, suspensions.do_release_block, _always),
     corrections.CORRECTED: Kind(_Correction, corrections.do_correct_ledger, _always),
     comparing.SET_MODE: Kind(_Mode, comparing.do_set_mode),
+    holdings_statements.TAKEN: Kind(_Statement, holdings_statements.do_take_statement),
     case_acts.ACKNOWLEDGE: Kind(case_acts.CasesNamed, case_acts.do_acknowledge),
     case_acts.ASSIGN: Kind(case_acts.CaseAssigned, case_acts.do_assign),
     case_acts.NOTE: Kind(case_acts.CaseNoted, case_acts.do_note),
