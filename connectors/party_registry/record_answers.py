@@ -31,12 +31,15 @@ def answer(
     )
     if (after := asked.get("after_transfer")) is not None:
         query = query.where(transfer.c.transfer_id > after)
-    rows = connection.execute(query).mappings().all()
+    rows = connection.execute(query).all()
     body: dict[str, Any] = {
         "session": asked["session"],
         "number": asked["number"],
         "applied_to": applied_to,
-        "transfers": [dict(row) for row in rows[:PAGE]],
+        "transfers": [
+            {"transfer_id": row.transfer_id, "state": row.state, "quantity": row.quantity}
+            for row in rows[:PAGE]
+        ],
         "more": len(rows) > PAGE,
     }
     return "reconciliation.records", body

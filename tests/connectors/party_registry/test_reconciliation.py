@@ -48,7 +48,7 @@ def ask(trade: Trade, type_: str, body: object) -> None:
 def cut(trade: Trade, number: int = 1, **changes: Any) -> messages.ReconciliationCut:
     """Return the question that begins a session now."""
     index = max(1, trade.hub.log_index)
-    fields = {
+    fields: dict[str, Any] = {
         "session": f"CHE01-{index}",
         "number": number,
         "log_index": index,
@@ -123,7 +123,9 @@ async def test_the_questions_behind_a_cut_are_answered_from_the_same_book(trade:
     wanted = messages.ReconciliationBlocksAsked(session=question.session, number=3, windows=windows)
     _, blocks = await answer(trade, "reconciliation.blocks_asked", wanted)
     assert blocks.blocks == (messages.SeriesBlocks(**names, blocks=("50-60:0",)),)
-    values = {name: value for name, value in zip(OWNED, OWNED_HELD, strict=True) if value}
+    values: dict[str, Any] = {
+        name: value for name, value in zip(OWNED, OWNED_HELD, strict=True) if value
+    }
     assert blocks.owned == (messages.OwnedValues(**values),)
     totals = messages.ReconciliationTotalsAsked(
         session=question.session,
@@ -218,7 +220,12 @@ async def test_records_of_transfers_that_moved_nothing_are_told_in_pages(
         state = "rejected" if number == 1 else "completed"
         await until(partial(is_state, buyer, transfer_id, state))
     index = trade.hub.log_index
-    asked = {"session": "CHE01-9", "log_index": index, "after": 0, "answer_by": LATER}
+    asked: dict[str, Any] = {
+        "session": "CHE01-9",
+        "log_index": index,
+        "after": 0,
+        "answer_by": LATER,
+    }
     page = messages.ReconciliationRecordsAsked(**asked, number=1)
     _, first = await answer(trade, "reconciliation.records_asked", page)
     found = [(one.transfer_id, one.state, one.quantity) for one in first.transfers]
