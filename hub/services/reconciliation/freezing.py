@@ -39,9 +39,6 @@ HOLDINGS = "holdings"
 RECORDS = "records"
 """What a session compares; the ``reference`` of a case of no answer."""
 
-VIEWS_MAX = 100
-"""Values of one unit that a row of a result shows: a registry may say the same unit often."""
-
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -290,10 +287,7 @@ class _Settling:
 
 
 def _shown(finding: Finding, case_id: str | None) -> ShownFinding:
-    """Return a finding as it is told and kept; of a unit said very often, the first values."""
-    if len(finding.ledger) > VIEWS_MAX or len(finding.registry) > VIEWS_MAX:
-        ledger, registry = finding.ledger[:VIEWS_MAX], finding.registry[:VIEWS_MAX]
-        finding = replace(finding, ledger=ledger, registry=registry)
+    """Return a finding as it is told and kept."""
     row = finding_row(finding, case_id, case_id is not None)
     return ShownFinding(row, json_codec.encode(row).decode())
 
