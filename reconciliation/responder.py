@@ -132,8 +132,8 @@ class Responder:
                 rows[series].append({"values": _values(owned), "quantity": quantity})
             found = {"fields": list(OWNED[:count]), "units": _by_series("totals", rows)}
             if len(json.dumps(found)) <= PAGE * ENTRY:
-                break
-        return found
+                return found
+        return {"code": "not_implemented", "reason": "too many series for one answer"}
 
 
 def _windows(body: dict[str, Any]) -> Any:

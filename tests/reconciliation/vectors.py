@@ -1,10 +1,10 @@
 """The published vectors of the registry's side, and how they are made.
 
-    python -m tests.reconciliation.vectors     writes reconciliation/vectors/*.json
+    python -m tests.reconciliation.vectors     writes message_schemas/examples/reconciliation/*.json
 
-Each file is a key, the blocks of a book, and questions with the exact answers. The answers are not
-made by the responder: the digests come from the rules written out here once more, unit by unit
-where the book is small enough, and the blocks from the list itself.
+Each file is a key, the blocks of a book, and questions with the exact answers, as they travel. The
+answers are not made by the responder: the digests come from the rules written out here once more,
+and the blocks and totals from the list itself.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from typing import Any
 from reconciliation.owned import OWNED, POSITION_MAX, SERIAL_MAX, Owned, Series
 from tests.reconciliation.worlds import SERIES, values, with_field
 
-FOLDER = Path(__file__).resolve().parents[2] / "reconciliation" / "vectors"
+FOLDER = Path(__file__).resolve().parents[2] / "message_schemas/examples/reconciliation"
 KEY = hashlib.sha512(b"the key of the vectors, known to all").digest()
 KEY_ID = "CHE02-2026"
 APPLIED_TO = 4711
+SESSION, BY = "CHE02-4711", "2026-11-23T05:30:00.000Z"
 
 Row = tuple[Series, int, int, Owned]
+Windows = list[tuple[Series, list[tuple[int, int]]]]
 A, B, C = SERIES
 X, Y = values(0), values(1)
-EMPTY, ODD = with_field(X, "sector", ""), with_field(X, "sector", "Énergie: 5\n-")
+EMPTY, ODD = with_field(X, "sector", ""), with_field(X, "sector", "Énergie: 5|-")
 
 BOOKS: dict[str, list[Row]] = {
     "01-empty": [],
@@ -79,76 +81,115 @@ def edges(book: list[Row]) -> list[tuple[Series, int, int]]:
     return found
 
 
-def says(kind: str, number: int) -> dict[str, Any]:
-    """Return what every message begins with."""
-    return {"kind": kind, "session": "V1", "number": number}
+def named(series: Series) -> dict[str, Any]:
+    """Return the members of a series, as every list by series has them."""
+    return series._asdict()
 
 
-def digests_pair(book: list[Row], number: int, shift: int, windows: list[Any]) -> dict[str, Any]:
-    """Return a question for digests and its answer."""
+def told(owned: Owned, fields: tuple[str, ...] = OWNED) -> dict[str, str]:
+    """Return values as they travel: one that there is not is left out."""
+    return {n: v for n, v in zip(fields, owned, strict=True) if v is not None}
+
+
+def pair(
+    number: int, asked: str, question: dict[str, Any], said: str, answer: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a question and its answer with their types."""
+    head = {"session": SESSION, "number": number}
+    return {
+        "question": {"type": f"reconciliation.{asked}", "body": {**head, **question}},
+        "answer": {
+            "type": f"reconciliation.{said}",
+            "body": {**head, "applied_to": APPLIED_TO, **answer},
+        },
+    }
+
+
+def asked_for(windows: Windows) -> dict[str, Any]:
+    """Return windows as they travel."""
+    return {
+        "windows": [
+            {**named(series), "windows": [f"{low}-{high}" for low, high in its]}
+            for series, its in windows
+        ]
+    }
+
+
+def digests_pair(book: list[Row], number: int, shift: int, windows: Windows) -> dict[str, Any]:
+    """Return a question for digests and its answer; without windows for every series."""
     chunks: dict[Series, dict[int, int]] = {}
     for series, position, value in edges(book):
-        inside = [w for s, its in windows for w in its if tuple(s) == series]
+        inside = [w for s, its in windows for w in its if s == series]
         if not windows or any(low <= position <= high for low, high in inside):
             of_series = chunks.setdefault(series, {})
             of_series[position >> shift] = (of_series.get(position >> shift, 0) + value) % 2**128
     rows = [
-        [list(series), [[c, f"{v:032x}"] for c, v in sorted(found.items()) if v]]
-        for series, found in chunks.items()
+        {**named(series), "digests": [f"{c}:{v:032x}" for c, v in sorted(found.items()) if v]}
+        for series, found in sorted(chunks.items())
         if any(found.values())
     ]
-    question = {**says("digests-asked", number), "shift": shift, "windows": windows}
-    return {
-        "question": question,
-        "answer": {**says("digests", number), "applied_to": APPLIED_TO, "chunks": rows},
-    }
+    question = {"shift": shift, **(asked_for(windows) if windows else {})}
+    return pair(number, "digests_asked", question, "digests", {"chunks": rows, "more": False})
 
 
-def blocks_pair(book: list[Row], number: int, windows: list[Any]) -> dict[str, Any]:
+def blocks_pair(book: list[Row], number: int, windows: Windows) -> dict[str, Any]:
     """Return a question for blocks and its answer."""
     table: list[Owned] = []
-    rows: dict[Series, list[list[int]]] = {}
+    rows: dict[Series, list[str]] = {}
     for series, its in windows:
         for low, high in its:
             for s, first, last, owned in sorted(book, key=lambda row: row[1]):
-                if s == tuple(series) and first <= high and last >= low:
+                if s == series and first <= high and last >= low:
                     if owned not in table:
                         table.append(owned)
-                    row = [max(first, low), min(last, high), table.index(owned)]
+                    row = f"{max(first, low)}-{min(last, high)}:{table.index(owned)}"
                     rows.setdefault(s, []).append(row)
     answer = {
-        "owned": [list(owned) for owned in table],
-        "blocks": [[list(series), found] for series, found in rows.items()],
+        "owned": [told(owned) for owned in table],
+        "blocks": [{**named(series), "blocks": found} for series, found in rows.items()],
         "rest": [],
     }
-    return {
-        "question": {**says("blocks-asked", number), "windows": windows},
-        "answer": {**says("blocks", number), "applied_to": APPLIED_TO, **answer},
-    }
+    return pair(number, "blocks_asked", asked_for(windows), "blocks", answer)
+
+
+def totals_pair(book: list[Row], number: int) -> dict[str, Any]:
+    """Return a question for totals and its answer, by all the attributes."""
+    units: dict[Series, dict[Owned, int]] = {}
+    for series, first, last, owned in book:
+        of_series = units.setdefault(series, {})
+        of_series[owned] = of_series.get(owned, 0) + last + 1 - first
+    rows = [
+        {**named(s), "totals": [{"values": told(v), "quantity": n} for v, n in found.items()]}
+        for s, found in units.items()
+    ]
+    question = {"log_index": APPLIED_TO, "owned": list(OWNED), "answer_by": BY}
+    return pair(number, "totals_asked", question, "totals", {"fields": list(OWNED), "units": rows})
 
 
 def vector(name: str, book: list[Row]) -> dict[str, Any]:
     """Return a vector: a book, questions about it, and their answers."""
     root = sum(value for _, _, value in edges(book)) % 2**128
-    cut = {**says("cut", 1), "index": APPLIED_TO, "key_id": KEY_ID, "owned": list(OWNED)}
-    ack = {**says("cut-ack", 1), "applied_to": APPLIED_TO, "digest": f"{root:032x}"}
+    cut = {"log_index": APPLIED_TO, "key_id": KEY_ID, "owned": list(OWNED), "answer_by": BY}
     middle = book[0][1] if book else 5
-    some = [[list(A), [[0, 65_535], [131_072, 196_607]]]]
     low = middle >> 11 << 11
     return {
         "name": name,
         "key": KEY.hex(),
         "key_id": KEY_ID,
         "applied_to": APPLIED_TO,
-        "blocks": [[list(series), first, last, list(owned)] for series, first, last, owned in book],
+        "blocks": [
+            {**named(series), "first_serial": first, "last_serial": last, "owned": told(owned)}
+            for series, first, last, owned in book
+        ],
         "exchanges": [
-            {"question": cut, "answer": ack},
+            pair(1, "cut", cut, "cut_ack", {"digest": f"{root:032x}"}),
             digests_pair(book, 2, 63, []),
-            digests_pair(book, 3, 26, [[list(A), [[0, POSITION_MAX]]]]),
-            digests_pair(book, 4, 16, some),
-            digests_pair(book, 5, 11, [[list(A), [[low, low + 2047]]]]),
-            blocks_pair(book, 6, [[list(A), [[0, POSITION_MAX]]], [list(B), [[5, 50]]]]),
-            blocks_pair(book, 7, [[list(A), [[middle, middle]]]]),
+            digests_pair(book, 3, 26, [(A, [(0, POSITION_MAX)])]),
+            digests_pair(book, 4, 16, [(A, [(0, 65_535), (131_072, 196_607)])]),
+            digests_pair(book, 5, 11, [(A, [(low, low + 2047)])]),
+            blocks_pair(book, 6, [(A, [(0, POSITION_MAX)]), (B, [(5, 50)])]),
+            blocks_pair(book, 7, [(A, [(middle, middle)])]),
+            totals_pair(book, 8),
         ],
     }
 
