@@ -7,10 +7,10 @@ intake, courier, sweeper, and the HTTP applications.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -36,15 +36,7 @@ from hub.services.answer_queries import Questions
 from hub.services.collect_cosignatures import Policies
 from hub.services.courier import Courier, Surroundings
 from hub.services.deliver import DeliveryMaker
-from hub.services.handlers import (
-    actions,
-    article64,
-    queries,
-    reconciliation,
-    records,
-    session,
-    transfers,
-)
+from hub.services.handlers import table
 from hub.services.intake import Intake, IntakeLimits
 from hub.services.leadership import Leadership
 from hub.services.load_facts import HubIdentity
@@ -54,7 +46,9 @@ from hub.services.metrics import Metrics
 from hub.services.news import News
 from hub.services.own_keys import OwnKeys
 from hub.services.publish_log import LogPublisher
-from hub.services.receive_envelopes import EnvelopeReceiver, Handler
+from hub.services.receive_envelopes import EnvelopeReceiver
+from hub.services.reconciliation.link_secrets import NO_MASTER, LinkSecrets
+from hub.services.reconciliation.worker import Around, Worker
 from hub.services.start_errors import StartError
 from hub.store import head as heads
 from hub.store import schema
@@ -71,37 +65,7 @@ ERASURE_SECONDS = 3_600.0
 LINGERING_SECONDS = 2.0
 """How long a refused request may go on sending, so that its sender reads the refusal."""
 
-HANDLERS: Mapping[str, Handler] = {
-    "participant.hello": session.handle_hello,
-    "key.rotate": session.handle_key_rotation,
-    "key.revoke": session.handle_key_revocation,
-    "delivery.acknowledgement": session.handle_acknowledgement,
-    "delivery.resend": session.handle_resend,
-    "cooperative_approach.record": records.handle_record,
-    "authorization.record": records.handle_record,
-    "entity_authorization.record": records.handle_record,
-    "transfer.proposal": transfers.handle_proposal,
-    "transfer.notification": transfers.handle_proposal,
-    "transfer.acknowledgement": transfers.handle_answer,
-    "transfer.recognition": transfers.handle_answer,
-    "transfer.cancellation": transfers.handle_cancellation,
-    "a64.issuance_notice": article64.handle_issuance,
-    "a64.first_transfer": article64.handle_first_transfer,
-    "a64.authorization_change": article64.handle_authorization_change,
-    "action.use": actions.handle_use,
-    "action.cancellation": actions.handle_cancellation,
-    "administrator.note": session.handle_note,
-    "holdings.query": queries.handle_handed_on,
-    "history.query": queries.handle_handed_on,
-    "holdings.answer": queries.handle_handed_on,
-    "history.answer": queries.handle_handed_on,
-    "reconciliation.cut_ack": reconciliation.handle_answer,
-    "reconciliation.digests": reconciliation.handle_answer,
-    "reconciliation.blocks": reconciliation.handle_answer,
-    "reconciliation.totals": reconciliation.handle_answer,
-    "reconciliation.records": reconciliation.handle_answer,
-    "reconciliation.refused": reconciliation.handle_answer,
-}
+HANDLERS: Final = table.HANDLERS
 """Every message type that records, and what it does."""
 
 
@@ -227,6 +191,7 @@ class HubProcess:
         self._witness_client = WitnessClient()
         self.log = self._make_log(log_keys)
         self.courier = self._make_courier()
+        self.reconciliation = self._make_reconciliation()
         self._rulebook_is_announced = False
         self._scheduler = jobs.schedule(self._jobs())
 
@@ -281,6 +246,24 @@ class HubProcess:
             ),
         )
 
+    def _make_reconciliation(self) -> Worker:
+        """Return what compares registries. Raises LinkSecretError."""
+        policy = self.settings.reconciliation
+        return Worker(
+            self.database,
+            LinkSecrets.open(policy.secret, self.settings.hub_code, self.database),
+            identity=self.identity,
+            policy=policy,
+            around=Around(
+                works=self._works,
+                run_blocking=self.intake.run_blocking,
+                clock=clock,
+                on_recorded=self._on_recorded,
+                metrics=self.metrics,
+                poll_seconds=self.settings.delivery_poll_seconds,
+            ),
+        )
+
     def _make_log(self, keys: LogKeys) -> LogDuties:
         settings = self.settings
         return LogDuties(
@@ -315,6 +298,7 @@ class HubProcess:
         await self.log.begin()
         self.intake.start()
         self.courier.start()
+        self.reconciliation.start()
         self._scheduler.start()
         self.address = await self._listen(
             public_application(self._door()), self.settings.port, tls=self._tls
@@ -324,6 +308,8 @@ class HubProcess:
                 operator_application(self.metrics.registry), self.settings.metrics_port
             )
         self._warn_of_unwritable()
+        if not self.reconciliation.has_master:
+            log.warning("no registry is compared by digests", detail=NO_MASTER)
         log.info("hub listens", address=self.address, database=self.database.url.render_as_string())
 
     def _warn_of_unwritable(self) -> None:
@@ -481,6 +467,7 @@ class HubProcess:
         for runner in self._runners:
             await runner.cleanup()
         await self.courier.close()
+        await self.reconciliation.close()
         await self.intake.close()
         await self._push.close()
         await self._witness_client.close()

@@ -15,7 +15,6 @@ from hub.store.many_rows import Insert
 from hub.store.pairs import PairLookup
 from hub.store.parts import in_parts
 from hub.store.reconciliation.tables import answer, question, session
-from hub.store.tables import mailbox, mailbox_item
 
 ASKING: Final = "asking"
 
@@ -201,19 +200,6 @@ def last_agreed(connection: Connection, registry: str, mode: str) -> SessionRow 
     )
     rows = _rows(connection, found.order_by(session.c.log_index.desc()).limit(1))
     return rows[0] if rows else None
-
-
-def acknowledged_index(connection: Connection, registry: str) -> int:
-    """Return the log index of the last item a registry acknowledged; 0 before the first one."""
-    found = (
-        select(mailbox_item.c.log_index)
-        .join(mailbox, mailbox.c.recipient == mailbox_item.c.recipient)
-        .where(
-            mailbox.c.recipient == registry,
-            mailbox_item.c.sequence == mailbox.c.acknowledged_sequence,
-        )
-    )
-    return int(connection.execute(found).scalar_one_or_none() or 0)
 
 
 def answered(connection: Connection) -> list[SessionRow]:
