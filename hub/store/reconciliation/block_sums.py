@@ -1,12 +1,15 @@
 """The sums of a registry's blocks, read from the first to the last: what a first build begins with.
 
-Blocks come in order of series and serial, in one snapshot, and are never all in memory.
+Blocks are read in pages, in the order of an index, all in one snapshot. Within a page those in one
+standing come together, as lists of where they begin and of where they end: PostgreSQL gathers them
+itself, so that a row costs no objects here. Where a block begins right behind an equal one, neither
+edge is hashed.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from hub.international_registry.units import BlockStatus
 from hub.store.interning import Interning
@@ -14,30 +17,44 @@ from hub.store.tables import unit_block
 from reconciliation.digests import BASE_SHIFT, MASK, EdgeHasher
 from reconciliation.owned import owned_as, series_of
 
-_ROWS_AT_ONCE: Final = 10_000
+_PAGE: Final = 50_000
+_STATES_MAX: Final = 100_000
 
 Sums = dict[int, dict[int, int]]
 """Sums at one shift: series id -> chunk -> sum; what is not there is zero."""
 
-_SELECT: Final = (
-    select(
-        unit_block.c.series_id,
-        unit_block.c.attributes_id,
-        unit_block.c.status,
-        unit_block.c.first_transfer,
-        unit_block.c.underlying_first,
-        unit_block.c.underlying_last,
-        unit_block.c.first_serial,
-        unit_block.c.last_serial,
-    )
-    .where(unit_block.c.registry == bindparam("registry"))
-    .order_by(unit_block.c.series_id, unit_block.c.first_serial)
-)
+_PAGE_SQLITE: Final = text("""
+SELECT series_id, attributes_id, status, first_transfer IS NOT NULL, underlying_first,
+       underlying_last, first_serial, last_serial + 1
+FROM unit_block
+WHERE registry = :registry AND (series_id, first_serial) > (:series_id, :first_serial)
+ORDER BY series_id, first_serial LIMIT :page""")
+_PAGE_POSTGRES: Final = text("""
+SELECT series_id, attributes_id, status, flagged, underlying_first, underlying_last,
+       array_agg(first_serial), array_agg(last_serial + 1), max(first_serial)
+FROM (
+    SELECT series_id, attributes_id, status, first_transfer IS NOT NULL AS flagged,
+           underlying_first, underlying_last, first_serial, last_serial
+    FROM unit_block
+    WHERE registry = :registry AND (series_id, first_serial) > (:series_id, :first_serial)
+    ORDER BY series_id, first_serial LIMIT :page
+) AS one_page
+GROUP BY series_id, attributes_id, status, flagged, underlying_first, underlying_last""")
 _COUNT: Final = (
     select(func.count())
     .select_from(unit_block)
     .where(unit_block.c.registry == bindparam("registry"))
 )
+
+_Standing = tuple[int, int, str, bool, str | None, str | None]
+
+
+class _Alike(NamedTuple):
+    """The blocks of a page that are in one standing: where they begin, and the place behind."""
+
+    standing: _Standing
+    starts: list[int]
+    ends: list[int]
 
 
 def count(connection: Connection, registry: str) -> int:
@@ -54,29 +71,72 @@ def of_registry(
 ) -> Sums:
     """Return the sums of a registry's blocks at BASE_SHIFT; ``progress`` is told rows read."""
     sums: Sums = {}
-    standing: Any = ()
-    state: Any = None
-    of_series: dict[int, int] = {}
-    from_bytes = int.from_bytes
-    rows = connection.execute(
-        _SELECT.execution_options(yield_per=_ROWS_AT_ONCE), {"registry": registry}
-    )
-    for part in rows.partitions():
-        for row in part:
-            if row[:6] != standing:
-                standing = row[:6]
-                of_series = sums.setdefault(row[0], {})
-                state = _state(connection, interning, hasher, standing)
-            if state is None:
-                continue
-            for position, sign in ((row[6], 1), (row[7] + 1, -1)):
-                edge = state.copy()
-                edge.update(position.to_bytes(8, "big"))
-                value = sign * from_bytes(edge.digest()[:16], "big")
-                chunk = position >> BASE_SHIFT
-                of_series[chunk] = of_series.get(chunk, 0) + value
-        progress(len(part))
+    states: dict[_Standing, Any] = {}
+    for page in _pages(connection, registry):
+        for standing, starts, ends in page:
+            if standing not in states:
+                if len(states) >= _STATES_MAX:
+                    states.clear()
+                states[standing] = _state(connection, interning, hasher, standing)
+            if states[standing] is not None:
+                of_series = sums.setdefault(standing[0], {})
+                _add_edges(of_series, states[standing], starts, ends)
+        progress(sum(len(alike.starts) for alike in page))
     return reduced(sums)
+
+
+def _add_edges(
+    sums: dict[int, int], state: Any, starts: Sequence[int], ends: Sequence[int]
+) -> None:
+    """Add the edges of blocks in one standing; those that touch are one block."""
+    begins, behind = set(starts), set(ends)
+    copy, from_bytes, get = state.copy, int.from_bytes, sums.get
+    for position in begins - behind:
+        edge = copy()
+        edge.update(position.to_bytes(8, "big"))
+        chunk = position >> BASE_SHIFT
+        sums[chunk] = get(chunk, 0) + from_bytes(edge.digest()[:16], "big")
+    for position in behind - begins:
+        edge = copy()
+        edge.update(position.to_bytes(8, "big"))
+        chunk = position >> BASE_SHIFT
+        sums[chunk] = get(chunk, 0) - from_bytes(edge.digest()[:16], "big")
+
+
+def _pages(connection: Connection, registry: str) -> Iterator[list[_Alike]]:
+    """Yield a registry's blocks page by page, in the order of series and serial."""
+    read = _page_of_sqlite if connection.dialect.name == "sqlite" else _page_of_postgres
+    after = (-1, -1)
+    while True:
+        bounds = {"series_id": after[0], "first_serial": after[1], "page": _PAGE}
+        page, after = read(connection, {"registry": registry, **bounds})
+        if page:
+            yield page
+        if sum(len(alike.starts) for alike in page) < _PAGE:
+            return
+
+
+def _page_of_sqlite(
+    connection: Connection, asked: dict[str, Any]
+) -> tuple[list[_Alike], tuple[int, int]]:
+    found: dict[Any, _Alike] = {}
+    rows = connection.execute(_PAGE_SQLITE, asked).all()
+    for row in rows:
+        standing = row[:6]
+        alike = found.get(standing)
+        if alike is None:
+            alike = found[standing] = _Alike(standing, [], [])
+        alike.starts.append(row[6])
+        alike.ends.append(row[7])
+    return list(found.values()), (rows[-1][0], rows[-1][6]) if rows else (-1, -1)
+
+
+def _page_of_postgres(
+    connection: Connection, asked: dict[str, Any]
+) -> tuple[list[_Alike], tuple[int, int]]:
+    rows = connection.execute(_PAGE_POSTGRES, asked).all()
+    last = max(((row[0], row[8]) for row in rows), default=(-1, -1))
+    return [_Alike(row[:6], row[6], row[7]) for row in rows], last
 
 
 def reduced(sums: Sums) -> Sums:
@@ -99,15 +159,17 @@ def widened(sums: Sums, by: int) -> Sums:
     return reduced(wider)
 
 
-def _state(connection: Connection, interning: Interning, hasher: EdgeHasher, standing: Any) -> Any:
+def _state(
+    connection: Connection, interning: Interning, hasher: EdgeHasher, standing: _Standing
+) -> Any:
     """Return the hash fed with all but the position; None of units that are not compared."""
-    series_id, attributes_id, status, first_transfer, underlying_first, underlying_last = standing
+    series_id, attributes_id, status, flagged, underlying_first, underlying_last = standing
     owned = owned_as(
         BlockStatus(status),
         interning.attributes(connection, attributes_id),
         underlying_first,
         underlying_last,
-        first_transferred=first_transfer is not None,
+        first_transferred=bool(flagged),
     )
     if owned is None:
         return None
