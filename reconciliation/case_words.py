@@ -33,6 +33,19 @@ _ASK: Final = (
 )
 _LOOK: Final = "Acknowledge the case and assign it, so that the registry has somebody to talk to."
 
+ENDED_THERE: Final = (
+    "Your book has ended units that the ledger has as held: send their `action.use` or "
+    "`action.cancellation`, the one message that may touch these serials now. If you did not end "
+    "them, take the entry back."
+)
+"""What a registry does that has ended units; the ledger has them as held."""
+
+ENDED_HERE: Final = (
+    "The ledger has ended units that your book still holds: the use or cancellation is in the log "
+    "(`history.query`); enter it in your book."
+)
+"""What a registry does that still holds units; the ledger has ended them."""
+
 KINDS: Final[Mapping[str, Words]] = MappingProxyType(
     {
         FindingKind.LOST_MESSAGE.value: Words(
@@ -47,7 +60,7 @@ KINDS: Final[Mapping[str, Words]] = MappingProxyType(
             ),
             (
                 _LOOK,
-                "Check the delivery and its acknowledgement below, and export the evidence.",
+                "Check the delivery and its acknowledgement above, and export the evidence.",
                 "If the message was wrong and not the registry, put the ledger right with a "
                 "compensating entry for this case.",
             ),
@@ -63,7 +76,7 @@ KINDS: Final[Mapping[str, Words]] = MappingProxyType(
                 "whether it was applied before.",
                 _ASK,
             ),
-            (_LOOK, "Check that the message was delivered once: see below."),
+            (_LOOK, "Check above when the message was delivered, and export the evidence."),
         ),
         FindingKind.MISSING_AT_REGISTRY.value: Words(
             "units missing at the registry",
@@ -80,8 +93,7 @@ KINDS: Final[Mapping[str, Words]] = MappingProxyType(
             ),
             (
                 _LOOK,
-                "Read the history of the serials (`itmo-hub query`), and compare it with what the "
-                "registry says.",
+                "Read the history of the serials, and compare it with what the registry says.",
                 "If the ledger is wrong, put it right with a compensating entry for this case.",
             ),
         ),
@@ -99,8 +111,8 @@ KINDS: Final[Mapping[str, Words]] = MappingProxyType(
             ),
             (
                 _LOOK,
-                "See who has the serials by the ledger (`itmo-hub query`): the same units may be "
-                "a case with that registry too.",
+                "See in the history of the serials who has them by the ledger: the same units may "
+                "be a case with that registry too.",
                 "If the ledger is wrong, put it right with a compensating entry for this case.",
             ),
         ),
@@ -134,9 +146,8 @@ KINDS: Final[Mapping[str, Words]] = MappingProxyType(
             "units used or cancelled on one side only",
             "One side has ended the units and the other still holds them.",
             (
-                "If you ended them: send the `action.use` or `action.cancellation` of these "
-                "serials. It is the one message that may touch them now.",
-                "If you did not: the ledger's record of it is in the log; enter it in your book.",
+                ENDED_THERE,
+                ENDED_HERE,
                 _ASK,
             ),
             (
@@ -156,8 +167,7 @@ KINDS: Final[Mapping[str, Words]] = MappingProxyType(
                 "The next night asks again; the hub's operators can ask at once.",
             ),
             (
-                "Look at the registry's mailbox and when it was last seen "
-                "(`itmo-hub participant list`).",
+                "Look when the registry was last seen (`itmo-hub participant list`).",
                 "Call the registry, and ask again when it is back.",
             ),
         ),

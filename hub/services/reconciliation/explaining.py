@@ -20,8 +20,9 @@ from hub.store.reconciliation import cases
 from hub.store.reconciliation.cases import CaseRow, EventRow, RangeRow
 from hub.transparency_log.entries import decode
 from message_schemas import timestamps
-from reconciliation.case_words import KINDS, full_range
-from reconciliation.cases import NO_ANSWER
+from reconciliation.case_states import CaseState
+from reconciliation.case_words import ENDED_HERE, ENDED_THERE, KINDS, full_range
+from reconciliation.cases import NO_ANSWER, RECORD_DIFFERS
 from reconciliation.discrepancies import FindingKind
 from reconciliation.owned import OWNED
 
@@ -55,9 +56,10 @@ class CauseFound:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Serials of a case: ``rows`` are (attribute, at the ledger, at the registry).
+    """Serials of a case, or a transfer: ``rows`` are (attribute, at the ledger, at the registry).
 
-    ``also_in`` are other open cases over the same serials, with their registries.
+    ``units`` is 0 for a transfer, which moved none. ``also_in`` are other open cases over the same
+    serials, with their registries.
     """
 
     serials: str
@@ -78,6 +80,7 @@ class Explanation:
     cause: CauseFound | None
     at_registry: tuple[str, ...]
     at_hub: tuple[str, ...]
+    commands: tuple[tuple[str, str], ...]
     frozen: str
     closes: str
     events: tuple[EventRow, ...]
@@ -91,6 +94,7 @@ class Explanation:
             "cause": None if self.cause is None else msgspec.to_builtins(self.cause),
             "at_registry": list(self.at_registry),
             "at_hub": list(self.at_hub),
+            "commands": dict(self.commands),
             "frozen": self.frozen,
             "closes": self.closes,
             "events": [event_document(one) for one in self.events],
@@ -124,14 +128,19 @@ def explain(connection: Connection, case_id: str) -> Explanation:
             f"there is no case {case_id[:40]} (`itmo-hub reconcile case list --state all`)"
         )
     ranges = cases.ranges(connection, [case_id])[case_id]
-    words = KINDS[row.kind]
+    words, cause = KINDS[row.kind], _cause(connection, row)
     return Explanation(
         row,
         words.means,
-        tuple(_differences(connection, row, ranges)),
-        _cause(connection, row),
-        tuple(_addressed(step, row) for step in words.at_registry),
-        tuple(_addressed(step, row) for step in _at_hub(row, words.at_hub, ranges)),
+        tuple(
+            _records(connection, row)
+            if row.kind == RECORD_DIFFERS
+            else _differences(connection, row, ranges)
+        ),
+        cause,
+        tuple(_addressed(step, row) for step in _at_registry(words.at_registry, ranges)),
+        tuple(_addressed(step, row) for step in words.at_hub),
+        tuple(_commands(row, ranges, cause)),
         _frozen(row, ranges),
         _closes(row),
         tuple(cases.events(connection, case_id)),
@@ -166,17 +175,34 @@ def _differences(
     return found
 
 
+def _records(connection: Connection, row: CaseRow) -> list[Difference]:
+    """Return the transfers without units that differed when the case was last found."""
+    found: list[Difference] = []
+    for one in cases.findings(connection, row.last_session):
+        if one.case_id != row.case_id:
+            continue
+        body = msgspec.json.decode(one.body)
+        ours, theirs = body.get("ledger") or {}, body.get("registry") or {}
+        rows = tuple(
+            (name, str(ours.get(name, NOTHING)), str(theirs.get(name, NOTHING)))
+            for name in ("state", "quantity")
+            if ours.get(name) != theirs.get(name)
+        )
+        found.append(
+            Difference(body["transfer_id"], 0, rows, is_frozen=False, allows=None, also_in=())
+        )
+    return found
+
+
 def _rows(body: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     """Return both views side by side: what differs, and enough to recognise the units by."""
     ledger, registry = body.get("ledger", []), body.get("registry", [])
-    rows = [("holds", _times(ledger), _times(registry))] if len(ledger) != len(registry) else []
+    rows = [("has them", _times(ledger), _times(registry))] if len(ledger) != len(registry) else []
     if len(ledger) == len(registry) == 1:
         names = list(body.get("fields", ()))
     else:
         names = [name for name in OWNED if name in ALWAYS_SHOWN or _varies(name, ledger, registry)]
     for name in names:
-        if name == "holds":
-            continue
         rows.append((name.replace("_", " "), _values(name, ledger), _values(name, registry)))
     return tuple(rows)
 
@@ -256,20 +282,49 @@ def _addressed(step: str, row: CaseRow) -> str:
     return step.replace("The registry", row.registry).replace("the registry", row.registry)
 
 
-def _at_hub(row: CaseRow, steps: Sequence[str], ranges: Sequence[RangeRow]) -> list[str]:
-    """Return the steps with the commands of this very case."""
-    case = row.case_id
-    more = [f"To ask for a new comparison: itmo-hub reconcile case rerun {case} --reason TEXT"]
-    compensates = {FindingKind.MISSING_AT_REGISTRY, FindingKind.MISSING_AT_LEDGER}
-    if row.kind in {*compensates, FindingKind.LOST_MESSAGE} and ranges:
-        more.insert(
-            0,
-            f"A compensating entry: itmo-hub ledger correct {ranges[0].units} --from FROM --to TO "
-            f"--case {case} --reason TEXT (two administrators)",
+def _at_registry(steps: Sequence[str], ranges: Sequence[RangeRow]) -> list[str]:
+    """Return the steps without the one for units that were ended on the other side."""
+    ended_there = {one.allows is not None for one in ranges}
+    needless: set[str] = set()
+    if ended_there == {True}:
+        needless = {ENDED_HERE}
+    elif ended_there == {False}:
+        needless = {ENDED_THERE}
+    return [step for step in steps if step not in needless]
+
+
+def _commands(
+    row: CaseRow, ranges: Sequence[RangeRow], cause: CauseFound | None
+) -> list[tuple[str, str]]:
+    """Return what the hub's operators may run for this very case: (for what, the command)."""
+    case = f"itmo-hub reconcile case {{}} {row.case_id} --reason TEXT"
+    commands: list[tuple[str, str]] = []
+    if row.state == CaseState.OPEN:
+        commands.append(("acknowledge", case.format("acknowledge")))
+    if cause is not None and cause.evidence is not None:
+        commands.append(("evidence", cause.evidence))
+    if ranges:
+        commands.append(("history", f"itmo-hub query history --units {ranges[0].units}"))
+    if ranges and row.is_open and row.kind in _COMPENSATED:
+        commands.append(
+            (
+                "compensating entry",
+                f"itmo-hub ledger correct {ranges[0].units} --from CODE --to CODE "
+                f"--case {row.case_id} --reason TEXT",
+            )
         )
-    if row.state == "open":
-        more.insert(0, f"To acknowledge: itmo-hub reconcile case acknowledge {case} --reason TEXT")
-    return [*steps, *more]
+    if row.is_open:
+        commands.append(("compare again", case.format("rerun")))
+    return commands
+
+
+_COMPENSATED: Final = frozenset(
+    {
+        FindingKind.LOST_MESSAGE.value,
+        FindingKind.MISSING_AT_REGISTRY.value,
+        FindingKind.MISSING_AT_LEDGER.value,
+    }
+)
 
 
 def _frozen(row: CaseRow, ranges: Sequence[RangeRow]) -> str:
@@ -278,12 +333,16 @@ def _frozen(row: CaseRow, ranges: Sequence[RangeRow]) -> str:
         return "Nothing is frozen by this case."
     units, allows = sum(one.quantity for one in frozen), {one.allows for one in frozen}
     text = (
-        f"{units} units in {len(frozen)} {'range' if len(frozen) == 1 else 'ranges'}: no transfer, "
+        f"{_counted(units, 'unit')} in {_counted(len(frozen), 'range')}: no transfer, "
         "use or cancellation may touch these serials (5005). All other serials move as always."
     )
     for type_ in sorted(one for one in allows if one is not None):
         text += f" {row.registry} may send the `{type_}` that puts the ledger right."
     return text
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _closes(row: CaseRow) -> str:

@@ -32,9 +32,11 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield f"  reopened  {times}"
     if explanation.differences:
         yield from _headed("WHAT DIFFERS", _differences(explanation))
-    yield from _headed("SUSPECTED CAUSE", _cause(explanation.cause, case.registry))
+    if case.units:
+        yield from _headed("SUSPECTED CAUSE", _cause(explanation.cause, case.registry))
     yield from _headed(f"WHAT {case.registry} DOES", _steps(explanation.at_registry))
     yield from _headed("WHAT THE HUB'S OPERATORS DO", _steps(explanation.at_hub))
+    yield from _headed("COMMANDS", _commands(explanation))
     yield from _headed("FROZEN", [_wrapped(explanation.frozen, "  ")])
     yield from _headed("CLOSES BY", [_wrapped(explanation.closes, "  ")])
     yield from _headed("SO FAR", _history(explanation))
@@ -65,13 +67,14 @@ def _differences(explanation: Explanation) -> Iterator[str]:
     shown = explanation.differences[:DIFFERENCES_SHOWN]
     for one in shown:
         units = "1 unit" if one.units == 1 else f"{one.units} units"
-        yield f"  {one.serials} ({units}{', frozen' if one.is_frozen else ''})"
+        told = f" ({units}{', frozen' if one.is_frozen else ''})" if one.units else ""
+        yield f"  {one.serials}{told}"
         yield from _table(one, explanation.case.registry)
         if one.also_in:
             yield f"    the same serials are in case {', '.join(one.also_in)}"
     left = len(explanation.differences) - len(shown)
     if left:
-        yield f"  ... and {left} more ranges (--json has all of them)"
+        yield f"  ... and {left} more (--json has all of them)"
 
 
 def _table(one: Difference, registry: str) -> Iterator[str]:
@@ -91,13 +94,18 @@ def _cause(cause: CauseFound | None, registry: str) -> Iterator[str]:
     yield f"  recorded      {cause.recorded_at}"
     yield f"  delivered     {cause.delivered_at or f'not yet, to {registry}'}"
     yield f"  acknowledged  {cause.acknowledged_at or f'not yet, by {registry}'}"
-    if cause.evidence:
-        yield f"  evidence      {cause.evidence}"
 
 
 def _steps(steps: Sequence[str]) -> Iterator[str]:
     for number, step in enumerate(steps, 1):
         yield _wrapped(step, f"  {number}. ", "     ")
+
+
+def _commands(explanation: Explanation) -> Iterator[str]:
+    """Yield a line each, however long, to be copied."""
+    width = max((len(what) for what, _ in explanation.commands), default=0)
+    for what, command in explanation.commands:
+        yield f"  {what:<{width}}  {command}"
 
 
 def _history(explanation: Explanation) -> Iterator[str]:

@@ -245,7 +245,8 @@ class _Settling:
         """Return a case that was found again, in this session."""
         state = next_state(CaseState(row.state), CaseInput.FIND_AGAIN, Who.SESSION)
         (self.done.reopened if is_reopened else self.done.continued).append(row.case_id)
-        self._note(row, "reopened" if is_reopened else "found_again", summary)
+        said = "as before" if summary == row.summary else summary
+        self._note(row, "reopened" if is_reopened else "found_again", said)
         again = replace(
             row,
             state=state.value,
