@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from hub.services.reconciliation import report_html, report_tables
@@ -113,8 +114,10 @@ def _session_lines(
     lines = [_session_line(one, names, *sizes.get(one.session, (0, 0))) for one in of_night]
     asked = {one.registry for one in of_night}
     waiting = "waiting" if row.state == nights.RUNNING else "not asked"
+    hindered = {} if row.summary is None else msgspec.json.decode(row.summary)
+    why = hindered.get("not_compared", {})
     lines.extend(
-        SessionLine(registry=code, name=names.get(code, code), mode=mode, result=waiting)
+        SessionLine(code, names.get(code, code), mode, waiting, reason=why.get(code))
         for code, mode in rows.compared(connection).items()
         if code not in asked
     )

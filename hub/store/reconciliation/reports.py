@@ -46,6 +46,16 @@ class CaseRow(NamedTuple):
     reopened_count: int
 
 
+class EndedSession(NamedTuple):
+    """What a session came to, and the cases that it opened or reopened (which of the two)."""
+
+    registry: str
+    night: str | None
+    state: str
+    reason: str | None
+    cases: list[tuple[str, CaseRow]]
+
+
 class PastSession(NamedTuple):
     """What a session of an earlier night came to."""
 
@@ -130,6 +140,28 @@ def cases_as_of(connection: Connection, until: datetime, since: datetime) -> lis
         ).order_by(case.c.opened_at, case.c.case_id)
     )
     return [_case(row) for row in rows]
+
+
+def session_with_cases(connection: Connection, name: str) -> EndedSession | None:
+    """Return a session with the cases that it opened or reopened; None if there is none."""
+    found = connection.execute(
+        select(
+            session.c.registry,
+            session.c.night,
+            session.c.state,
+            session.c.reason,
+            session.c.result_log_index,
+        ).where(session.c.session == name)
+    ).one_or_none()
+    if found is None:
+        return None
+    again = reopened(connection, [] if found[4] is None else [found[4]])
+    touched = connection.execute(
+        _CASES.where(or_(case.c.opened_session == name, case.c.case_id.in_(sorted(again))))
+    )
+    cases = sorted(map(_case, touched), key=lambda row: row.case_id)
+    told = [("reopened" if row.case_id in again else "opened", row) for row in cases]
+    return EndedSession(*found[:4], told)
 
 
 def _case(row: Any) -> CaseRow:
