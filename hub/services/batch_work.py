@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from hub.checks.content import OWN_IDENTIFIERS
 from hub.checks.facts import Facts, IssuanceRecord, MessageContext, TransferRecord
@@ -107,6 +108,8 @@ class BatchWork:
         self.participant_changes = ParticipantChanges()
         self.asked: Mapping[tuple[str, int], AskedQuestion] = {}
         self.answers: dict[tuple[str, int], AnswerRow] = {}
+        self.registry_of_case: Mapping[str, str] = {}
+        self.explanations: list[Callable[[Connection], None]] = []
         self.writes_xml = False
         self.alerts: list[tuple[str, str, str]] = []
         self._entry_items: dict[str, OutgoingItem] = {}

@@ -30,7 +30,7 @@ from hub.services.sealing import read_own
 from hub.store import envelopes, later_authorizations, ledger, mailboxes, reference, transfers
 from hub.store.head import Head
 from hub.store.interning import Interning
-from hub.store.reconciliation import sessions
+from hub.store.reconciliation import cases, sessions
 from hub.store.transfers import ActedRow
 from hub.store.underlying import unit_of
 from message_schemas import json_codec
@@ -76,6 +76,7 @@ class Needs:
     acknowledgements: set[tuple[str, int]] = field(default_factory=set)
     mailboxes: set[str] = field(default_factory=set)
     questions: set[tuple[str, int]] = field(default_factory=set)
+    case_ids: set[str] = field(default_factory=set)
     initiators: set[str] = field(default_factory=set)
 
 
@@ -111,6 +112,8 @@ def _add(needs: Needs, sender: str, message: OpenMessage) -> None:
             needs.acknowledgements.add((sender, named.up_to_sequence))
     elif type_ in ANSWERS:
         needs.questions.add((named.session, named.number))
+    elif type_ == "reconciliation.explanation":
+        needs.case_ids.add(named.case_id)
     elif isinstance(named, RecordMessage):
         needs.records.add(key_of(named))
         if isinstance(named, AuthorizationRecord):
@@ -220,6 +223,8 @@ def load_needs(
         known_usages=frozenset(usages),
     )
     work.asked = sessions.asked(connection, needs.questions)
+    found = cases.load(connection, needs.case_ids)
+    work.registry_of_case = {case_id: row.registry for case_id, row in found.items()}
     work.explain = lambda blocks: load_provenance.brought_by(connection, interning, blocks)
     return work
 

@@ -67,6 +67,8 @@ def record_work(
     _record_session(connection, work, now)
     if work.answers:
         sessions.add_answers(connection, list(work.answers.values()))
+    for keep in work.explanations:
+        keep(connection)
     for kind, subject, detail in work.alerts:
         alerts.add(connection, kind=kind, subject=subject, detail=detail, at=now)
     heads.advance(

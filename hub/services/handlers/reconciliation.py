@@ -6,6 +6,7 @@
    with (``services.reconciliation``): nothing is compared on the way of an envelope.
 """
 
+from functools import partial
 from typing import Any
 
 from hub.checks.facts import MessageContext
@@ -13,6 +14,7 @@ from hub.protocol.response_codes import ResponseCode
 from hub.services import outcomes
 from hub.services.batch_work import BatchWork
 from hub.services.handlers.judging import judged
+from hub.services.reconciliation.case_acts import keep_explanation
 from hub.store.reconciliation.sessions import ASKING, AnswerRow
 from message_schemas import json_codec
 from message_schemas.envelopes import Outcome
@@ -44,6 +46,31 @@ def handle_answer(context: MessageContext, work: BatchWork) -> Outcome:
             *key, work.log_index, context.type, text, received_at=work.facts.now
         )
         return result
+
+    return judged(context, work, effect)
+
+
+def handle_explanation(context: MessageContext, work: BatchWork) -> Outcome:
+    """Take a ``reconciliation.explanation``: it is kept with the sender's own case."""
+    body: Any = context.body
+    if work.registry_of_case.get(body.case_id) != context.sender:
+        detail = f"{context.sender} has no case {body.case_id}."
+        code = ResponseCode.RECONCILIATION_CASE_UNKNOWN
+        return outcomes.refused_for(context.message_id, code, detail)
+
+    def effect() -> dict[str, Any]:
+        work.explanations.append(
+            partial(
+                keep_explanation,
+                case_id=body.case_id,
+                registry=context.sender,
+                text=body.text,
+                corrected=body.corrected,
+                log_index=work.log_index,
+                at=work.facts.now,
+            )
+        )
+        return {"case_id": body.case_id}
 
     return judged(context, work, effect)
 

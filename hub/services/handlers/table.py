@@ -46,5 +46,6 @@ HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(
         "reconciliation.totals": reconciliation.handle_answer,
         "reconciliation.records": reconciliation.handle_answer,
         "reconciliation.refused": reconciliation.handle_answer,
+        "reconciliation.explanation": reconciliation.handle_explanation,
     }
 )

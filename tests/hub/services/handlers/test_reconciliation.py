@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from hub.store.reconciliation import sessions
+from hub.store.reconciliation import cases, nights, sessions
 from hub.store.reconciliation.sessions import AnswerRow, QuestionRow, SessionRow
+from tests.hub.services.reconciliation.case_worlds import compared, finding
 from tests.hub.world import HUB, World, accepted, codes_of
 from tests.integration.peers import Said, now
 
@@ -97,3 +98,29 @@ def test_an_answer_after_the_end_of_its_session_is_refused(world: World) -> None
     receipt = world.say("CHE01", HUB, cut_ack())
     assert codes_of(receipt) == [4017]
     assert "it is silent" in receipt["outcomes"][0]["findings"][0]["text"]
+
+
+def explanation(case_id: str, *, corrected: bool) -> Said:
+    """Return what a registry says of a case."""
+    body = {"case_id": case_id, "text": "a message was lost", "corrected": corrected}
+    return "reconciliation.explanation", body
+
+
+def test_an_explanation_is_kept_with_the_case_and_asks_for_a_comparison(
+    either_world: World,
+) -> None:
+    """Only of the sender's own case; ``corrected`` is a request for its registry."""
+    world = either_world
+    world.begin()
+    world.transfer("THA01-1", 1, 99)
+    case_id = compared(world, finding(1, 9)).opened[0]
+    for sender, named in (("THA01", case_id), ("CHE01", "2020-01-01/1")):
+        assert codes_of(world.say(sender, HUB, explanation(named, corrected=True))) == [4016]
+    accepted(world.say("CHE01", HUB, explanation(case_id, corrected=False)))
+    receipt = accepted(world.say("CHE01", HUB, explanation(case_id, corrected=True)))
+    with world.database.reading() as connection:
+        said = [row for row in cases.events(connection, case_id) if row.actor == "CHE01"]
+        (request,) = nights.open_requests(connection)
+    assert [row.kind for row in said] == ["explain", "explain", "ask_rerun"]
+    assert said[-1].log_index == receipt["log_index"]
+    assert (request.registry, request.case_id) == ("CHE01", case_id)
