@@ -62,6 +62,14 @@ def statement(
         list[str] | None,
         typer.Option(help="A status in the registry's language: `Bestand=held`. Repeatable."),
     ] = None,
+    all_applied: Annotated[
+        bool,
+        typer.Option(
+            "--all-applied",
+            help="The registry says it applied all messages by then: what it lacks is lost, not "
+            "on its way, though it acknowledged nothing.",
+        ),
+    ] = False,
     holds_nothing: Annotated[
         bool, typer.Option("--holds-nothing", help="Take a statement without a row.")
     ] = False,
@@ -100,7 +108,7 @@ def statement(
             moment = _Asked(as_of, as_of_time)
             words = _words(status_word or [])
             run = _Run(settings_of(config, database), file, registry)
-            compared = run.compare(moment, words, may_be_empty=holds_nothing)
+            compared = run.compare(moment, words, holds_nothing, all_applied)
             ended = None if try_out else run.record(compared, reason, By(actor, signer))
     except typer.Exit:
         raise typer.Exit(Status.NOT_COMPARED) from None
@@ -126,14 +134,14 @@ class _Asked(NamedTuple):
     def moment(self, database: Database) -> Moment:
         """Return the moment. Raises AdministrationError."""
         if self.time is None:
-            return statements.moment_of(database, self.log_index)
+            return statements.moment_of(database, self.log_index, now=bootstrap.clock())
         if self.log_index is not None:
             raise AdministrationError("give --as-of or --as-of-time, not both")
         try:
             time = timestamps.parse(self.time)
         except timestamps.TimestampError as error:
             raise AdministrationError(f"--as-of-time: {error}") from None
-        return statements.moment_of(database, time=time)
+        return statements.moment_of(database, time=time, now=bootstrap.clock())
 
 
 class _Run:
@@ -145,7 +153,9 @@ class _Run:
         self._console = Console(stderr=True)
         self._sha256 = ""
 
-    def compare(self, asked: _Asked, words: dict[str, str], *, may_be_empty: bool) -> Compared:
+    def compare(
+        self, asked: _Asked, words: dict[str, str], may_be_empty: bool, all_applied: bool
+    ) -> Compared:
         """Read the file and lay it beside the ledger."""
         hub, secret = self._settings.hub_code, self._settings.reconciliation.secret
         secrets = LinkSecrets.open(secret, hub, self._database)
@@ -158,9 +168,15 @@ class _Run:
                 copy, self._registry, words=words, may_be_empty=may_be_empty, progress=progress
             )
         with self._watching("digests", "blocks and entries") as progress:
-            now = bootstrap.clock()
             return statements.compare(
-                self._database, secrets, self._registry, said, moment, now=now, progress=progress
+                self._database,
+                secrets,
+                self._registry,
+                said,
+                moment,
+                now=bootstrap.clock(),
+                all_applied=all_applied,
+                progress=progress,
             )
 
     def record(self, compared: Compared, reason: str, by: By) -> Ended:
@@ -213,6 +229,7 @@ def _document(compared: Compared, ended: Ended | None) -> dict[str, Any]:
         "session": None if ended is None else ended.session,
         "as_of": compared.moment.index,
         "as_of_time": timestamps.render(compared.moment.at),
+        "applied_to": compared.applied_to,
         "rows": said.row_count,
         "units": said.units,
         "left_out": said.left_out,

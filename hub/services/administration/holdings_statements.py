@@ -26,16 +26,25 @@ ENDED_WITHIN: Final = timedelta(minutes=5)
 
 
 def take_statement(
-    registry: str, sha256: str, as_of: int, compared: Sequence[str], rows: int, units: int
+    registry: str,
+    sha256: str,
+    *,
+    as_of: int,
+    applied_to: int,
+    compared: Sequence[str],
+    rows: int,
+    units: int,
 ) -> Deed:
     """Compare a registry with the ledger as of log index ``as_of`` by a file it handed in.
 
-    ``sha256`` is the file's digest in hexadecimal digits, ``compared`` names the owned attributes
-    that it speaks of.
+    ``sha256`` is the file's digest in hexadecimal digits; ``applied_to`` the index up to where what
+    the registry lacks is lost, and after which it is late; ``compared`` names the owned attributes
+    that the file speaks of.
     """
     parameters = {
         "sha256": sha256,
         "as_of": as_of,
+        "applied_to": applied_to,
         "compared": list(compared),
         "rows": rows,
         "units": units,
@@ -46,8 +55,7 @@ def take_statement(
 def do_take_statement(doing: Doing, deed: Deed) -> None:
     """Begin the session; refused beside another one, and if the registry was compared later on."""
     parameters, registry = deed.parameters, deed.subject
-    names = ("sha256", "as_of", "compared", "rows", "units")
-    require_same(take_statement(registry, *(parameters[name] for name in names)), deed)
+    require_same(take_statement(registry, **parameters), deed)
     known = doing.data.participants.get(registry)
     if known is None or known.kind != "party_registry":
         raise AdministrationError(
@@ -55,8 +63,11 @@ def do_take_statement(doing: Doing, deed: Deed) -> None:
         )
     if not set(parameters["compared"]) <= set(OWNED):
         raise AdministrationError(f"a statement speaks of some of {', '.join(OWNED)}")
-    if not 0 <= parameters["as_of"] < doing.log_index:
-        raise AdministrationError(f"the log has no entry {parameters['as_of']} yet")
+    if not -1 <= parameters["applied_to"] <= parameters["as_of"] < doing.log_index:
+        raise AdministrationError(
+            f"a statement as of {parameters['as_of']}, applied up to {parameters['applied_to']}: "
+            f"these are entries of the log in order, and it ends at {doing.log_index - 1}"
+        )
     require_in_order(doing.connection, registry, parameters["as_of"])
     row = SessionRow(
         session=session_of(registry, doing.log_index),

@@ -109,6 +109,7 @@ class _Mode(TypedDict):
 class _Statement(TypedDict):
     sha256: str
     as_of: int
+    applied_to: int
     compared: list[str]
     rows: int
     units: int

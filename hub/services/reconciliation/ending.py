@@ -223,7 +223,11 @@ def _agreed_index(session: SessionRow, ending: Ending) -> int | None:
     outcome = ending.outcome
     if not ending.agreed or outcome is None or outcome.by_totals_alone or outcome.is_partial:
         return None
-    return None if subject_of(session) == RECORDS else outcome.as_of
+    if subject_of(session) == RECORDS:
+        return None
+    # What is on its way stays among the movements that may explain the next difference.
+    late = [one.cause_index for one in outcome.findings if one.cause_index is not None]
+    return min([outcome.as_of, *(index - 1 for index in late)])
 
 
 def _in_words(session: SessionRow, ending: Ending, ended: SessionRow) -> str:

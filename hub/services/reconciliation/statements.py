@@ -58,6 +58,7 @@ class Moment:
 class Compared:
     """A statement laid beside the ledger, and nothing recorded yet.
 
+    What the registry lacks up to log index ``applied_to`` is lost; after that it is late.
     ``digest`` is the ledger's of all units as of the moment. ``note`` says of what the statement
     was, and what it does not speak of.
     """
@@ -66,6 +67,7 @@ class Compared:
     moment: Moment
     statement: Statement
     outcome: Outcome
+    applied_to: int
     digest: int
     note: str
 
@@ -73,7 +75,13 @@ class Compared:
         """Return the deed that takes the statement; ``sha256`` is the file's digest."""
         said = self.statement
         return take_statement(
-            self.registry, sha256, self.moment.index, said.compared, said.row_count, said.units
+            self.registry,
+            sha256,
+            as_of=self.moment.index,
+            applied_to=self.applied_to,
+            compared=said.compared,
+            rows=said.row_count,
+            units=said.units,
         )
 
 
@@ -89,11 +97,19 @@ class Ended:
     log_index: int
 
 
-def moment_of(database: Database, index: int | None = None, time: datetime | None = None) -> Moment:
+def moment_of(
+    database: Database,
+    index: int | None = None,
+    time: datetime | None = None,
+    *,
+    now: datetime,
+) -> Moment:
     """Return the moment of a log index, or the last one up to a time; by default the last of all.
 
     Raises AdministrationError if it lies before the log or ahead of it.
     """
+    if time is not None and time > now:
+        raise AdministrationError(f"{timestamps.render(time)} lies ahead of us")
     with database.reading() as connection:
         head = heads.read(connection).log_index
         if index is None and time is not None:
@@ -125,9 +141,13 @@ def compare(
     moment: Moment,
     *,
     now: datetime,
+    all_applied: bool = False,
     progress: Progress | None = None,
 ) -> Compared:
     """Lay a statement beside the ledger as of a moment. ``progress`` tells of folding digests.
+
+    What the registry had not acknowledged by then may be on its way, unless ``all_applied``: it
+    says that it did apply everything, as one may that takes no messages.
 
     Raises AdministrationError if the ledger cannot go back so far, or the registry was compared as
     of later; LinkSecretError if it is compared by digests and the hub has no secret for them.
@@ -147,6 +167,9 @@ def compare(
                 f"the ledger cannot go back to log index {moment.index}: {error}; load a later "
                 "statement"
             ) from None
+        applied_to = moment.index
+        if not all_applied:
+            applied_to = moments.acknowledged_to(connection, registry, moment.index)
         outcome = compare_statement(
             registry,
             moment.index,
@@ -154,11 +177,12 @@ def compare(
             completed(statement, view, book.explainer),
             book.hasher,
             book.explainer,
-            moments.acknowledged_to(connection, registry, moment.index),
+            applied_to,
         )
         digest = view.root
     outcome = shown(outcome, statement)
-    return Compared(registry, moment, statement, outcome, digest, _note(statement, moment))
+    note = _note(statement, moment, applied_to)
+    return Compared(registry, moment, statement, outcome, applied_to, digest, note)
 
 
 def end(
@@ -191,8 +215,10 @@ def _session(connection: Connection, name: str) -> sessions.SessionRow:
     return row
 
 
-def _note(statement: Statement, moment: Moment) -> str:
+def _note(statement: Statement, moment: Moment, applied_to: int) -> str:
     text = f"by a statement of holdings as of {timestamps.render(moment.at)}"
+    if applied_to < moment.index:
+        text += f"; items after log index {applied_to} were not acknowledged by then"
     if not is_partial(statement):
         return text
     missing = [name for name in OWNED if name not in statement.compared]
