@@ -12,6 +12,7 @@ from hub import bootstrap
 from hub.demo.command_line import CommandRefusedError
 from hub.demo.evidence_chapter import show_evidence
 from hub.demo.mechanism_chapter import push_blocks
+from hub.demo.night_chapter import compare_at_night
 from hub.demo.records import AUTHORIZATION, agreements, authorizations, hello
 from hub.demo.second_system import SecondSystem, offer_again
 from hub.demo.settling import check_books
@@ -190,4 +191,5 @@ CHAPTERS: Final[tuple[tuple[str, Callable[[Stage], None]], ...]] = (
     ("Use towards the NDC", use),
     ("The books agree", check_books),
     ("The evidence of the first transfer", show_evidence),
+    ("The night: the books are compared", compare_at_night),
 )

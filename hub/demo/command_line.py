@@ -32,6 +32,13 @@ class CommandLine:
 
     def run(self, *arguments: str) -> str:
         """Return what a command prints. Raises CommandRefusedError when it refuses."""
+        status, out, notes = self.outcome(*arguments)
+        if status:
+            raise CommandRefusedError(arguments, " ".join((notes or out).split()))
+        return out
+
+    def outcome(self, *arguments: str) -> tuple[int, str, str]:
+        """Return a command's exit status, what it prints, and what it says beside."""
         with self.record.open("a", encoding="utf-8") as file:
             file.write(f"itmo-hub {shlex.join(arguments)}\n")
         out, notes = io.StringIO(), io.StringIO()
@@ -40,10 +47,7 @@ class CommandLine:
             status = self.main(list(arguments), prog_name="itmo-hub", standalone_mode=False)
         if status == _INTERRUPTED:
             raise KeyboardInterrupt
-        if isinstance(status, int) and status:
-            said = notes.getvalue() or out.getvalue()
-            raise CommandRefusedError(arguments, " ".join(said.split()))
-        return out.getvalue()
+        return status if isinstance(status, int) else 0, out.getvalue(), notes.getvalue()
 
     def run_json(self, *arguments: str) -> Any:
         """Return what a command prints as JSON."""

@@ -2,8 +2,8 @@
 
 ``keys/``          a PKCS#8 key file for each participant, encrypted with a passphrase that lives in
                    the environment of these processes only; the public documents; the proofs;
-                   a second key of the hub's, for XML; ``witnesses/``: the keys with which the
-                   registries confirm the hub's log
+                   a second key of the hub's, for XML; the secret from which those of the links are
+                   made; ``witnesses/``: the keys with which the registries confirm the hub's log
 ``hub/``           hub.toml, witnesses.txt (whose confirmation counts: two of three), and the
                    SQLite file unless the database is PostgreSQL
 ``THA01/`` …       what ``itmo-hub registry init`` writes, and the registry's own book
@@ -136,6 +136,8 @@ class World:
     def start_hub(self) -> None:
         """Write the hub's settings, make its database, and start it."""
         self.hub_config.parent.mkdir()
+        secret = self.folder / "keys" / f"{HUB}.link-secret"
+        self.commands.run("reconcile", "secret", "new", "--out", str(secret))
         self.hub_config.write_text(
             f'database_url = "{self.database_url}"\n'
             f"port = {self.hub_port}\n"
@@ -143,12 +145,23 @@ class World:
             f'xml_signer = "{self.hub_xml_key_uri}"\n'
             f'witness_policy = "{self._write_policy()}"\n'
             "witness_seconds = 1  # a story is shorter than a day\n"
-            "allow_http_endpoints = true  # the registries of this demonstration are on loopback\n",
+            "allow_http_endpoints = true  # the registries of this demonstration are on loopback\n"
+            f'\n[reconciliation]\nsecret = "{secret}"\nstagger_seconds = 0\n',
             encoding="utf-8",
         )
+        self._share_link_secrets()
         self.hub("db", "upgrade")
         child = self.processes.start("hub", "serve", "--config", str(self.hub_config))
         self.processes.first_line(child)
+
+    def _share_link_secrets(self) -> None:
+        """Give each registry the secret by which its book and the ledger are compared."""
+        for code, desk in self.desks.items():
+            path = desk.config.with_name("link-secret")
+            self.hub("reconcile", "secret", code, "--out", str(path))
+            settings = desk.config.read_text(encoding="utf-8")
+            named = f'reconciliation_secret = "{path.name}"\n'
+            desk.config.write_text(named + settings, encoding="utf-8")
 
     def start_registries(self) -> None:
         """Register every participant, and start the Party registries' connectors."""
