@@ -9,7 +9,7 @@
 3. After that a case has exactly the serials found now, and those that this session could not see.
    It is closed when there are none: no finding lies over its serials, not even a passing one.
 4. What passes by itself opens nothing. A session that could not compare anything says nothing about
-   serials; its answers contradicting each other, it closes nothing.
+   serials; one whose answers contradict each other, or leave something out, closes nothing.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -55,12 +55,13 @@ class Seen:
     """What a session could see besides its findings.
 
     ``passing`` lies over serials that are not settled yet. Of ``unseen`` series only totals were
-    compared. A contradictory session proves nothing clean.
+    compared. A partial session proves nothing clean: its answers contradict each other, or leave
+    out attributes.
     """
 
     passing: tuple[Finding, ...] = ()
     unseen: frozenset[Series] = frozenset()
-    is_contradictory: bool = False
+    is_partial: bool = False
 
 
 @dataclass(slots=True)
@@ -327,6 +328,6 @@ def _kept(
         is_found = bool(own.over(*place))
         passes = any(is_passing for _, _, is_passing in over)
         of_others = bool(over) and not is_found
-        if seen.is_contradictory or one.series in seen.unseen or passes or of_others:
+        if seen.is_partial or one.series in seen.unseen or passes or of_others:
             kept.append(one)
     return tuple(kept)

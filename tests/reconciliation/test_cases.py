@@ -195,11 +195,11 @@ def test_the_latest_closed_case_of_the_kind_is_reopened() -> None:
 @pytest.mark.parametrize(
     "seen",
     [
-        Seen(is_contradictory=True),
+        Seen(is_partial=True),
         Seen(unseen=frozenset(SERIES[:1])),
         Seen(passing=(found(10, 10, kind=FindingKind.TIMING),)),
     ],
-    ids=["contradictory", "by totals", "passing"],
+    ids=["partial", "by totals", "passing"],
 )
 def test_what_a_session_did_not_see_stays(seen: Seen) -> None:
     """The case is neither closed nor cut down."""

@@ -221,12 +221,6 @@ def _left_of(asked: Range, parts: Sequence[Range]) -> bool:
 # --- a registry explains -------------------------------------------------------------------------
 
 
-def is_case_of(connection: Connection, case_id: str, registry: str) -> bool:
-    """Tell whether a registry has a case of this id."""
-    row = cases.load(connection, [case_id]).get(case_id)
-    return row is not None and row.registry == registry
-
-
 def keep_explanation(
     connection: Connection,
     *,
@@ -240,7 +234,7 @@ def keep_explanation(
     """Keep what a registry said of its case, in the transaction that records the message.
 
     ``corrected`` asks for a comparison, unless the case is closed already. The caller has made sure
-    of ``is_case_of``.
+    that the case is the registry's.
     """
     row = cases.load(connection, [case_id])[case_id]
     assert row.registry == registry, f"{case_id} is no case of {registry}"

@@ -113,6 +113,7 @@ class Ending:
                 self.is_contradictory or outcome.is_partial,
             ),
             reason,
+            is_answered=not self.is_contradictory,
         )
 
 

@@ -42,12 +42,16 @@ RECORDS = "records"
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a session came to, as the cases see it; ``reason`` where nothing was compared."""
+    """What a session came to, as the cases see it.
+
+    ``reason`` is why nothing was compared, if so. ``is_answered``: the answers could be believed.
+    """
 
     findings: tuple[Finding, ...] = ()
     records: tuple[RecordFinding, ...] = ()
     seen: Seen = field(default_factory=Seen)
     reason: str | None = None
+    is_answered: bool = True
 
 
 class ShownFinding(NamedTuple):
@@ -122,7 +126,7 @@ class _Settling:
         of_records = [r for r in open_rows if r.kind == RECORD_DIFFERS]
         if compared.reason is not None:
             self._without_serials(unanswered, NO_ANSWER, _no_answer_summary(compared), subject)
-        elif not compared.seen.is_contradictory:
+        elif compared.is_answered:
             self._close(unanswered)
         if compared.records:
             summary = records_summary([one.transfer_id for one in compared.records])

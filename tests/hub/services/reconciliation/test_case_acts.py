@@ -4,14 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.protocol.response_codes import ResponseCode
 from hub.services.administration.corrections import correct_ledger
 from hub.services.administration.deeds import AdministrationError, Deed
 from hub.services.administration.statements import Says
 from hub.services.reconciliation import case_acts
 from hub.store import head as heads
 from hub.store.reconciliation import cases, nights
-from hub.store.reconciliation.cases import EventRow, Wanted
+from hub.store.reconciliation.cases import EventRow
 from tests.hub.services.administration.hands import act_by, appoint, approve, propose, signed
 from tests.hub.services.administration.test_authority import document_at
 from tests.hub.services.administration.test_recorded_acts import read
@@ -245,13 +244,3 @@ def test_an_explanation_is_kept_at_its_case(sold: World, case: str) -> None:
     assert compared(sold).closed == (case,)
     explain(sold, case, corrected=True)
     assert (case_of(sold, case).state, len(requests_of(sold))) == ("closed", 1)
-
-
-def test_a_registry_has_its_own_cases_only(sold: World, case: str) -> None:
-    """Another one's case is as unknown to it as one that does not exist."""
-    with sold.database.reading() as connection:
-        assert case_acts.is_case_of(connection, case, "CHE01")
-        assert not case_acts.is_case_of(connection, case, "THA01")
-        assert not case_acts.is_case_of(connection, "2020-01-01/1", "CHE01")
-        assert [row.case_id for row in cases.listed(connection, Wanted(registry="CHE01"))] == [case]
-    assert int(ResponseCode.RECONCILIATION_CASE_UNKNOWN) == 4016
