@@ -13,7 +13,13 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from connectors.party_registry import api_commands, api_log, api_views, query_api
+from connectors.party_registry import (
+    api_commands,
+    api_log,
+    api_reconciliation,
+    api_views,
+    query_api,
+)
 from connectors.party_registry.api_support import REGISTRY, SESSION, problem
 from connectors.party_registry.commands import CommandError
 from connectors.party_registry.openapi import openapi_document
@@ -46,6 +52,7 @@ def make_application(session: Session, registry: PartyRegistry, token: str) -> w
     application.add_routes(api_views.ROUTES)
     application.add_routes(api_commands.ROUTES)
     application.add_routes(api_log.ROUTES)
+    application.add_routes(api_reconciliation.ROUTES)
     application.add_routes(query_api.ROUTES)
     return application
 

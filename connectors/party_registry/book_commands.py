@@ -38,6 +38,7 @@ __all__ = [
     "open_account",
     "store_approach",
     "store_authorization",
+    "submit_action",
     "use_units",
 ]
 
@@ -202,7 +203,7 @@ def use_units(transaction: Transaction, request: UseRequest) -> Action:
         quantity=sum(block.quantity for block in blocks),
         blocks=blocks,
     )
-    return _submit(transaction, "action.use", body)
+    return submit_action(transaction, "action.use", body)
 
 
 def cancel_units(transaction: Transaction, request: CancellationRequest) -> Action:
@@ -229,7 +230,7 @@ def cancel_units(transaction: Transaction, request: CancellationRequest) -> Acti
         quantity=sum(block.quantity for block in blocks),
         blocks=blocks,
     )
-    return _submit(transaction, "action.cancellation", body)
+    return submit_action(transaction, "action.cancellation", body)
 
 
 def _set_aside(
@@ -249,7 +250,10 @@ def _set_aside(
     return action_id, tuple(block_of(block) for block in held)
 
 
-def _submit(transaction: Transaction, type_: str, body: ActionUse | ActionCancellation) -> Action:
+def submit_action(
+    transaction: Transaction, type_: str, body: ActionUse | ActionCancellation
+) -> Action:
+    """Submit a use or cancellation and track it. Raises CommandError if it may not be sent."""
     try:
         transaction.submit(transaction.hub, [(type_, body, body.action_id)])
     except MessageInvalidError as error:

@@ -2,7 +2,8 @@
 
 1. No two blocks of a series overlap.
 2. Replaying the journal from nothing gives the same units in the same accounts and states.
-3. Units are conserved: issued + credited - debited = what lies in the book.
+3. Units are conserved: issued + credited - debited = what lies in the book; corrections count for
+   what they found and left.
 4. Only transfers and actions that are still open hold reservations.
 """
 
@@ -19,12 +20,13 @@ from connectors.party_registry import book_store
 from connectors.party_registry.book_tables import movement, unit_block
 from connectors.party_registry.tracking import FINAL_STATES
 from connectors.party_registry.tracking_tables import action, transfer
-from connectors.party_registry.units import Series
+from connectors.party_registry.units import BlockStatus, Series
 
-__all__ = ["check_book"]
+__all__ = ["check_book", "journal_of"]
 
-# first serial, last serial, (account, status, first transfer)
-_Piece = tuple[int, int, tuple[str, str, str | None]]
+_State = tuple[str, str, str | None, bool, str]
+_Piece = tuple[int, int, _State]
+"""First and last serial; account, status, first transfer, whether the hub knows, attributes."""
 _PAGE = 10_000
 
 
@@ -36,7 +38,7 @@ def check_book(connection: Connection) -> list[str]:
     for series in sorted(set(lying) | set(replayed)):
         if _joined(lying.get(series, [])) != _joined(replayed.get(series, [])):
             problems.append(f"{series}: the blocks are not what the journal says")
-        held = sum(last - first + 1 for first, last, _ in lying.get(series, []))
+        held = _quantity(lying.get(series, []))
         if held != balance[series]:
             text = f"{series}: {held} units lie here, the journal accounts for {balance[series]}"
             problems.append(text)
@@ -48,7 +50,13 @@ def _blocks(connection: Connection) -> dict[Series, list[_Piece]]:
     after = 0
     while page := book_store.fetch_holdings(connection, after_block_id=after, limit=_PAGE):
         for block in page:
-            state = (block.account_id, block.status.value, block.first_transfer)
+            state = (
+                block.account_id,
+                block.status.value,
+                block.first_transfer,
+                block.known_to_hub,
+                block.attributes,
+            )
             found[block.series].append((block.first, block.last, state))
         after = page[-1].block_id or 0
     return {series: sorted(pieces) for series, pieces in found.items()}
@@ -61,11 +69,20 @@ def _overlaps(blocks: dict[Series, list[_Piece]]) -> Iterable[str]:
                 yield f"{series}: {after[0]} lies in two blocks"
 
 
-def _replay(connection: Connection) -> tuple[dict[Series, list[_Piece]], dict[Series, int]]:
+def journal_of(connection: Connection, series: Series) -> list[_Piece]:
+    """Return the units of a series as the journal has them."""
+    return _replay(connection, series)[0].get(series, [])
+
+
+def _replay(
+    connection: Connection, only: Series | None = None
+) -> tuple[dict[Series, list[_Piece]], dict[Series, int]]:
     pieces: dict[Series, list[_Piece]] = defaultdict(list)
     balance: dict[Series, int] = defaultdict(int)
-    rows = connection.execute(select(movement).order_by(movement.c.movement_id)).mappings()
-    for row in rows:
+    query = select(movement).order_by(movement.c.movement_id)
+    if only is not None:
+        query = query.where(*(movement.c[name] == one for name, one in only._asdict().items()))
+    for row in connection.execute(query).mappings():
         series = Series(
             row["cooperative_approach"],
             row["originating_registry"],
@@ -79,13 +96,30 @@ def _replay(connection: Connection) -> tuple[dict[Series, list[_Piece]], dict[Se
         if kind in {"issued", "credited"}:
             balance[series] += quantity
         else:
+            found = _quantity(pieces[series])
             pieces[series] = _without(pieces[series], first, last)
+            if kind in {"corrected", "removed"}:
+                balance[series] -= found - _quantity(pieces[series])
         if kind == "debited":
             balance[series] -= quantity
+        if kind == "corrected":
+            balance[series] += quantity
+        if kind in {"debited", "removed"}:
             continue
-        state = (row["account_id"], row["status"], row["first_transfer"])
+        known = row["known_to_hub"]
+        state = (
+            row["account_id"],
+            row["status"],
+            row["first_transfer"],
+            row["status"] != BlockStatus.AUTHORIZED if known is None else known,
+            row["attributes"],
+        )
         pieces[series].append((first, last, state))
     return {series: sorted(items) for series, items in pieces.items()}, balance
+
+
+def _quantity(pieces: list[_Piece]) -> int:
+    return sum(last - first + 1 for first, last, _ in pieces)
 
 
 def _without(pieces: list[_Piece], first: int, last: int) -> list[_Piece]:

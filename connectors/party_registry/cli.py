@@ -17,6 +17,7 @@ import typer
 
 from connectors.party_registry.cli_init import check_keys, new_key, write_settings
 from connectors.party_registry.cli_log import app as log_app
+from connectors.party_registry.cli_reconciliation import book_app, reconciliation_app
 from connectors.party_registry.cli_support import AsJson, Config, client, failing, show
 from connectors.party_registry.cli_transfers import app as transfer_app
 from connectors.party_registry.cli_units import app as units_app
@@ -44,6 +45,8 @@ app.add_typer(transfer_app, name="transfer")
 app.add_typer(log_app, name="log")
 app.add_typer(evidence_app, name="evidence")
 app.add_typer(query_app, name="query")
+app.add_typer(reconciliation_app, name="reconciliation")
+app.add_typer(book_app, name="book")
 app.registered_commands += units_app.registered_commands
 
 

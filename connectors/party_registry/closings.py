@@ -17,8 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection
-
 from connectors.party_registry import book, book_store, notified, tracking
 from connectors.party_registry.blocks import attributes_of, span_of
 from connectors.party_registry.book import BookError
@@ -35,7 +33,7 @@ from message_schemas.messages.notices import (
     TransferCompleted,
 )
 
-__all__ = ["apply_notice", "arrived_units"]
+__all__ = ["apply_notice", "arrived_units", "give_effect"]
 
 
 def apply_notice(transaction: Transaction, body: Any, *, has_book: bool) -> None:
@@ -57,8 +55,14 @@ def _close_transfer(transaction: Transaction, body: TransferClosed, *, has_book:
     reasons = "; ".join(reason.text for reason in body.reasons)
     detail = f"log index {body.log_index}. {reasons}".strip()
     tracking.note(transaction.connection, body.transfer_id, transaction.at, body.state, detail)
-    if transfer.state in FINAL_STATES - {"refused"}:
-        return
+    if transfer.state not in FINAL_STATES - {"refused"}:
+        give_effect(transaction, transfer, body, has_book=has_book)
+
+
+def give_effect(
+    transaction: Transaction, transfer: Transfer, body: TransferClosed, *, has_book: bool
+) -> None:
+    """Bring a transfer into its final state, and the book with it; alarms as `apply_notice`."""
     tracking.set_transfer(
         transaction.connection,
         body.transfer_id,
@@ -127,16 +131,33 @@ def _record_action(transaction: Transaction, body: ActionRecorded, *, has_book: 
     retired = book.retire(
         transaction.connection, action_id, status, event, at, not_first_transferred=unflagged
     )
-    retired += _retired_before(transaction.connection, body, status) if retired == 0 else 0
+    if retired == 0:
+        retired = _retired_before(transaction, body, status, event)
     if retired != action.quantity:
         text = f"{retired} units retired of {action.quantity}"
         transaction.alarm(AlarmKind.BOOK_DIFFERS, action_id, text)
 
 
-def _retired_before(connection: Connection, body: ActionRecorded, status: BlockStatus) -> int:
-    """Return how many of the units ended here before the hub heard of it (`corrections`)."""
-    blocks = [b for r in body.ranges for b in book_store.fetch_overlapping(connection, span_of(r))]
-    return sum(block.quantity for block in blocks if block.status is status)
+def _retired_before(
+    transaction: Transaction, body: ActionRecorded, status: BlockStatus, event: str
+) -> int:
+    """Return how many of the units ended here before the hub heard of it, and mark them as it did.
+
+    Such an act was reported late (`reconciliation_commands.report`): nothing was reserved for it.
+    """
+    connection, unflagged = transaction.connection, list(map(span_of, body.not_first_transferred))
+    ended = 0
+    for span in map(span_of, body.ranges):
+        blocks = book_store.fetch_overlapping(connection, span)
+        if any(block.status is not status for block in blocks):
+            continue
+        ended += sum(min(b.last, span.last) - max(b.first, span.first) + 1 for b in blocks)
+        for part, is_named in divided(span, unflagged):
+            if not is_named:
+                book.mark_first_transfer(
+                    connection, part, event, body.action_id, transaction.at, known_to_hub=True
+                )
+    return ended
 
 
 def _mark_first_transfer(transaction: Transaction, body: FirstTransferNotice) -> None:

@@ -12,6 +12,7 @@ from aiohttp import web
 from connectors.party_registry import requests
 from connectors.party_registry.api_commands import ROUTES as COMMANDS
 from connectors.party_registry.api_log import ROUTES as LOG
+from connectors.party_registry.api_reconciliation import ROUTES as RECONCILIATION
 from connectors.party_registry.api_views import ROUTES as VIEWS
 from connectors.party_registry.query_api import ROUTES as QUERIES
 
@@ -30,6 +31,9 @@ _BODY_OF = {
     "/v1/messages": requests.MessageRequest,
     "/v1/queries": requests.QueryRequest,
     "/v1/inbox/confirm": requests.ConfirmRequest,
+    "/v1/reconciliation/explanations": requests.ExplanationRequest,
+    "/v1/book/corrections": requests.CorrectionRequest,
+    "/v1/book/reports": requests.ReportRequest,
     "/v1/log/resume": requests.LogResumeRequest,
     "/v1/log/pin": requests.LogPinRequest,
 }
@@ -61,7 +65,7 @@ def openapi_document() -> dict[str, Any]:
         requests.REQUESTS, ref_template="#/components/schemas/{name}"
     )
     paths: dict[str, dict[str, Any]] = {}
-    for route in (*VIEWS, *COMMANDS, *LOG, *QUERIES):
+    for route in (*VIEWS, *COMMANDS, *LOG, *RECONCILIATION, *QUERIES):
         path = _VARIABLE.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     return {

@@ -17,6 +17,8 @@ __all__ = [
     "CancelTransferRequest",
     "CancellationRequest",
     "ConfirmRequest",
+    "CorrectionRequest",
+    "ExplanationRequest",
     "IssueRequest",
     "LogPinRequest",
     "LogResumeRequest",
@@ -25,6 +27,7 @@ __all__ = [
     "OpenAccountRequest",
     "QueryRequest",
     "RangeRequest",
+    "ReportRequest",
     "TransferRequest",
     "UseRequest",
 ]
@@ -132,6 +135,49 @@ class CancellationRequest(_Request, frozen=True):
     oimp_purpose: str | None = None
 
 
+class CorrectionRequest(_Request, frozen=True):
+    """Put the own book right, with a reason; `connectors.party_registry.corrections` tells how.
+
+    `completion` and `action` name a `reference`, the others `ranges`. `value` sets the value of
+    `name` (none: takes it away); `vintage` names the right one; `put_in` says `account` and
+    `attributes`, and `value` no if the units are not first transferred.
+    """
+
+    kind: Literal[
+        "completion", "action", "doubled", "value", "vintage", "restore", "take_out", "put_in"
+    ]
+    reason: Annotated[str, Meta(min_length=3, max_length=1000)]
+    case_id: Annotated[str, Meta(max_length=32)] | None = None
+    reference: str | None = None
+    ranges: list[RangeRequest] | None = None
+    name: str | None = None
+    value: str | None = None
+    vintage: int | None = None
+    account: AccountId | None = None
+    attributes: dict[str, Any] | None = None
+
+
+class ReportRequest(_Request, frozen=True):
+    """Tell the hub of a use or cancellation that is in the book and never reached it."""
+
+    act: Literal["use", "cancellation"]
+    ranges: list[RangeRequest]
+    reason: Annotated[str, Meta(min_length=3, max_length=1000)]
+    case_id: Annotated[str, Meta(max_length=32)] | None = None
+    purpose: str = "NDC"
+    calendar_year: int | None = None
+    oimp_purpose: str | None = None
+    kind: Literal["voluntary", "omge", "oimp", "other"] = "voluntary"
+
+
+class ExplanationRequest(_Request, frozen=True):
+    """Say to the hub what was found about a case; `corrected` asks for a new comparison."""
+
+    case_id: Annotated[str, Meta(min_length=1, max_length=32)]
+    text: Text
+    corrected: bool = False
+
+
 class NoteRequest(_Request, frozen=True):
     """Write to the administrators of another registry."""
 
@@ -194,6 +240,9 @@ REQUESTS = (
     CancelTransferRequest,
     UseRequest,
     CancellationRequest,
+    CorrectionRequest,
+    ReportRequest,
+    ExplanationRequest,
     NoteRequest,
     MessageRequest,
     QueryRequest,
