@@ -192,6 +192,12 @@ class RunWorld:
                 return
         raise AssertionError("the hub comes to no end")
 
+    async def pause(self, worker: Worker | None = None) -> None:
+        """Wait for the check of the own books, if one is under way beside the sessions."""
+        check = (worker or self.worker)._check
+        if check is not None:
+            await check
+
     def _state(self) -> Any:
         with self.database.reading() as connection:
             return (
