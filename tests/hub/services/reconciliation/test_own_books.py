@@ -66,9 +66,9 @@ def kept_world(either_world: World) -> World:
     return either_world
 
 
-def check(database: Database, night: date = NIGHT, **options: bool) -> OwnBooks:
+def check(database: Database, night: date = NIGHT, *, everything: bool = False) -> OwnBooks:
     """Check the books with the key of CHE01."""
-    return own_books.check(database, keys=KEYS, night=night, **options)
+    return own_books.check(database, keys=KEYS, night=night, everything=everything)
 
 
 def edit(database: Database, *statements: str) -> None:
@@ -82,8 +82,8 @@ def edit(database: Database, *statements: str) -> None:
 
 def test_sound_books_are_silent(kept_world: World) -> None:
     """Blocks, journal and digests are looked at, and nothing is found, all or in a night's turn."""
-    for options in ({}, {"everything": True}):
-        checked = check(kept_world.database, **options)
+    for everything in (False, True):
+        checked = check(kept_world.database, everything=everything)
         assert checked.is_sound, checked.faults
         assert checked.series_checked == checked.series_known == 1
         assert checked.block_count >= 3

@@ -186,7 +186,7 @@ def test_a_fault_of_the_own_books_stands_in_red_before_the_rest(either: Database
     assert "itmo-hub db check" in page
 
 
-LINES = {
+LINES: dict[type, dict[str, Any]] = {
     SessionLine: {"result": st.sampled_from(["agreed", "differs", "silent", "refused"])},
     CaseLine: {
         "tonight": st.sampled_from(["", "opened", "continued", "reopened", "closed"]),
