@@ -5,13 +5,23 @@ import json
 import sys
 from pathlib import Path
 
-from bench import bindings, exchange, mechanism_feeds, transparency_log, xml_codec
+from bench import (
+    bindings,
+    exchange,
+    mechanism_feeds,
+    reconciliation,
+    reconciliation_core,
+    transparency_log,
+    xml_codec,
+)
 from bench.report import Report
 
 BENCHMARKS = {
     "bindings": bindings.run,
     "exchange": exchange.run,
     "mechanism-feeds": mechanism_feeds.run,
+    "reconciliation": reconciliation.run,
+    "reconciliation-core": reconciliation_core.run,
     "transparency-log": transparency_log.run,
     "xml-codec": xml_codec.run,
 }

@@ -19,14 +19,13 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from bench.reconciliation_talk import BY, Wire, all_blocks_of, talk
 from bench.report import Report
 from reconciliation.books import LedgerBook
-from reconciliation.compare import WHOLE
 from reconciliation.digests import DigestTable, EdgeHasher
 from reconciliation.explain import Explainer, Situation
-from reconciliation.messages import Cut, Question, answer_from_json
+from reconciliation.messages import Cut
 from reconciliation.movements import Movement, Piece, edge_deltas
 from reconciliation.owned import OWNED, Block, Owned, Series
 from reconciliation.responder import Responder, Sums
@@ -123,34 +122,16 @@ def differences(blocks: list[Block], count: int) -> list[tuple[Block | None, Blo
     return changes
 
 
-class Wire:
-    """Counts what goes between the two sides, as compact JSON."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-
-    def carry(self, value: Any) -> Any:
-        """Return the value as the other side reads it."""
-        text = json.dumps(value, separators=(",", ":")).encode()
-        self.bytes += len(text)
-        return json.loads(text)
-
-
 def compare(
     ledger: LedgerBook, explainer: Explainer, side: Responder
 ) -> tuple[float, Wire, Outcome]:
     """Run one session; return its seconds, what was carried, and its outcome."""
     wire = Wire()
     started = time.perf_counter()
-    cut = Cut("S", 1, side.book.applied_to, side.key_id)
+    cut = Cut("KEN01-1", 1, side.book.applied_to, side.key_id, BY)
     comparison = Comparison(cut, ledger.view, ledger.head, explainer, lambda _: ())
-    question: Question | None = comparison.start()
-    while question is not None:
-        answer = side.answer(wire.carry(question.as_json()))
-        question = comparison.receive(answer_from_json(wire.carry(answer)))
-    seconds = time.perf_counter() - started
-    assert comparison.outcome is not None, "the session ended"
-    return seconds, wire, comparison.outcome
+    outcome = talk(comparison, side, wire)
+    return time.perf_counter() - started, wire, outcome
 
 
 def compare_fully(blocks: list[Block], side: Responder) -> tuple[float, Wire, int]:
@@ -163,15 +144,7 @@ def compare_fully(blocks: list[Block], side: Responder) -> tuple[float, Wire, in
     started = time.perf_counter()
     ours, theirs = set(blocks), set()
     for series in sorted({block.series for block in blocks}):
-        question = {"kind": "blocks-asked", "session": "S", "number": 1}
-        windows: Any = [[list(series), [list(WHOLE)]]]
-        while windows:
-            answer = wire.carry(side.answer(wire.carry({**question, "windows": windows})))
-            table = [tuple(owned) for owned in answer["owned"]]
-            for name, rows in answer["blocks"]:
-                their_series = Series(*name)
-                theirs |= {Block(their_series, row[0], row[1], table[row[2]]) for row in rows}
-            windows = answer["rest"]
+        theirs |= all_blocks_of(side, series, "KEN01-1", wire)
     places = {(block.series, block.first) for block in ours ^ theirs}
     return time.perf_counter() - started, wire, len(places)
 
@@ -331,21 +304,31 @@ def damage(
             sums.add(*new)
 
 
+def measure(report: Report, count: int) -> None:
+    """Measure everything over so many blocks."""
+    assert len(owned_of_lot(0)) == len(OWNED), "a lot has all owned values"
+    hasher = EdgeHasher(KEY)
+    blocks = make_blocks(count)
+    gc.freeze()
+    measure_sums(report, hasher, blocks)
+    measure_explanation(report, hasher)
+    measure_sessions(report, hasher, blocks)
+    measure_ahead(report, hasher, blocks)
+
+
+async def run(report: Report) -> None:
+    """Measure a million blocks."""
+    measure(report, 1_000_000)
+
+
 def main() -> None:
     """Measure and print; with a file, write the figures too."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--blocks", type=int, default=1_000_000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    report = Report("reconciliation_core")
-    assert len(owned_of_lot(0)) == len(OWNED), "a lot has all owned values"
-    hasher = EdgeHasher(KEY)
-    blocks = make_blocks(options.blocks)
-    gc.freeze()
-    measure_sums(report, hasher, blocks)
-    measure_explanation(report, hasher)
-    measure_sessions(report, hasher, blocks)
-    measure_ahead(report, hasher, blocks)
+    report = Report("reconciliation-core")
+    measure(report, options.blocks)
     if options.json:
         options.json.write_text(json.dumps(report.document(), indent=2) + "\n", encoding="utf-8")
 
