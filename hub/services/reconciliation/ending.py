@@ -17,10 +17,12 @@ from hashlib import sha256
 from typing import Any, Final, Literal
 
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
+from hub.services import crash_points
 from hub.services.acts import act_row, record_act
 from hub.services.administration.doing import assert_notice_valid
 from hub.services.batch_work import OutgoingItem
 from hub.services.load_facts import HubIdentity
+from hub.services.reconciliation import alerts
 from hub.services.reconciliation.freezing import (
     RECORDS,
     Compared,
@@ -185,6 +187,8 @@ def end_session(
             told=recipients,
             reference_changes=settled.freezes_changed,
         )
+        alerts.after_session(connection, session.session, policy=policy, now=now)
+        crash_points.reach("result.before_commit")
     return Ended(
         recipients,
         tuple(settled.opened),

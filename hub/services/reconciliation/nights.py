@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
 from hub.services import crash_points
-from hub.services.reconciliation import records
+from hub.services.reconciliation import alerts, records
 from hub.services.reconciliation.link_secrets import NO_MASTER, LinkSecrets
 from hub.services.reconciliation.night_dates import due_at, latest_due, missed_between
 from hub.services.reconciliation.questions import Beginning, concern_of
@@ -217,15 +217,21 @@ def round_of_request(row: RequestRow) -> Round:
 
 
 def finish_night(
-    database: Database, row: NightRow, known: Iterable[Target], now: datetime
+    database: Database,
+    row: NightRow,
+    known: Iterable[Target],
+    policy: ReconciliationPolicy,
+    now: datetime,
 ) -> NightRow | None:
-    """End a night all of whose sessions have ended; None if another process did."""
+    """End a night all of whose sessions have ended, and file its alerts; None if it was ended."""
     with database.writing() as connection:
         heads.lock(connection)
         summary = summary_of(sessions.of_night(connection, row.night), known)
         ended = nights.finish(
             connection, row.night, at=now, summary=msgspec.json.encode(summary).decode()
         )
+        if ended:
+            alerts.after_night(connection, row.night, policy=policy, now=now)
         crash_points.reach("night_end.before_commit")
         after = nights.load(connection, row.night)
     crash_points.reach("night_end.after_commit")

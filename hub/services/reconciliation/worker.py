@@ -429,7 +429,7 @@ class Worker:
 
     async def _end_night(self, night: NightRow, known: list[Target]) -> None:
         ended = await self._write(
-            nights.finish_night, self._database, night, known, self._around.clock()
+            nights.finish_night, self._database, night, known, self._policy, self._around.clock()
         )
         if ended is None:
             return
