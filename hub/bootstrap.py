@@ -9,6 +9,7 @@ import contextlib
 import ssl
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +48,8 @@ from hub.services.news import News
 from hub.services.own_keys import OwnKeys
 from hub.services.publish_log import LogPublisher
 from hub.services.receive_envelopes import EnvelopeReceiver
-from hub.services.reconciliation.link_secrets import NO_MASTER, LinkSecrets
+from hub.services.reconciliation import alert_sending
+from hub.services.reconciliation.link_secrets import LinkSecrets
 from hub.services.reconciliation.worker import Around, Worker
 from hub.services.start_errors import StartError
 from hub.store import head as heads
@@ -192,6 +194,14 @@ class HubProcess:
         self.log = self._make_log(log_keys)
         self.courier = self._make_courier()
         self.reconciliation = self._make_reconciliation()
+        self._alerts = alert_sending.sender(
+            database,
+            settings.reconciliation,
+            settings.retry,
+            keys.json,
+            alert_sending.Around(self._works, clock, self.intake.run_blocking, self.metrics),
+            allow_http=settings.allow_http_endpoints,
+        )
         self._rulebook_is_announced = False
         self._scheduler = jobs.schedule(self._jobs())
 
@@ -308,8 +318,6 @@ class HubProcess:
                 operator_application(self.metrics.registry), self.settings.metrics_port
             )
         self._warn_of_unwritable()
-        if not self.reconciliation.has_master:
-            log.warning("no registry is compared by digests", detail=NO_MASTER)
         log.info("hub listens", address=self.address, database=self.database.url.render_as_string())
 
     def _warn_of_unwritable(self) -> None:
@@ -408,6 +416,7 @@ class HubProcess:
             jobs.Job("expire-transfers", self.settings.expiry_sweep_seconds, self._sweep),
             jobs.Job("erase-bodies", ERASURE_SECONDS, self._erase),
             jobs.Job("publish-log", self.settings.checkpoint_seconds, self.log.publish),
+            jobs.Job("send-alerts", alert_sending.SECONDS, self._alerts.run),
             jobs.Job("collect-cosignatures", self.settings.witness_seconds, self.log.collect),
         ]
 
@@ -437,15 +446,10 @@ class HubProcess:
         days = self.settings.retention_days
         if days is None or not self._works():
             return
+        part = partial(erase_bodies.erase_part, self.database, hub=self.settings.hub_code)
         with contextlib.suppress(DatabaseUnavailableError):
-            more = True
-            while more:
-                more = bool(await self.intake.run_blocking(self._erase_part, days))
-
-    def _erase_part(self, days: int) -> erase_bodies.Erased:
-        return erase_bodies.erase_part(
-            self.database, hub=self.settings.hub_code, retention_days=days, now=clock()
-        )
+            while await self.intake.run_blocking(partial(part, retention_days=days, now=clock())):
+                log.debug("erased a part")
 
     async def _sweep(self) -> None:
         if not self._works():

@@ -8,7 +8,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -28,6 +28,7 @@ from hub.store.reconciliation import alerts as rows
 from hub.store.reconciliation import own_books as book_rows
 from hub.store.reconciliation import reports as report_rows
 from hub.store.reconciliation.alerts import AlertRow
+from keys.signer import Signer
 
 log = structlog.get_logger(__name__)
 
@@ -57,14 +58,36 @@ class Channels:
             raise NotSentError("no server for e-mail is set (`reconciliation.mail`)")
 
 
+def channels_of(
+    policy: ReconciliationPolicy, signers: Sequence[Signer], *, allow_http: bool
+) -> Channels:
+    """Return the ways that the operator's settings open."""
+    mailer = None if policy.mail is None else Mailer(policy.mail)
+    return Channels(Webhooks(signers, allow_http=allow_http), mailer)
+
+
 @dataclass(frozen=True, slots=True)
-class SenderSurroundings:
+class Around:
     """What the job needs of the process it runs in."""
 
     is_leader: Callable[[], bool]
     clock: Callable[[], datetime]
     run_blocking: Callable[..., Awaitable[Any]]
     metrics: Metrics
+
+
+def sender(
+    database: Database,
+    policy: ReconciliationPolicy,
+    schedule: RetrySchedule,
+    signers: Sequence[Signer],
+    around: Around,
+    *,
+    allow_http: bool,
+) -> "AlertSender":
+    """Return the job, with the ways that the operator's settings open."""
+    channels = channels_of(policy, signers, allow_http=allow_http)
+    return AlertSender(database, policy, channels, schedule, around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +108,7 @@ class AlertSender:
         policy: ReconciliationPolicy,
         channels: Channels,
         schedule: RetrySchedule,
-        around: SenderSurroundings,
+        around: Around,
     ) -> None:
         self._database, self._policy, self._channels = database, policy, channels
         self._schedule, self._around = schedule, around

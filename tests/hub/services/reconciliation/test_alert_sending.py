@@ -20,7 +20,7 @@ from hub.services.reconciliation.alert_sending import (
     GIVE_UP_DAYS,
     AlertSender,
     Channels,
-    SenderSurroundings,
+    Around,
     try_all,
 )
 from hub.services.reconciliation.alerts import Alert, trial
@@ -246,7 +246,7 @@ class Desk:
         async def run_blocking(work: Any, *arguments: Any) -> Any:
             return await asyncio.to_thread(work, *arguments)
 
-        around = SenderSurroundings(
+        around = Around(
             lambda: self.leads, lambda: self.now, run_blocking, self.metrics
         )
         sender = AlertSender(self.database, self.policy, channels, RetrySchedule(), around)
