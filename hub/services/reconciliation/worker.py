@@ -38,7 +38,7 @@ from hub.services.reconciliation import (
 )
 from hub.services.reconciliation.books import SqlBook
 from hub.services.reconciliation.ending import Ending, SessionEndedError, end_session
-from hub.services.reconciliation.link_secrets import LinkSecretError, LinkSecrets
+from hub.services.reconciliation.link_secrets import NO_MASTER, LinkSecretError, LinkSecrets
 from hub.services.reconciliation.night_dates import latest_due
 from hub.services.reconciliation.nights import Round, Target
 from hub.services.reconciliation.own_books import OwnBooks
@@ -127,13 +127,10 @@ class Worker:
 
     # --- life ----------------------------------------------------------------------------------
 
-    @property
-    def has_master(self) -> bool:
-        """Tell whether registries can be compared by digests."""
-        return self._secrets.has_master
-
     def start(self) -> None:
-        """Begin to work."""
+        """Begin to work; say so once if nobody can be compared by digests."""
+        if not self._secrets.has_master:
+            log.warning("no registry is compared by digests", detail=NO_MASTER)
         self._task = asyncio.create_task(self._run(), name="reconciliation")
 
     async def close(self) -> None:
