@@ -78,6 +78,15 @@ class Verdict:
 
 def play(seed: int) -> Verdict:
     """Play one history; AssertionError, with the seed, where the findings are not what they are."""
+    page = responder.PAGE
+    try:
+        return played(seed)
+    finally:
+        responder.PAGE = page
+
+
+def played(seed: int) -> Verdict:
+    """Play one history with pages of some length, which the caller puts right again."""
     history = begin(seed)
     dice = history.dice
     history.faults = choose_faults(dice)
@@ -154,6 +163,7 @@ def ask_totals(
         book.applied_to,
         listed,
     )
+    responder.PAGE = max(responder.PAGE, 40)  # totals come in one answer, or not at all
     side = responder.Responder(KEY, KEY_ID, book, history.sums)
     asked: Question | None = comparison.start()
     while asked is not None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from reconciliation import run_states
+from reconciliation import responder, run_states
 from reconciliation.compare import Limits
-from reconciliation.digests import digest_text
+from reconciliation.digests import SERIES_SHIFT, digest_text
 from reconciliation.discrepancies import FindingKind
 from reconciliation.messages import (
     Blocks,
@@ -17,7 +17,6 @@ from reconciliation.messages import (
     MessageError,
     Question,
     Refused,
-    answer_from_json,
 )
 from reconciliation.movements import Piece
 from reconciliation.owned import POSITION_MAX, Block
@@ -26,6 +25,7 @@ from reconciliation.run_states import Basis, Comparison, RunState
 from tests.reconciliation.sessions import (
     KEY,
     KEY_ID,
+    SESSION,
     USED,
     A,
     B,
@@ -33,7 +33,9 @@ from tests.reconciliation.sessions import (
     Sides,
     X,
     Y,
+    asked_of,
     credit,
+    heard,
     many,
     sides,
 )
@@ -107,8 +109,8 @@ def test_narrowing_asks_for_few_blocks_of_many() -> None:
     both = damaged()
     outcome = both.compare(0)
     assert told(outcome.findings) == [(FindingKind.MISSING_AT_REGISTRY, A, 250_001, 250_500)]
-    listed = [answer for answer in both.answers if answer["kind"] == "blocks"]
-    assert sum(len(rows) for answer in listed for _, rows in answer["blocks"]) <= 66
+    listed = [body for kind, body in both.answers if kind == "reconciliation.blocks"]
+    assert sum(len(row["blocks"]) for body in listed for row in body["blocks"]) <= 66
     assert len(both.questions) <= 7
 
 
@@ -138,8 +140,8 @@ def test_a_difference_across_many_equal_chunks_is_found_whole() -> None:
     twice = [f for f in outcome.findings if f.kind is FindingKind.HELD_TWICE]
     assert {finding.registry for finding in twice} == {tuple(sorted((X, Y), key=repr))}
     assert sum(finding.quantity for finding in twice) == 800 * 500
-    listed = [answer for answer in both.answers if answer["kind"] == "blocks"]
-    assert sum(len(rows) for answer in listed for _, rows in answer["blocks"]) < 200
+    listed = [body for kind, body in both.answers if kind == "reconciliation.blocks"]
+    assert sum(len(row["blocks"]) for body in listed for row in body["blocks"]) < 200
 
 
 def test_answers_that_cannot_all_be_true_are_told_as_such() -> None:
@@ -150,13 +152,15 @@ def test_answers_that_cannot_all_be_true_are_told_as_such() -> None:
     side, view = Responder(KEY, KEY_ID, both.book), both.ledger.view(0)
     question: Question | None = comparison.start()
     while question is not None:
-        answer = side.answer(question.as_json())
+        kind, body = asked_of(side, question)
         if isinstance(question, DigestsAsked) and question.windows:
             end, shift = 900_001 >> question.shift, question.shift
             ours = view.digests(shift, A, (end << shift, ((end + 1) << shift) - 1)).get(end, 0)
-            for _, rows in answer["chunks"]:
-                rows[:] = [[c, digest_text(ours) if c == end else d] for c, d in rows]
-        question = comparison.receive(answer_from_json(answer))
+            for row in body["chunks"]:
+                named = [text.split(":") for text in row["digests"]]
+                pairs = [(c, digest_text(ours) if int(c) == end else d) for c, d in named]
+                row["digests"] = [f"{c}:{digest}" for c, digest in pairs]
+        question = comparison.receive(heard(kind, body))
     assert comparison.outcome is not None
     assert comparison.outcome.is_contradictory
     assert not comparison.outcome.agreed
@@ -167,7 +171,8 @@ def test_a_question_has_no_more_windows_than_its_limit(monkeypatch: pytest.Monke
     ledger = many(A, 400) + many(B, 400)
     registry = [block for number, block in enumerate(ledger) if number % 80 != 7]
     at_once = sides(ledger, registry).compare(0, Limits(blocks=2))
-    monkeypatch.setattr(run_states, "WINDOWS_MAX", 3)
+    monkeypatch.setattr(run_states, "DIGEST_WINDOWS_MAX", 3)
+    monkeypatch.setattr(run_states, "BLOCK_WINDOWS_MAX", 3)
     both = sides(ledger, registry)
     outcome = both.compare(0, Limits(blocks=2))
     assert outcome.findings == at_once.findings
@@ -220,7 +225,7 @@ def test_what_is_not_acknowledged_yet_is_timing_and_not_loss() -> None:
     both.move(5, credit(B, 1, 10))
     comparison = both.comparison(5, acknowledged_to=4)
     comparison.start()
-    assert comparison.receive(CutAck("S", 1, 5, 0)) is None
+    assert comparison.receive(CutAck(SESSION, 1, 5, 0)) is None
     assert comparison.outcome is not None
     assert comparison.outcome.agreed
     assert told(comparison.outcome.findings) == [(FindingKind.TIMING, B, 1, 10)]
@@ -230,7 +235,9 @@ def test_a_registry_that_refuses_ends_the_session_with_its_reason() -> None:
     """Another key is no finding about units, and no agreement."""
     comparison = damaged().comparison(0)
     comparison.start()
-    assert comparison.receive(Refused("S", 1, "the key here is CHE02-2025")) is None
+    assert (
+        comparison.receive(Refused(SESSION, 1, "key_unknown", "the key here is CHE02-2025")) is None
+    )
     assert comparison.state is RunState.REFUSED
     assert comparison.outcome is not None
     assert not comparison.outcome.agreed
@@ -241,26 +248,57 @@ def started() -> Comparison:
     """Return a session whose registry has answered the cut with another digest."""
     comparison = damaged().comparison(0)
     comparison.start()
-    question = comparison.receive(CutAck("S", 1, 0, 12345))
+    question = comparison.receive(CutAck(SESSION, 1, 0, 12345))
     assert isinstance(question, DigestsAsked)
     return comparison
+
+
+@pytest.mark.parametrize("page", [1, 5, 50])
+def test_pages_find_what_one_long_answer_finds(page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little a registry says at a time, series, chunks and blocks are all heard."""
+    series = [A._replace(vintage=2000 + number) for number in range(20)]
+    ledger = [block for one in series for block in many(one, 30)]
+    registry = [block for number, block in enumerate(ledger) if number % 80 != 7]
+    at_once = sides(ledger, registry).compare(0, Limits(blocks=2))
+    monkeypatch.setattr(responder, "PAGE", page)
+    in_pages = sides(ledger, registry).compare(0, Limits(blocks=2))
+    assert in_pages.findings == at_once.findings
+    assert len(in_pages.findings) == 8
+    assert in_pages.question_count > at_once.question_count
+
+
+def test_pages_that_say_nothing_or_go_back_are_refused() -> None:
+    """A page names at least one digest, and none that was told before."""
+    comparison = started()
+    with pytest.raises(MessageError, match="nothing was answered"):
+        comparison.receive(Digests(SESSION, 2, 0, {}, more=True))
+    asked = comparison.receive(Digests(SESSION, 2, 0, {A: {0: 1}}, more=True))
+    assert asked == DigestsAsked(SESSION, 3, SERIES_SHIFT, after=A)
+    with pytest.raises(MessageError, match="not asked for again"):
+        comparison.receive(Digests(SESSION, 3, 0, {A: {0: 1}}))
+    following = comparison.receive(Digests(SESSION, 3, 0, {B: {0: 1}}))
+    assert isinstance(following, DigestsAsked)
+    assert following.windows.keys() == {A, B}
+    with pytest.raises(MessageError, match="not asked for"):
+        comparison.receive(Digests(SESSION, 4, 0, {C: {0: 1}}, more=True))
+    assert comparison.receive(Digests(SESSION, 4, 0, {A: {0: 1}}, more=True)) is not None
 
 
 def test_answers_that_come_twice_or_belong_elsewhere_are_passed_over() -> None:
     """Nothing is asked again, and the state stays."""
     comparison = started()
-    assert comparison.receive(CutAck("S", 1, 0, 12345)) is None
+    assert comparison.receive(CutAck(SESSION, 1, 0, 12345)) is None
     assert comparison.receive(Digests("T", 2, 0, {})) is None
     assert comparison.state is RunState.SERIES
-    assert comparison.receive(Digests("S", 2, 0, {})) is not None
+    assert comparison.receive(Digests(SESSION, 2, 0, {})) is not None
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (Digests("S", 2, 9, {}), "the log ends at 0"),
-        (Blocks("S", 2, 0, [], {}), "no answer to the question"),
-        (CutAck("S", 2, 0, 1), "no answer to the question"),
+        (Digests(SESSION, 2, 9, {}), "the log ends at 0"),
+        (Blocks(SESSION, 2, 0, [], {}), "no answer to the question"),
+        (CutAck(SESSION, 2, 0, 1), "no answer to the question"),
     ],
 )
 def test_answers_that_cannot_be_are_refused_and_change_nothing(answer: Any, why: str) -> None:
@@ -268,7 +306,7 @@ def test_answers_that_cannot_be_are_refused_and_change_nothing(answer: Any, why:
     comparison = started()
     with pytest.raises(MessageError, match=why):
         comparison.receive(answer)
-    assert comparison.receive(Digests("S", 2, 0, {})) is not None
+    assert comparison.receive(Digests(SESSION, 2, 0, {})) is not None
 
 
 def test_a_registry_does_not_go_back_in_the_log() -> None:
@@ -278,10 +316,10 @@ def test_a_registry_does_not_go_back_in_the_log() -> None:
     both.move(9, credit(B, 11, 20))
     comparison = both.comparison(5)
     comparison.start()
-    assert comparison.receive(CutAck("S", 1, 9, 12345)) is not None
+    assert comparison.receive(CutAck(SESSION, 1, 9, 12345)) is not None
     with pytest.raises(MessageError, match="applied to 5, after it was 9"):
-        comparison.receive(Digests("S", 2, 5, {}))
-    assert comparison.receive(Digests("S", 2, 9, {})) is not None
+        comparison.receive(Digests(SESSION, 2, 5, {}))
+    assert comparison.receive(Digests(SESSION, 2, 9, {})) is not None
 
 
 def test_a_refused_answer_moves_nothing() -> None:
@@ -291,10 +329,10 @@ def test_a_refused_answer_moves_nothing() -> None:
     both.move(9, credit(B, 11, 20))
     comparison = both.comparison(5)
     comparison.start()
-    assert comparison.receive(CutAck("S", 1, 5, 12345)) is not None
+    assert comparison.receive(CutAck(SESSION, 1, 5, 12345)) is not None
     with pytest.raises(MessageError, match="no answer to the question"):
-        comparison.receive(Blocks("S", 2, 9, [], {}))
-    assert comparison.receive(Digests("S", 2, 5, {})) is not None
+        comparison.receive(Blocks(SESSION, 2, 9, [], {}))
+    assert comparison.receive(Digests(SESSION, 2, 5, {})) is not None
 
 
 def test_blocks_that_never_end_are_refused() -> None:
@@ -302,14 +340,14 @@ def test_blocks_that_never_end_are_refused() -> None:
     both = sides([Block(A, 1, 10, X)], [])
     comparison = both.comparison(0)
     comparison.start()
-    comparison.receive(CutAck("S", 1, 0, 12345))
-    asked = comparison.receive(Digests("S", 2, 0, {}))
+    comparison.receive(CutAck(SESSION, 1, 0, 12345))
+    asked = comparison.receive(Digests(SESSION, 2, 0, {}))
     assert isinstance(asked, BlocksAsked)
     with pytest.raises(MessageError, match="nothing was answered"):
-        comparison.receive(Blocks("S", 3, 0, [], asked.windows))
+        comparison.receive(Blocks(SESSION, 3, 0, [], asked.windows))
     with pytest.raises(MessageError, match="was not asked"):
-        comparison.receive(Blocks("S", 3, 0, [], {B: [(0, 5)]}))
-    assert comparison.receive(Blocks("S", 3, 0, [], {})) is None
+        comparison.receive(Blocks(SESSION, 3, 0, [], {B: [(0, 5)]}))
+    assert comparison.receive(Blocks(SESSION, 3, 0, [], {})) is None
     assert comparison.outcome is not None
     assert told(comparison.outcome.findings) == [(FindingKind.MISSING_AT_REGISTRY, A, 1, 10)]
 
@@ -321,5 +359,5 @@ def test_a_session_is_rebuilt_from_its_answers() -> None:
     again = both.comparison(0)
     again.start()
     for answer in both.answers:
-        again.receive(answer_from_json(answer))
+        again.receive(heard(*answer))
     assert again.outcome == first

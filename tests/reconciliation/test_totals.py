@@ -19,15 +19,13 @@ from reconciliation.totals import (
     listed_in_turn,
     totals_of,
 )
-from tests.reconciliation.sessions import USED, A, B, C, Sides, X, Y, credit, sides
-
-BY = "2026-11-22T06:00:00.000Z"
+from tests.reconciliation.sessions import BY, SESSION, USED, A, B, C, Sides, X, Y, credit, sides
 
 
 def session(both: Sides, acknowledged_to: int = 0, listed: Any = ()) -> TotalsComparison:
     """Return a session by totals at the head of the ledger's book."""
     return TotalsComparison(
-        TotalsAsked("S", 1, both.ledger.head, BY),
+        TotalsAsked(SESSION, 1, both.ledger.head, BY),
         both.ledger.view,
         both.ledger.hasher,
         both.explainer,
@@ -38,7 +36,7 @@ def session(both: Sides, acknowledged_to: int = 0, listed: Any = ()) -> TotalsCo
 
 def totals(both: Sides, fields: tuple[str, ...] = OWNED) -> Totals:
     """Return what the registry's totals are."""
-    return Totals("S", 1, both.book.applied_to, fields, totals_of(both.book.held, fields))
+    return Totals(SESSION, 1, both.book.applied_to, fields, totals_of(both.book.held, fields))
 
 
 def test_equal_totals_end_the_session_and_say_that_no_block_was_seen() -> None:
@@ -60,7 +58,7 @@ def test_only_series_whose_totals_differ_are_listed() -> None:
     asked = comparison.receive(totals(both, ("status",)))
     assert isinstance(asked, BlocksAsked)
     assert set(asked.windows) == {B}
-    assert comparison.receive(Blocks("S", 2, 0, [Block(B, 1, 40, Y)], {})) is None
+    assert comparison.receive(Blocks(SESSION, 2, 0, [Block(B, 1, 40, Y)], {})) is None
     assert comparison.outcome is not None
     (finding,) = comparison.outcome.findings
     assert (finding.kind, finding.first, finding.last) == (FindingKind.MISSING_AT_REGISTRY, 41, 50)
@@ -77,7 +75,7 @@ def test_equal_and_opposite_errors_hide_in_totals_until_the_series_is_listed() -
     comparison = session(both, listed=[A, C])
     asked = comparison.receive(totals(both))
     assert isinstance(asked, BlocksAsked)
-    comparison.receive(Blocks("S", 2, 0, both.book.held, {}))
+    comparison.receive(Blocks(SESSION, 2, 0, both.book.held, {}))
     assert comparison.outcome is not None
     assert [finding.kind for finding in comparison.outcome.findings] == [
         FindingKind.MISSING_AT_REGISTRY,
@@ -94,7 +92,7 @@ def test_a_statement_finds_what_a_session_with_digests_finds() -> None:
     by_digests = both.compare(4)
     view = both.ledger.view(4)
     statement = compare_statement(
-        "S", 4, view, both.book.held, both.ledger.hasher, both.explainer, 4
+        SESSION, 4, view, both.book.held, both.ledger.hasher, both.explainer, 4
     )
     assert statement.findings == by_digests.findings != ()
     assert statement.basis is Basis.EXPLANATION
@@ -105,7 +103,9 @@ def test_a_statement_from_before_the_last_messages_is_timing_and_agrees() -> Non
     both = sides([Block(A, 1, 100, X)], [Block(A, 1, 100, X)])
     both.move(4, Piece(A, 1, 10, X, USED))
     view = both.ledger.view(4)
-    outcome = compare_statement("S", 4, view, both.book.held, both.ledger.hasher, both.explainer, 3)
+    outcome = compare_statement(
+        SESSION, 4, view, both.book.held, both.ledger.hasher, both.explainer, 3
+    )
     assert outcome.agreed
     assert [finding.kind for finding in outcome.findings] == [FindingKind.TIMING]
 
@@ -115,7 +115,7 @@ def test_an_index_the_ledger_cannot_go_to_is_refused() -> None:
     both = sides([Block(A, 1, 100, X)], [Block(A, 1, 100, X)], 5)
     for index in (4, 6):
         with pytest.raises(MessageError, match="is not within"):
-            session(both).receive(Totals("S", 1, index, (), {}))
+            session(both).receive(Totals(SESSION, 1, index, (), {}))
 
 
 def test_blocks_as_of_another_index_than_the_totals_are_refused() -> None:
@@ -123,15 +123,15 @@ def test_blocks_as_of_another_index_than_the_totals_are_refused() -> None:
     both = sides([Block(A, 1, 100, X)], [])
     both.move(4, credit(B, 1, 9))
     comparison = session(both, listed=LISTED_ALL)
-    assert comparison.receive(Totals("S", 1, 0, (), {})) is not None
+    assert comparison.receive(Totals(SESSION, 1, 0, (), {})) is not None
     with pytest.raises(MessageError, match="blocks as of 4, totals of 0"):
-        comparison.receive(Blocks("S", 2, 4, [], {}))
+        comparison.receive(Blocks(SESSION, 2, 4, [], {}))
 
 
 def test_a_registry_that_cannot_answer_says_why() -> None:
     """The outcome has its reason and is no agreement."""
     comparison = session(sides([], []))
-    assert comparison.receive(Refused("S", 1, "not_now", "closed for the year")) is None
+    assert comparison.receive(Refused(SESSION, 1, "not_now", "closed for the year")) is None
     assert comparison.outcome is not None
     assert (comparison.outcome.agreed, comparison.outcome.reason) == (False, "closed for the year")
 
@@ -176,7 +176,7 @@ def test_a_statement_does_not_look_into_series_that_agree() -> None:
             return view.items(series, window)
 
     outcome = compare_statement(
-        "S",
+        SESSION,
         0,
         cast(LedgerView, Watched()),
         [Block(A, 1, 100, X), Block(B, 1, 49, Y)],
