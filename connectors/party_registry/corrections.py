@@ -43,7 +43,7 @@ from connectors.party_registry.selection import read_range
 from connectors.party_registry.units import BlockStatus, HeldBlock, Span, divided, total
 from connectors.session.handler import Transaction
 
-__all__ = ["correct", "list_corrections"]
+__all__ = ["correct", "list_corrections", "with_value"]
 
 _STATUS: Final[Mapping[str, BlockStatus]] = MappingProxyType(
     {
@@ -237,23 +237,28 @@ def _changed(one: _Correction, change: Callable[[HeldBlock], HeldBlock]) -> tupl
 
 
 def _value(one: _Correction) -> tuple[str, int]:
-    name, value = one.request.name, one.request.value
+    name, value = one.request.name or "", one.request.value
+    return _changed(one, lambda block: with_value(block, name, value))
+
+
+def with_value(block: HeldBlock, name: str, value: str | None) -> HeldBlock:
+    """Return a block with another of the values that both sides own; without it, if none is given.
+
+    Raises:
+        CommandError: there is no such value.
+    """
     if name == "status":
         status = _STATUS.get(value or "")
         if status is None:
             raise CommandError(f"the status is one of {', '.join(_STATUS)}")
-        return _changed(one, lambda b: replace(b, status=status, known_to_hub=True))
+        return replace(block, status=status, known_to_hub=True)
     if name == "first_transferred":
         if value not in {"yes", "no"}:
             raise CommandError("first_transferred is yes or no")
-        return _changed(
-            one,
-            lambda b: replace(
-                b, first_transfer=(b.first_transfer or "earlier") if value == "yes" else None
-            ),
-        )
-    if name is not None and (name in _ATTRIBUTES or name in _UNDERLYING):
-        return _changed(one, lambda b: replace(b, attributes=_with(b.attributes, name, value)))
+        event = (block.first_transfer or "earlier") if value == "yes" else None
+        return replace(block, first_transfer=event)
+    if name in _ATTRIBUTES or name in _UNDERLYING:
+        return replace(block, attributes=_with(block.attributes, name, value))
     names = ", ".join(("status", "first_transferred", *_ATTRIBUTES, *_UNDERLYING))
     raise CommandError(f"the values that both sides own are {names}")
 

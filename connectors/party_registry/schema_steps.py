@@ -61,11 +61,17 @@ def guard_serials(connection: Connection) -> bool:
 
     It cannot while blocks lie twice, which only a damaged book has (`damage`).
     """
-    indexes = {one["name"]: one for one in inspect(connection).get_indexes(unit_block.name)}
-    if _SERIALS_INDEX in indexes and indexes[_SERIALS_INDEX]["unique"]:
+    listed = connection.exec_driver_sql("PRAGMA index_list(unit_block)").mappings()
+    if any(one["name"] == _SERIALS_INDEX and one["unique"] for one in listed):
         return True
     (index,) = (one for one in unit_block.indexes if one.name == _SERIALS_INDEX)
-    twice = select(func.count()).group_by(*index.columns).having(func.count() > 1).limit(1)
+    twice = (
+        select(func.count())
+        .select_from(unit_block)
+        .group_by(*index.columns)
+        .having(func.count() > 1)
+        .limit(1)
+    )
     if connection.execute(twice).first() is not None:
         return False
     connection.execute(text(f"DROP INDEX IF EXISTS {_SERIALS_INDEX}"))

@@ -5,7 +5,9 @@ It is the real connector with the real book; only the way out and the way in are
 1. Sending: receipts are forgotten, bytes repeated, delayed, reordered. Forgeries are posted beside
    the real envelope, and what the hub answered them is kept in `plan.incidents`.
 2. Receiving pushes: 500, HTML, silence, lost or wrong acknowledgements.
-3. Dying: ITMO_CRASH_AT names a place of `connectors.session.crash_points`.
+3. Answering about the book: other digests, blocks left out, silence. (What is wrong in the book
+   itself is `connectors.party_registry.damage`.)
+4. Dying: ITMO_CRASH_AT names a place of `connectors.session.crash_points`.
 
 Underneath it stays honest: when the faults end, both ends converge without a human. Every run
 starts from a seed that is logged; the same seed draws the same faults.
@@ -16,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import structlog
@@ -25,13 +27,17 @@ from aiohttp import web
 from connectors.party_registry import simulator_forgery as forgery
 from connectors.party_registry.config import RegistryConfig
 from connectors.party_registry.connector import Connector
+from connectors.party_registry.reconciliation import QUESTIONS, Reconciliation
 from connectors.party_registry.simulator_faults import (
+    ANSWER_FAULTS,
     PUSH_FAULTS,
     SEND_FAULTS,
     Fault,
     FaultPlan,
 )
 from connectors.session.context import system_clock
+from connectors.session.deliveries import Arrived
+from connectors.session.handler import Transaction
 from connectors.session.session import Session
 from connectors.session.transport import Answer, Page, Problem, Received, Transport, TryLater
 from hub.protocol.signed_objects import MEDIA_TYPES, SigningKeys, binding_of
@@ -170,6 +176,35 @@ class _SimulatedSession(Session):
         return _MisbehavingTransport(super().make_transport(client), self.plan, self.forger)
 
 
+class _LyingReconciliation(Reconciliation):
+    """Answers about the book with faults."""
+
+    plan: FaultPlan
+
+    def take(self, transaction: Transaction, notice: Arrived, log_index: int) -> None:
+        """Take a notice, or pass a question over in silence."""
+        self._fault = self.plan.draw(ANSWER_FAULTS) if notice.type in QUESTIONS else None
+        if self._fault is not None:
+            self.plan.note(self._fault, notice.type)
+        if self._fault is not Fault.ANSWER_NOT:
+            super().take(transaction, notice, log_index)
+
+    def answer_of(
+        self, transaction: Transaction, type_: str, asked: dict[str, Any], log_index: int
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the answer with the fault of the moment."""
+        answer, body = super().answer_of(transaction, type_, asked, log_index)
+        if self._fault is Fault.LIE_DIGEST and "digest" in body:
+            body = {**body, "digest": f"{int(body['digest'], 16) ^ 1:032x}"}
+        elif self._fault is Fault.LIE_BLOCKS and body.get("blocks"):
+            first, *others = body["blocks"]
+            shorter = {**first, "blocks": first["blocks"][1:]}
+            body = {**body, "blocks": ([shorter] if shorter["blocks"] else []) + others}
+        elif self._fault is Fault.LIE_APPLIED_TO and "applied_to" in body:
+            body = {**body, "applied_to": body["applied_to"] + 10**9}
+        return answer, body
+
+
 class SimulatedConnector(Connector):
     """A connector that misbehaves by a plan. `expired` are keys of ours whose window has ended."""
 
@@ -186,6 +221,15 @@ class SimulatedConnector(Connector):
         self._forger = _Forger(config.participant, self.keys, expired, clock)
         log = structlog.get_logger("connectors.simulator")
         log.info("simulator", participant=config.participant, seed=plan.seed)
+
+    def make_reconciliation(self) -> Reconciliation:
+        """Return what answers about the book with faults."""
+        config = self.config
+        liar = _LyingReconciliation(
+            has_book=config.book, secret=self.link_secret, by_api=config.reconciliation_by_api
+        )
+        liar.plan = self.plan
+        return liar
 
     def make_session(self) -> Session:
         """Return a session that sends with faults."""

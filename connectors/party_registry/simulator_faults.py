@@ -1,7 +1,8 @@
 """How a simulated peer misbehaves: the closed list, and a plan that a seed repeats.
 
-Each moment (an envelope leaves, a push arrives) draws one fault, or none. The same seed and the
-same moments give the same faults, so a failing run is repeated by its printed seed.
+Each moment (an envelope leaves, a push arrives, the hub asks about the book) draws one fault, or
+none. The same seed and the same moments give the same faults, so a failing run is repeated by its
+printed seed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["PUSH_FAULTS", "SEND_FAULTS", "Fault", "FaultPlan", "Incident"]
+__all__ = ["ANSWER_FAULTS", "PUSH_FAULTS", "SEND_FAULTS", "Fault", "FaultPlan", "Incident"]
 
 
 class Fault(StrEnum):
@@ -38,6 +39,11 @@ class Fault(StrEnum):
     ACK_NO_DIGEST = "ack-no-digest"
     ACK_WRONG_KEY = "ack-wrong-key"
     ACK_TOO_FAR = "ack-too-far"  # acknowledges what was never delivered
+    # when the hub asks about the book
+    LIE_DIGEST = "lie-digest"  # another digest than that of the book
+    LIE_BLOCKS = "lie-blocks"  # leaves the first block out
+    LIE_APPLIED_TO = "lie-applied-to"  # says it went further than it did
+    ANSWER_NOT = "answer-not"  # says nothing at all
 
 
 SEND_FAULTS = (
@@ -53,7 +59,8 @@ SEND_FAULTS = (
     Fault.ALTERED,
     Fault.WRAPPED,
 )
-PUSH_FAULTS = tuple(fault for fault in Fault if fault not in SEND_FAULTS)
+ANSWER_FAULTS = (Fault.LIE_DIGEST, Fault.LIE_BLOCKS, Fault.LIE_APPLIED_TO, Fault.ANSWER_NOT)
+PUSH_FAULTS = tuple(fault for fault in Fault if fault not in SEND_FAULTS + ANSWER_FAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ class FaultPlan:
     _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        for kind in (SEND_FAULTS, PUSH_FAULTS):
+        for kind in (SEND_FAULTS, PUSH_FAULTS, ANSWER_FAULTS):
             chances = [self.chances.get(fault, 0.0) for fault in kind]
             if min(chances) < 0 or sum(chances) > 1:
                 raise ValueError("the chances of one moment add up to 1 at most")
