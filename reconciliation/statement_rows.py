@@ -1,9 +1,11 @@
 """One row of a holdings statement as a block, or what is wrong with each of its cells."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Final, TypeVar
 
-from message_schemas.blocks import Identifier, parse_identifier
+from message_schemas.blocks import parse_identifier
 from reconciliation.owned import HELD, OWNED, Block, Owned, Series
 from reconciliation.statement_cells import EMPTY, Cell, CellError, integer_of, text_of
 from reconciliation.statement_words import (
@@ -21,6 +23,9 @@ _PROBE: Final = ("CA0001", "AAA01", "AAA", "2021")
 _LIKE: Final = ("CA0003", "GHA01", "GHA", "2023, a year from 1990 to 2100")
 _CACHE_MAX: Final = 100_000
 
+# Any of 18 digits is a serial; the few longer ones are looked at more closely.
+_SERIAL: Final = re.compile(r"[1-9][0-9]{0,17}")
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -37,15 +42,23 @@ class RowReader:
         self.faults: list[tuple[str, str]] = []
         self._places, self._registry, self._statuses = places, registry, statuses
         self._attributes = tuple(name for name in OWNED if name in places)
+        self._width = max(places.values()) + 1
+        # The cells a statement repeats, taken out together: it is done for every row.
+        self._values_of = _taking([places[name] for name in self._attributes])
         self._has_ids = all(column in places for column in ID_COLUMNS)
         self._has_serials = all(c in places for c in (*SERIES_COLUMNS, *SERIAL_COLUMNS))
-        # Rows repeat their series and their attributes: each is read once.
+        self._series_of_row = _taking([places[c] for c in SERIES_COLUMNS if c in places])
+        # Rows repeat their series and their attributes: each is read once, and kept once.
         self._series: dict[tuple[Cell, ...], Series] = {}
+        self._prefixes: dict[tuple[str, str], Series] = {}
+        self._kept: dict[Series, Series] = {}
         self._owned: dict[tuple[Cell, ...], Owned | None] = {}
 
     def read(self, cells: Sequence[Cell]) -> Block | None:
         """Return a row's block; None if it has faults, or if its units are left out."""
         self.faults = []
+        if len(cells) < self._width:
+            cells = [*cells, *[None] * (self._width - len(cells))]
         placed = self._placed(cells)
         quantity = self._number(cells, "quantity")
         owned = self._values(cells)
@@ -75,7 +88,7 @@ class RowReader:
         return by_id if by_serial is None else by_serial
 
     def _by_serials(self, cells: Sequence[Cell]) -> tuple[Series, int, int] | None:
-        raw = tuple(self._cell(cells, column) for column in SERIES_COLUMNS)
+        raw = self._series_of_row(cells)
         series = self._series.get(raw)
         if series is None and (series := self._series_of(cells)) is not None:
             _keep(self._series, raw, series)
@@ -105,17 +118,37 @@ class RowReader:
                 values.append(value)
         if len(values) < len(SERIES_COLUMNS):
             return None
-        return Series(values[0], values[1], values[2], int(values[3]))
+        series = Series(values[0], values[1], values[2], int(values[3]))
+        return self._kept.setdefault(series, series)
 
     def _by_identifiers(self, cells: Sequence[Cell]) -> tuple[Series, int, int] | None:
         first, last = (self._identifier(cells, column) for column in ID_COLUMNS)
         if first is None or last is None:
             return None
-        series = Series(first[0], first[1], first[2], first.vintage)
-        if (last[0], last[1], last[2], last.vintage) != series:
+        if last[0] != first[0]:
             self._fault("last_id", "is of another series than FIRST_ID; a row is one block")
             return None
-        return self._in_order(series, first.serial, last.serial, "last_id")
+        return self._in_order(first[0], first[1], last[1], "last_id")
+
+    def _identifier(self, cells: Sequence[Cell], column: str) -> tuple[Series, int] | None:
+        text = self._text(cells, column, needed=True)
+        if text is None:
+            return None
+        rest, _, vintage = text.rpartition("-")
+        prefix, _, serial = rest.rpartition("-")
+        series = self._prefixes.get((prefix, vintage))
+        # Nearly every row names a series that was met before; its serial is read here.
+        if series is not None and _SERIAL.fullmatch(serial):
+            return series, int(serial)
+        try:
+            found = parse_identifier(text)
+        except ValueError as error:
+            self._fault(column, str(error))
+            return None
+        series = Series(found[0], found[1], found[2], found.vintage)
+        series = self._kept.setdefault(series, series)
+        _keep(self._prefixes, (prefix, vintage), series)
+        return series, found.serial
 
     def _in_order(
         self, series: Series, first: int, last: int, column: str
@@ -124,16 +157,6 @@ class RowReader:
             self._fault(column, f"{last} is before the first, {first}; put them in order")
             return None
         return series, first, last
-
-    def _identifier(self, cells: Sequence[Cell], column: str) -> Identifier | None:
-        text = self._text(cells, column, needed=True)
-        if text is None:
-            return None
-        try:
-            return parse_identifier(text)
-        except ValueError as error:
-            self._fault(column, str(error))
-            return None
 
     def _check_registry(self, cells: Sequence[Cell]) -> None:
         text = self._text(cells, "registry", needed=True)
@@ -144,7 +167,7 @@ class RowReader:
 
     def _values(self, cells: Sequence[Cell]) -> Owned | None:
         """Return the owned values of a row; None if it has faults, or if its units are left out."""
-        raw = tuple(self._cell(cells, name) for name in self._attributes)
+        raw = self._values_of(cells)
         if raw in self._owned:
             return self._owned[raw]
         before = len(self.faults)
@@ -184,8 +207,7 @@ class RowReader:
     # --- cells ---------------------------------------------------------------------------------
 
     def _cell(self, cells: Sequence[Cell], column: str) -> Cell:
-        place = self._places[column]
-        return cells[place] if place < len(cells) else None
+        return cells[self._places[column]]
 
     def _number(self, cells: Sequence[Cell], column: str) -> int | None:
         try:
@@ -206,6 +228,13 @@ class RowReader:
 
     def _fault(self, column: str, text: str) -> None:
         self.faults.append((column, text))
+
+
+def _taking(places: Sequence[int]) -> Callable[[Sequence[Cell]], tuple[Cell, ...]]:
+    """Return what takes the cells at some places out of a row."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda cells: tuple(cells[place] for place in places)
 
 
 def _named(placed: tuple[Series, int, int]) -> str:

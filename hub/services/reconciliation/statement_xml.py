@@ -23,8 +23,10 @@ from typing import BinaryIO, Final
 from lxml import etree
 
 from reconciliation.owned import OWNED
-from reconciliation.statement_cells import TEXT_CHARACTERS_MAX, Cell
+from reconciliation.statement_cells import Cell
 from reconciliation.statements import Problem, StatementError
+
+Row = tuple[int, Sequence[Cell]]
 
 NAMESPACE: Final = "urn:itmo-exchange:statement:1"
 
@@ -38,7 +40,7 @@ _DECLARATION: Final = re.compile(
 _FORBIDDEN: Final = re.compile(rb"<[!?]")
 
 
-def rows_of_xml(file: BinaryIO, registry: str) -> Iterator[tuple[int, Sequence[Cell]]]:
+def rows_of_xml(file: BinaryIO, registry: str) -> Iterator[Row]:
     """Yield headings, then a row for each block, with its line. Raises StatementError."""
     document = _Document(registry)
     for part in _checked_parts(file):
@@ -73,11 +75,13 @@ def _checked_parts(file: BinaryIO) -> Iterator[bytes]:
 
 
 class _Document:
-    """A statement while it is read: the elements that are open, and the columns."""
+    """A statement while it is read: the parser, and the columns once they are known."""
 
     def __init__(self, registry: str) -> None:
+        # Events of these elements alone: the attributes of a block are looked at when it ends.
         self._parser = etree.XMLPullParser(
             events=("start", "end"),
+            tag=[_tag(name) for name in ("statement", "registry", "compared", "block")],
             encoding="utf-8",
             resolve_entities=False,
             load_dtd=False,
@@ -89,11 +93,12 @@ class _Document:
             collect_ids=False,
         )
         self._registry = registry
-        self._depth = self._fed = 0
-        self._columns: tuple[str, ...] = ()
+        self._root: etree._Element | None = None
+        self._fed = 0
+        self._places: dict[str, int] = {}
         self._compared: tuple[str, ...] = OWNED
 
-    def feed(self, part: bytes) -> Iterator[tuple[int, Sequence[Cell]]]:
+    def feed(self, part: bytes) -> Iterator[Row]:
         """Give the parser more bytes; yield the rows that are complete now."""
         self._fed += len(part)
         try:
@@ -101,83 +106,93 @@ class _Document:
             yield from self._rows()
         except etree.XMLSyntaxError as error:
             raise _fault(error.lineno or 0, f"not XML: {str(error.msg)[:200]}") from None
+        if self._root is None:
+            raise _fault(0, f"the document is no statement of {NAMESPACE}")
         if self._fed > _PART_BYTES + _BLOCK_BYTES_MAX:
-            raise _fault(0, f"a block or text of more than {_BLOCK_BYTES_MAX} bytes")
+            raise _fault(0, f"something of more than {_BLOCK_BYTES_MAX} bytes that is no block")
 
-    def close(self) -> Iterator[tuple[int, Sequence[Cell]]]:
+    def close(self) -> Iterator[Row]:
         """Note that the file ended; yield what is left."""
         try:
             self._parser.close()
         except etree.XMLSyntaxError as error:
             raise _fault(error.lineno or 0, f"not XML: {str(error.msg)[:200]}") from None
         yield from self._rows()
-        if not self._columns:
+        if not self._places:
             yield self._headings(0)
 
-    def _rows(self) -> Iterator[tuple[int, Sequence[Cell]]]:
+    def _rows(self) -> Iterator[Row]:
         for event, element in self._parser.read_events():
-            if event == "start":
-                self._depth += 1
-                self._refuse_odd(element)
-                continue
-            if self._depth == 2:
+            root = self._root
+            if root is None:
+                self._begin(element)
+            elif event == "end" and element is root:
+                # Every child was taken away when it ended; what is left was not known.
+                self._refuse_unknown(next(iter(root), None))
+            elif event == "end":
+                if element.getparent() is not root:
+                    raise _odd(element, "has no place here")
+                self._refuse_unknown(element.getprevious())
                 self._fed = 0
                 yield from self._taken(element)
-                element.clear()
-                parent = element.getparent()
-                while parent is not None and parent[0] is not element:
-                    del parent[0]
-            self._depth -= 1
+                root.remove(element)
 
-    def _refuse_odd(self, element: etree._Element) -> None:
-        line = element.sourceline or 0
-        if self._depth == 1 and element.tag != f"{{{NAMESPACE}}}statement":
-            raise _fault(line, f"the document is no statement of {NAMESPACE}")
-        if self._depth > 3:
-            raise _fault(line, "elements nested deeper than statement, block and attribute")
-        if element.attrib:
-            raise _fault(line, "an attribute; a statement has none")
+    def _begin(self, element: etree._Element) -> None:
+        if element.getparent() is not None or element.tag != _tag("statement") or element.keys():
+            raise _odd(element, f"is no statement of {NAMESPACE}, without attributes")
+        self._root = element
 
-    def _taken(self, element: etree._Element) -> Iterator[tuple[int, Sequence[Cell]]]:
-        line, name = element.sourceline or 0, _name_of(element)
-        if name == "block":
-            if not self._columns:
-                yield self._headings(line)
-            yield line, self._cells(element)
+    def _refuse_unknown(self, element: etree._Element | None) -> None:
+        if element is not None:
+            raise _odd(element, "is not known here")
+
+    def _taken(self, element: etree._Element) -> Iterator[Row]:
+        if element.keys():
+            raise _odd(element, "has an attribute; a statement has none")
+        if element.tag == _tag("block"):
+            if not self._places:
+                yield self._headings(element.sourceline or 0)
+            yield element.sourceline or 0, self._cells(element)
             return
-        if name not in ("registry", "compared") or self._columns or len(element):
-            raise _fault(line, f"<{name[:40]}> has no place here; see statement.xsd")
+        if self._places or len(element):
+            raise _odd(element, "stands before the blocks, and holds a text")
         text = (element.text or "").strip()
-        if name == "registry" and text != self._registry:
-            raise _fault(line, f"registry {text[:40]!r}; to be a statement of {self._registry}")
-        if name == "compared":
-            names = tuple(text.split())
-            if len(set(names)) < len(names) or not set(names) <= set(OWNED):
-                raise _fault(line, f"compared names some of: {' '.join(OWNED)}; each once")
-            self._compared = names
+        if element.tag == _tag("registry"):
+            if text != self._registry:
+                raise _odd(element, f"says {text[:40]!r}; this is to be of {self._registry}")
+            return
+        names = tuple(text.split())
+        if len(set(names)) < len(names) or not set(names) <= set(OWNED):
+            raise _odd(element, f"names some of {' '.join(OWNED)}, each once")
+        self._compared = names
 
-    def _headings(self, line: int) -> tuple[int, Sequence[Cell]]:
-        self._columns = (*_OPENING, *self._compared)
-        return line, self._columns
+    def _headings(self, line: int) -> Row:
+        columns = (*_OPENING, *self._compared)
+        self._places = {_tag(name): place for place, name in enumerate(columns)}
+        return line, columns
 
     def _cells(self, block: etree._Element) -> list[Cell]:
-        found: dict[str, Cell] = {}
+        cells: list[Cell] = [None] * len(self._places)
+        places = self._places
         for child in block:
-            line, name = child.sourceline or 0, _name_of(child)
-            if name not in self._columns:
-                raise _fault(line, f"<{name[:40]}> is no part of a block, or is not compared")
-            if name in found:
-                raise _fault(line, f"<{name}> stands twice in one block")
-            text = child.text
-            if text is not None and len(text) > TEXT_CHARACTERS_MAX:
-                raise _fault(line, f"<{name}> has more than {TEXT_CHARACTERS_MAX} characters")
-            found[name] = text
-        return [found.get(name) for name in self._columns]
+            place = places.get(str(child.tag))
+            if place is None:
+                raise _odd(child, "is no part of a block, or is not compared")
+            if cells[place] is not None:
+                raise _odd(child, "stands twice in one block")
+            if len(child) or child.keys():
+                raise _odd(child, "holds more than a text")
+            cells[place] = child.text or ""
+        return cells
 
 
-def _name_of(element: etree._Element) -> str:
-    """Return the name of an element of ours; of another namespace, its whole tag."""
-    return str(element.tag).removeprefix(f"{{{NAMESPACE}}}")
+def _tag(name: str) -> str:
+    return f"{{{NAMESPACE}}}{name}"
+
+
+def _odd(element: etree._Element, why: str) -> StatementError:
+    name = str(element.tag).removeprefix(f"{{{NAMESPACE}}}")
+    return _fault(element.sourceline or 0, f"<{name[:60]}> {why}; see statement.xsd")
 
 
 def _fault(line: int, text: str) -> StatementError:
