@@ -241,7 +241,7 @@ def keep_explanation(
     events = [EventRow(case_id, 0, log_index, at, registry, CaseInput.EXPLAIN.value, text)]
     if corrected and row.is_open:
         state = next_state(CaseState(row.state), CaseInput.ASK_RERUN, Who.REGISTRY)
-        cases.write(connection, replace(row, state=state.value, changed_at=at))
+        cases.write(connection, [replace(row, state=state.value, changed_at=at)])
         said = "The registry says that it has corrected its book."
         events.append(
             EventRow(case_id, 0, log_index, at, registry, CaseInput.ASK_RERUN.value, said)
@@ -297,12 +297,14 @@ def _change(
     if missing:
         raise AdministrationError(f"there is no case {missing[0]} (`itmo-hub reconcile case list`)")
     rows = [there[case_id] for case_id in case_ids]
+    changed: list[CaseRow] = []
     for row in rows:
         try:
             state = next_state(CaseState(row.state), input_, Who.ADMINISTRATOR)
         except CaseInputNotAllowedError as error:
             raise AdministrationError(f"case {row.case_id}: {error}") from error
-        cases.write(doing.connection, replace(also(row), state=state.value, changed_at=doing.at))
+        changed.append(replace(also(row), state=state.value, changed_at=doing.at))
+    cases.write(doing.connection, changed)
     actor = doing.act.actor
     cases.add_events(
         doing.connection,

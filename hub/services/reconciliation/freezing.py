@@ -106,7 +106,7 @@ def settle_cases(
 
 @dataclass(slots=True)
 class _Settling:
-    """One session's cases being written."""
+    """One session's cases: what is to be written, all of it at the end."""
 
     connection: Connection
     session: SessionRow
@@ -117,6 +117,9 @@ class _Settling:
     due_on: str
     next_number: int
     done: Settled = field(default_factory=Settled)
+    new: list[CaseRow] = field(default_factory=list)
+    changed: list[CaseRow] = field(default_factory=list)
+    ranges: dict[str, list[RangeRow]] = field(default_factory=dict)
     events: list[EventRow] = field(default_factory=list)
 
     def settle(self, compared: Compared) -> Settled:
@@ -138,6 +141,9 @@ class _Settling:
         if subject == HOLDINGS and (compared.reason is None or compared.findings):
             with_serials = [r for r in open_rows if r.kind not in (NO_ANSWER, RECORD_DIFFERS)]
             self._with_serials(with_serials, compared)
+        cases.add(self.connection, self.new)
+        cases.write(self.connection, self.changed)
+        cases.replace_ranges(self.connection, self.ranges)
         cases.add_events(self.connection, self.events)
         return self.done
 
@@ -149,11 +155,9 @@ class _Settling:
         """Continue the open case of its kind, or open one; return its id."""
         if there:
             row = self._again(there[0], summary=summary)
-            cases.write(self.connection, row)
+            self.changed.append(row)
             return row.case_id
-        row = self._new(kind, summary, 0, None, reference)
-        cases.add(self.connection, [row])
-        return row.case_id
+        return self._new(kind, summary, 0, None, reference).case_id
 
     # --- cases with serials --------------------------------------------------------------------
 
@@ -194,7 +198,6 @@ class _Settling:
         if found.known is None:
             cause_index, reference = found.cause or (None, None)
             row = self._new(found.kind, summary, now_units, cause_index, reference)
-            cases.add(self.connection, [row])
         else:
             known = rows[found.known.case_id]
             cause_index, reference = found.cause or (known.cause_index, known.reference)
@@ -205,12 +208,12 @@ class _Settling:
                 cause_index=cause_index,
                 reference=reference,
             )
-            cases.write(self.connection, row)
+            self.changed.append(row)
         shown = [_shown(one, row.case_id) for one in joined]
         bodies = zip(joined, shown, strict=True)
         after = [*(_range_row(one, row.case_id, body) for one, (_, body) in bodies), *kept]
         if _places(before) != _places(after):
-            cases.replace_ranges(self.connection, row.case_id, after)
+            self.ranges[row.case_id] = after
             self.done.freezes_changed = True
         self.done.findings += shown
 
@@ -241,6 +244,7 @@ class _Settling:
             changed_at=self.now,
         )
         self.next_number += 1
+        self.new.append(row)
         self.done.opened.append(row.case_id)
         self._note(row, "opened", summary)
         return row
@@ -279,7 +283,7 @@ class _Settling:
                 closed_at=self.now,
                 closed_session=self.session.session,
             )
-            cases.write(self.connection, ended)
+            self.changed.append(ended)
             self.done.closed.append(row.case_id)
             self._note(row, "closed", f"Both sides agree as of session {self.session.session}.")
         if rows and cases.thaw(self.connection, [row.case_id for row in rows]):

@@ -4,7 +4,7 @@ A case's ranges are replaced as a whole when a session finds other serials; its 
 added. Ranges of a closed case stay as they were last found, thawed: by them it is found again.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
@@ -138,6 +138,11 @@ _FINDING_NAMES: Final = tuple(one.name for one in fields(FindingRow))
 _FINDINGS: Final = select(*(finding.c[name] for name in _FINDING_NAMES))
 _ADD_RANGES: Final = Insert(case_range, _RANGE_NAMES)
 _ADD_FINDINGS: Final = Insert(finding, _FINDING_NAMES)
+_WRITE: Final = (
+    update(case)
+    .where(case.c.case_id == bindparam("b_case"))
+    .values({name: bindparam(name) for name in _CASE_NAMES})
+)
 _BY_AGE: Final = (case.c.opened_at, func.length(case.c.case_id), case.c.case_id)
 _OPEN_STATES: Final = tuple(sorted(IS_OPEN))
 _RANGES_OF: Final = _RANGES.where(
@@ -245,16 +250,20 @@ def next_number(connection: Connection, day: str) -> int:
 def add(connection: Connection, rows: Sequence[CaseRow]) -> None:
     """Insert cases."""
     if rows:
-        connection.execute(insert(case), [asdict(row) for row in rows])
+        connection.execute(insert(case), [_row(row) for row in rows])
 
 
-def write(connection: Connection, row: CaseRow) -> None:
-    """Write a case as it is now. It is there, or the caller is wrong."""
-    values = asdict(row)
-    result = connection.execute(
-        update(case).where(case.c.case_id == values.pop("case_id")).values(values)
-    )
-    assert result.rowcount == 1, f"there is no case {row.case_id}"
+def write(connection: Connection, rows: Sequence[CaseRow]) -> None:
+    """Write cases as they are now. They are all there, or the caller is wrong."""
+    if not rows:
+        return
+    values = [{**_row(row), "b_case": row.case_id} for row in rows]
+    result = connection.execute(_WRITE, values)
+    assert result.rowcount in (len(rows), -1), "a case is not there"
+
+
+def _row(row: CaseRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _CASE_NAMES}
 
 
 # --- serials -------------------------------------------------------------------------------------
@@ -269,12 +278,14 @@ def ranges(connection: Connection, case_ids: Collection[str]) -> dict[str, list[
     return found
 
 
-def replace_ranges(connection: Connection, case_id: str, rows: Iterable[RangeRow]) -> None:
-    """Give a case these serials and no others; they are numbered anew."""
-    connection.execute(delete(case_range).where(case_range.c.case_id == case_id))
+def replace_ranges(connection: Connection, after: Mapping[str, Sequence[RangeRow]]) -> None:
+    """Give cases these serials and no others; they are numbered anew."""
+    for part in in_parts(after):
+        connection.execute(delete(case_range).where(case_range.c.case_id.in_(part)))
     numbered = [
         {name: getattr(row, name) for name in _RANGE_NAMES}
         | {"case_id": case_id, "ordinal": number}
+        for case_id, rows in after.items()
         for number, row in enumerate(rows, 1)
     ]
     if numbered:
