@@ -54,6 +54,36 @@ PARTS: Final = (
         "List the serials that no transfer may touch, and for which case.",
     ),
     LatePart(
+        "report",
+        "hub.commands.reconcile_reports",
+        "report",
+        "Write the report of a night: a page that prints well, CSV or JSON.",
+    ),
+    LatePart(
+        "result",
+        "hub.commands.reconcile_reports",
+        "result",
+        "Give a result as the hub logged and signed it, with its place in the log and the proofs.",
+    ),
+    LatePart(
+        "own-books",
+        "hub.commands.reconcile_reports",
+        "check_own_books",
+        "Check the hub's own books: journal, blocks, kept digests, conservation, frozen serials.",
+    ),
+    LatePart(
+        "alerts",
+        "hub.commands.reconcile_reports",
+        "list_alerts",
+        "List alerts that wait to be sent or were given up, newest first.",
+    ),
+    LatePart(
+        "alert-test",
+        "hub.commands.reconcile_reports",
+        "try_alerts",
+        "Send a test to every webhook and recipient of alerts, and say how each took it.",
+    ),
+    LatePart(
         "mode",
         "hub.commands.reconcile_links",
         "mode",

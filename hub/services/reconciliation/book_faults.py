@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -61,6 +61,11 @@ class OwnBooks:
     def as_json(self) -> str:
         """Return the check as it is kept with its night."""
         return msgspec.json.encode(self).decode()
+
+    def document(self) -> dict[str, Any]:
+        """Return the check as JSON values."""
+        built: dict[str, Any] = msgspec.to_builtins(self)
+        return built
 
     @classmethod
     def from_json(cls, text: str) -> "OwnBooks":
