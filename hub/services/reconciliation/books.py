@@ -88,6 +88,7 @@ class SqlExplainer(Explainer):
         self._known: dict[int, Movement] = {}
         self._read: set[Series] = set()
         self._has_totals = False
+        self._is_quiet: bool | None = None
         self._tail: list[tuple[Movement, int]] | None = None
         self._flights: list[Movement] | None = None
 
@@ -134,11 +135,12 @@ class SqlExplainer(Explainer):
     def _with_total(self, difference: int) -> list[tuple[Movement, int]]:
         """Return the movements that did the difference or its opposite, without their pieces."""
         wanted = {difference & MASK, -difference & MASK}
-        folded_to = self._snapshot.folded_to
-        rows = movements.with_total(
-            self._connection, self._snapshot.key, wanted, self._after, folded_to
-        )
-        found = [(Movement(row.log_index, row.reference, _NO_PIECES), row.total) for row in rows]
+        rows = movements.with_total(self._connection, self._snapshot.key, difference)
+        found = [
+            (Movement(row.log_index, row.reference, _NO_PIECES), row.total)
+            for row in rows
+            if self._after < row.log_index <= self._snapshot.folded_to
+        ]
         return found + [row for row in self._unfolded() if row[1] in wanted]
 
     def _read_totals(self) -> bool:
@@ -167,16 +169,26 @@ class SqlExplainer(Explainer):
         series_id = snapshot.journal.series_id(series)
         if series_id is None:
             return
+        for movement in self._moved_in(series_id):
+            self._add_in(series, movement, in_flight=False)
+        for movement in self._in_flight_now():
+            self._add_in(series, movement, in_flight=True)
+
+    def _moved_in(self, series_id: int) -> list[Movement]:
+        """Return the movements of this registry that touched a series, whole."""
+        snapshot = self._snapshot
+        if self._is_quiet is None:
+            key, upto = snapshot.key, snapshot.folded_to
+            count = movements.count_between(self._connection, key, self._after, upto, 1)
+            self._is_quiet = not count and not self._unfolded()
+        if self._is_quiet:
+            return []
         indices = snapshot.journal.entries_of_series(
             snapshot.registry, series_id, self._after, snapshot.head
         )
         unknown = [index for index in indices if index not in self._known]
         self._known |= snapshot.journal.of_entries(snapshot.registry, unknown)
-        for index in indices:
-            if index in self._known:
-                self._add_in(series, self._known[index], in_flight=False)
-        for movement in self._in_flight_now():
-            self._add_in(series, movement, in_flight=True)
+        return [self._known[index] for index in indices if index in self._known]
 
     def _add_in(self, series: Series, movement: Movement, *, in_flight: bool) -> None:
         pieces = [piece for piece in movement.pieces if piece.series == series]

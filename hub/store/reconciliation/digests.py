@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select, text
+from sqlalchemy import Connection, bindparam, delete, func, select, text
 
 from hub.store.many_rows import Put
 from hub.store.reconciliation.tables import digest
@@ -39,6 +39,9 @@ _OF_LEVEL: Final = select(digest.c.series_id, digest.c.chunk, digest.c.digest).w
     digest.c.registry == bindparam("registry"),
     digest.c.key_year == bindparam("key_year"),
     digest.c.shift == bindparam("shift"),
+)
+_COUNT: Final = select(func.count()).select_from(
+    _OF_LEVEL.with_only_columns(digest.c.chunk).limit(bindparam("count_max")).subquery()
 )
 _OF_WINDOW: Final = select(digest.c.chunk, digest.c.digest).where(
     digest.c.registry == bindparam("registry"),
@@ -88,9 +91,18 @@ def of_level(
     """Return all sums of a registry at a shift: series id -> chunk -> sum."""
     found: dict[int, dict[int, int]] = {}
     place = {"registry": registry, "key_year": key_year, "shift": shift}
-    for series_id, chunk, value in connection.execute(_OF_LEVEL, place):
+    for series_id, chunk, value in connection.execute(_OF_LEVEL, place).all():
         found.setdefault(series_id, {})[chunk] = to_number(value)
     return found
+
+
+def has_few(
+    connection: Connection, registry: str, key_year: int, shift: int, count_max: int
+) -> bool:
+    """Tell whether a registry has at most so many rows at a shift, counting no further."""
+    place = {"registry": registry, "key_year": key_year, "shift": shift}
+    counted = connection.execute(_COUNT, {**place, "count_max": count_max + 1}).scalar_one()
+    return int(counted) <= count_max
 
 
 def of_window(
@@ -110,7 +122,7 @@ def of_window(
         "low": chunks[0],
         "high": chunks[1],
     }
-    return {row[0]: to_number(row[1]) for row in connection.execute(_OF_WINDOW, place)}
+    return {row[0]: to_number(row[1]) for row in connection.execute(_OF_WINDOW, place).all()}
 
 
 def find(connection: Connection, keys: Collection[ChunkKey]) -> dict[ChunkKey, int]:

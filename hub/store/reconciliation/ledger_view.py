@@ -42,7 +42,11 @@ COUNTED_MAX: Final = 1_000
 """Blocks of a window are counted no further: who has so many is cut closer anyway."""
 
 _PAGE_BITS: Final = 10  # chunks in a page of digests
+_PAGES_MAX: Final = 32  # read one by one; then the whole level, if it is not too long
+_LEVEL_ROWS_MAX: Final = 50_000
 _KEPT_BLOCKS_MAX: Final = 500_000
+_NARROW: Final = 1 << 17
+"""Serials of a window whose blocks are read when they are counted: they are asked for next."""
 
 _OF_SERIES: Final = (
     unit_block.c.registry == bindparam("registry"),
@@ -77,6 +81,9 @@ _COUNT: Final = select(func.count()).select_from(
     .limit(COUNTED_MAX)
     .subquery()
 )
+_COUNT_OF_SERIES: Final = select(func.count()).select_from(
+    select(unit_block.c.block_id).where(*_OF_SERIES).limit(COUNTED_MAX).subquery()
+)
 _FIRST: Final = select(func.min(unit_block.c.first_serial)).where(*_OF_SERIES)
 _LAST: Final = (
     select(unit_block.c.last_serial)
@@ -84,7 +91,16 @@ _LAST: Final = (
     .order_by(unit_block.c.first_serial.desc())
     .limit(1)
 )
-_SPAN: Final = select(_FIRST.scalar_subquery(), _LAST.scalar_subquery())
+_EXTENT: Final = select(
+    _COUNT_OF_SERIES.scalar_subquery(), _FIRST.scalar_subquery(), _LAST.scalar_subquery()
+)
+
+
+class _Extent(NamedTuple):
+    """How many blocks a series has at a registry (up to COUNTED_MAX), and from where to where."""
+
+    block_count: int
+    span: Window | None
 
 
 class _Held(NamedTuple):
@@ -123,9 +139,10 @@ class LedgerSnapshot:
         self._owned: dict[tuple[Any, ...], Owned | None] = {}
         self._pages: dict[tuple[int, Series, int], dict[int, int]] = {}
         self._levels: dict[int, Chunks] = {}
+        self._asked: dict[int, int] = {}
         self._held: dict[Series, tuple[list[int], list[_Held]]] = {}
         self._held_count = 0
-        self._spans: dict[Series, Window | None] = {}
+        self._extents: dict[Series, _Extent] = {}
 
     def view(self, index: int) -> "SqlLedgerView":
         """Return the view as of a log index; ValueError if it is too old, or ahead."""
@@ -169,7 +186,7 @@ class LedgerSnapshot:
         series_id = self.journal.series_id(series)
         if series_id is None:
             return {}
-        if shift in self._levels:
+        if self._is_whole(shift):
             chunks = self._levels[shift].get(series, {})
             return {c: value for c, value in chunks.items() if low <= c <= high}
         if high - low >= 1 << _PAGE_BITS:
@@ -179,6 +196,17 @@ class LedgerSnapshot:
             chunks = self._page(shift, series, series_id, page)
             found.update({c: value for c, value in chunks.items() if low <= c <= high})
         return found
+
+    def _is_whole(self, shift: int) -> bool:
+        """Tell whether a level is read as a whole; it is when many have been asked for of few."""
+        if shift in self._levels:
+            return True
+        self._asked[shift] = self._asked.get(shift, 0) + 1
+        if self._asked[shift] == _PAGES_MAX and digests.has_few(
+            self._connection, *self.key, shift, _LEVEL_ROWS_MAX
+        ):
+            self.level(shift)
+        return shift in self._levels
 
     def _page(self, shift: int, series: Series, series_id: int, page: int) -> dict[int, int]:
         place = (shift, series, page)
@@ -201,24 +229,36 @@ class LedgerSnapshot:
     def count(self, series: Series, window: Window) -> int:
         """Return how many blocks begin in the window, counting no further than COUNTED_MAX."""
         held = self._known(series, window)
+        if held is None and window[1] - window[0] <= _NARROW:
+            # One place wider: the block that ends right before has its closing edge in it.
+            self._rows(series, (max(0, window[0] - 1), window[1]))
+            held = self._known(series, window)
         if held is not None:
             return bisect_right(held.firsts, window[1]) - bisect_left(held.firsts, window[0])
         series_id = self.journal.series_id(series)
         if series_id is None:
             return 0
+        extent = self._extent(series)
+        if extent.span is None or (window[0] <= extent.span[0] and extent.span[1] <= window[1]):
+            return extent.block_count
         return int(self._connection.execute(_COUNT, self._place(series_id, window)).scalar_one())
 
     def span(self, series: Series) -> Window | None:
         """Return the first serial of the blocks, and the place after the last."""
-        if series not in self._spans:
+        return self._extent(series).span
+
+    def _extent(self, series: Series) -> _Extent:
+        known = self._extents.get(series)
+        if known is None:
+            known = _Extent(0, None)
             series_id = self.journal.series_id(series)
-            found: Window | None = None
             if series_id is not None:
                 place = {"registry": self.registry, "series_id": series_id}
-                first, last = self._connection.execute(_SPAN, place).one()
-                found = None if first is None or last is None else (first, last + 1)
-            self._spans[series] = found
-        return self._spans[series]
+                count, first, last = self._connection.execute(_EXTENT, place).one()
+                if first is not None and last is not None:
+                    known = _Extent(count, (first, last + 1))
+            self._extents[series] = known
+        return known
 
     def _rows(self, series: Series, window: Window) -> tuple[list[int], list[Block | None]]:
         held = self._known(series, window)
@@ -233,7 +273,7 @@ class LedgerSnapshot:
     def _read(self, series: Series, series_id: int, window: Window) -> _Held:
         firsts: list[int] = []
         blocks: list[Block | None] = []
-        for row in self._connection.execute(_BLOCKS, self._place(series_id, window)):
+        for row in self._connection.execute(_BLOCKS, self._place(series_id, window)).all():
             owned = self._owned_of(tuple(row[2:]))
             firsts.append(row[0])
             blocks.append(None if owned is None else Block(series, row[0], row[1], owned))

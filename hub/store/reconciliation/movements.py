@@ -29,6 +29,7 @@ from hub.store.parts import in_parts
 from hub.store.reconciliation.digests import to_bytes, to_number
 from hub.store.reconciliation.tables import movement
 from hub.store.tables import account, participant, posting, transfer, unit_block
+from reconciliation.digests import MASK
 from reconciliation.movements import Movement, Piece, change_of, pieces_by_registry
 from reconciliation.owned import Owned, Series, owned_as, series_of
 
@@ -67,7 +68,14 @@ _TOTALS: Final = (
     )
     .order_by(movement.c.log_index)
 )
-_WITH_TOTAL: Final = _TOTALS.where(movement.c.total.in_(bindparam("totals", expanding=True)))
+# By total alone: were the registry named too, the primary key might look as near, and read all.
+_WITH_TOTAL: Final = select(
+    movement.c.registry,
+    movement.c.key_year,
+    movement.c.log_index,
+    movement.c.reference,
+    movement.c.total,
+).where(or_(movement.c.total == bindparam("total"), movement.c.total == bindparam("opposite")))
 _COUNT: Final = select(func.count()).select_from(
     _TOTALS.with_only_columns(movement.c.log_index)
     .order_by(None)
@@ -100,15 +108,14 @@ def totals_between(connection: Connection, key: TotalKey, after: int, up_to: int
     return [Total(row[0], row[1], to_number(row[2])) for row in connection.execute(_TOTALS, bounds)]
 
 
-def with_total(
-    connection: Connection, key: TotalKey, totals: Collection[int], after: int, up_to: int
-) -> list[Total]:
-    """Return those between two indices that did exactly one of ``totals``, by an index."""
-    bounds = {**key._asdict(), "after": after, "up_to": up_to}
-    asked = {**bounds, "totals": sorted(to_bytes(total) for total in totals)}
-    return [
-        Total(row[0], row[1], to_number(row[2])) for row in connection.execute(_WITH_TOTAL, asked)
-    ]
+def with_total(connection: Connection, key: TotalKey, total: int) -> list[Total]:
+    """Return those that did exactly a total or its opposite, in order, by an index."""
+    asked = {"total": to_bytes(total & MASK), "opposite": to_bytes(-total & MASK)}
+    return sorted(
+        Total(row[2], row[3], to_number(row[4]))
+        for row in connection.execute(_WITH_TOTAL, asked).all()
+        if (row[0], row[1]) == key
+    )
 
 
 def count_between(

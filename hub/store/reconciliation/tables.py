@@ -69,7 +69,7 @@ movement: Final = Table(
     Column("reference", String(60), nullable=False),
     # The sum of its edges: by it a lost or doubled message is found.
     Column("total", LargeBinary, nullable=False),
-    Index("ix_reconciliation_movement_total", "registry", "key_year", "total"),
+    Index("ix_reconciliation_movement_total", "total"),
 )
 
 night: Final = Table(

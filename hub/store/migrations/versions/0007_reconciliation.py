@@ -76,7 +76,7 @@ def _add_links() -> None:
     op.create_index(
         "ix_reconciliation_movement_total",
         "reconciliation_movement",
-        ["registry", "key_year", "total"],
+        ["total"],
         unique=False,
     )
 
