@@ -106,10 +106,14 @@ def differences(blocks: list[Block], count: int) -> list[tuple[Block | None, Blo
     places = sorted(dice.sample(range(1, len(blocks) - 1), 40 * count))
     dice.shuffle(places)
     changes: list[tuple[Block | None, Block | None]] = []
+    chosen: set[int] = set()
     for place in places:
         block, following = blocks[place], blocks[place + 1]
         if len(changes) == count:
             break
+        if not chosen.isdisjoint({place - 1, place, place + 1}):
+            continue  # what touches and differs alike would be one finding
+        chosen.add(place)
         if len(changes) % 3 == 0:
             ended = ("used", *block.owned[1:])
             changes.append((block, block._replace(owned=ended)))

@@ -43,11 +43,8 @@ from reconciliation.movements import Movement
 from reconciliation.owned import OWNED, Series
 from reconciliation.steps import StepError
 
-DIGEST_WINDOWS_MAX: Final = 150
-"""Windows in one question for digests: of up to 64 chunks, so that an answer has about 450 kB."""
-
-BLOCK_WINDOWS_MAX: Final = 2_000
-"""Windows in one question for blocks; what is too much for one answer is left by it."""
+WINDOWS_MAX: Final = 2_000
+"""Windows in one question; what is too much for one answer, the registry leaves for the next."""
 
 QUESTIONS_MAX: Final = 100_000
 """Questions in one session: pages enough for 10^9 blocks."""
@@ -227,12 +224,12 @@ class Comparison:
         narrowing = self._narrowing
         if narrowing.digest_windows:
             shift = max(narrowing.digest_windows)
-            windows = taken(narrowing.digest_windows[shift], DIGEST_WINDOWS_MAX)
+            windows = taken(narrowing.digest_windows[shift], WINDOWS_MAX)
             if not narrowing.digest_windows[shift]:
                 del narrowing.digest_windows[shift]
             return self._ask(DigestsAsked(self._cut.session, self._number(), shift, windows))
         if narrowing.block_windows:
-            windows = taken(narrowing.block_windows, BLOCK_WINDOWS_MAX)
+            windows = taken(narrowing.block_windows, WINDOWS_MAX)
             return self._ask(BlocksAsked(self._cut.session, self._number(), windows))
         assert self._view is not None, "an answer was received"
         differing = narrowing.differing(self._view)

@@ -35,8 +35,8 @@ from reconciliation.messages import (
 )
 from reconciliation.owned import OWNED, Block, Owned, Series
 from reconciliation.run_states import (
-    BLOCK_WINDOWS_MAX,
     QUESTIONS_MAX,
+    WINDOWS_MAX,
     Basis,
     Outcome,
     require_progress,
@@ -154,7 +154,7 @@ class TotalsComparison:
             self._finish(Basis.BLOCKS, (), "the answers come to no end")
             return None
         if windows:
-            some = taken(windows, BLOCK_WINDOWS_MAX)
+            some = taken(windows, WINDOWS_MAX)
             number = self._question.number + 1
             self._question = BlocksAsked(self._start.session, number, some)
             self._count += 1

@@ -171,8 +171,7 @@ def test_a_question_has_no_more_windows_than_its_limit(monkeypatch: pytest.Monke
     ledger = many(A, 400) + many(B, 400)
     registry = [block for number, block in enumerate(ledger) if number % 80 != 7]
     at_once = sides(ledger, registry).compare(0, Limits(blocks=2))
-    monkeypatch.setattr(run_states, "DIGEST_WINDOWS_MAX", 3)
-    monkeypatch.setattr(run_states, "BLOCK_WINDOWS_MAX", 3)
+    monkeypatch.setattr(run_states, "WINDOWS_MAX", 3)
     both = sides(ledger, registry)
     outcome = both.compare(0, Limits(blocks=2))
     assert outcome.findings == at_once.findings
