@@ -35,7 +35,7 @@ LEAD_SECONDS = 15.0
 POLL_SECONDS = 0.2
 NO_HUB = (
     "no hub leads this database: nobody took the request within {seconds:.0f} s, so it was "
-    "withdrawn. Start one with `itmo-hub serve`; `leads` and `log` in its /health (or "
+    "withdrawn. Start one with `itmo-hub serve`; `leads` and `log` in its /health/ready (or "
     "itmo_hub_leads in its metrics) tell which process leads, and whether its log is halted."
 )
 

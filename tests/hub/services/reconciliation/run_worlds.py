@@ -66,13 +66,7 @@ class Registry:
 
     def copy_of_ledger(self) -> None:
         """Take over what the ledger has of this registry now."""
-        with self.world.database.reading() as connection:
-            self.book.held = [
-                block
-                for row in all_blocks(connection, Interning())
-                if row.registry == self.code
-                for block in compared(row)
-            ]
+        self.book.held = ledger_of(self.world.database, self.code)
 
     def work(self) -> int:
         """Work through the items that are new; return how many questions were answered."""
@@ -218,6 +212,17 @@ class RunWorld:
 
 async def _at_once(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
+
+
+def ledger_of(database: Database, code: str) -> list[Block]:
+    """Return what the ledger has of a registry now, as both sides own it."""
+    with database.reading() as connection:
+        return [
+            block
+            for row in all_blocks(connection, Interning())
+            if row.registry == code
+            for block in compared(row)
+        ]
 
 
 def changed(block: Block, **changes: Any) -> Block:
