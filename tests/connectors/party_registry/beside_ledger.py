@@ -66,13 +66,21 @@ def trust_of_all() -> Trust:
 class BookKeeper:
     """One registry: its file, its handler, and its hands on the hub."""
 
-    def __init__(self, world: World, code: str, folder: Path, *, auto: bool = False) -> None:
+    def __init__(
+        self,
+        world: World,
+        code: str,
+        folder: Path,
+        *,
+        auto: bool = False,
+        secret: bytes = SECRET,
+    ) -> None:
         self.world, self.code, self.account = world, code, f"{code[:2]}-1"
         self.settings = SessionSettings(participant=code, hub_url="http://127.0.0.1:1")
         self.keys = SigningKeys.of([seeded_signer(code)])
         self.trust = trust_of_all()
         self.engine = open_engine(folder / f"{code}.sqlite")
-        self.reconciliation = Reconciliation(has_book=True, secret=LinkSecret(code, SECRET))
+        self.reconciliation = Reconciliation(has_book=True, secret=LinkSecret(code, secret))
         self.handler = PartyRegistry(
             book=True,
             policy=AcceptancePolicy(

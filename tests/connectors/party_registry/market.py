@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from pathlib import Path
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
@@ -19,8 +19,7 @@ from connectors.party_registry.requests import (
 )
 from connectors.party_registry.tracking import Transfer, list_transfers
 from connectors.party_registry.units import TERMINAL
-from tests.connectors.party_registry.beside_ledger import CODES, BookKeeper
-from tests.hub.world import World
+from tests.connectors.party_registry.beside_ledger import BookKeeper
 from tests.integration.peers import approach, authorization
 
 TERMS: dict[str, tuple[str, str | None]] = {
@@ -36,9 +35,9 @@ ISSUERS = ("THA01", "GHA01")
 class Market:
     """Four registries and what they may do to each other, drawn by a seed."""
 
-    def __init__(self, world: World, folder: Path, seed: int) -> None:
+    def __init__(self, keepers: Mapping[str, BookKeeper], seed: int) -> None:
         self.dice = random.Random(seed)
-        self.keepers = {code: BookKeeper(world, code, folder) for code in CODES}
+        self.keepers = keepers
         self.done: Counter[str] = Counter()
         for code in ISSUERS:
             self._authorize(self.keepers[code])
@@ -64,7 +63,7 @@ class Market:
 
     def step(self) -> str:
         """Let one of them do something; what is not allowed changes nothing."""
-        keeper = self.keepers[self.dice.choice(CODES)]
+        keeper = self.keepers[self.dice.choice(list(self.keepers))]
         act = self.dice.choices(
             [self.issue, self.propose, self.answer, self.withdraw, self.use, self.cancel],
             [2, 5, 6, 1, 2, 2],
@@ -131,7 +130,7 @@ class Market:
     def propose(self, keeper: BookKeeper) -> None:
         """Propose a transfer of units, or notify one that moves none."""
         ranges, towards_ndc = self.some_ranges(keeper)
-        recipient = self.dice.choice([code for code in CODES if code != keeper.code])
+        recipient = self.dice.choice([code for code in self.keepers if code != keeper.code])
         request = TransferRequest(
             recipient=recipient,
             cooperative_approach="CA0001",

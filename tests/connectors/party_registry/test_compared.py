@@ -11,7 +11,12 @@ from connectors.party_registry.kept_sums import KeptSums
 from hub.store.database import Database
 from reconciliation.digests import EdgeHasher, total_of
 from reconciliation.link_keys import key_of_year
-from tests.connectors.party_registry.beside_ledger import CODES, SECRET, differences
+from tests.connectors.party_registry.beside_ledger import (
+    CODES,
+    SECRET,
+    BookKeeper,
+    differences,
+)
 from tests.connectors.party_registry.market import Market
 from tests.hub.world import World
 from tests.integration.hub_process import register
@@ -46,7 +51,7 @@ def test_both_sides_compare_the_same_after_every_delivery(
     Wherever a registry has all its mail, its view is the ledger's, to the serial and the value; and
     its kept sums are those of its blocks.
     """
-    market = Market(world, tmp_path, run_seed + offset)
+    market = Market({code: BookKeeper(world, code, tmp_path) for code in CODES}, run_seed + offset)
     sums = {code: KeptSums() for code in CODES}
     for number in range(STEPS):
         act = market.step()

@@ -38,14 +38,40 @@ REASON = "the hub is right"
 
 @dataclass
 class Trio:
-    """A hub, a seller and a buyer after one transfer of 100 units, of which 10 were used."""
+    """A hub, a seller and a buyer after two transfers, and a use of ten units."""
 
     world: World
     seller: BookKeeper
     buyer: BookKeeper
     sums: KeptSums
     transfer_id: str = ""
+    second: str = ""
     action_id: str = ""
+
+    def sell(self, quantity: int) -> str:
+        """Let the seller sell the next units to the buyer; return the transfer's id."""
+        offer = TransferRequest(
+            recipient="CHE01",
+            cooperative_approach="CA0001",
+            from_account="TH-1",
+            to_account="CH-1",
+            quantity=quantity,
+        )
+        transfer = self.seller.do(lambda t: commands.propose(t, offer))
+        self.settle()
+        return transfer.transfer_id
+
+    def use(self, first: int, last: int) -> str:
+        """Let the buyer use units towards its NDC; return the action's id."""
+        request = UseRequest(
+            account="CH-1",
+            cooperative_approach="CA0001",
+            calendar_year=2025,
+            ranges=ranges(first, last),
+        )
+        action = self.buyer.do(lambda t: book_commands.use_units(t, request))
+        self.settle()
+        return action.action_id
 
     def settle(self) -> None:
         """Deliver everything."""
@@ -79,14 +105,8 @@ def hub_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def trio(hub_file: Path, tmp_path: Path) -> Iterator[Trio]:
-    """Return a hub and two registries that traded; their books are the ledger's."""
-    shutil.copy(hub_file, tmp_path / "hub.db")
-    database = Database(f"sqlite:///{tmp_path}/hub.db")
-    world = World(database)
-    seller = BookKeeper(world, "THA01", tmp_path)
-    buyer = BookKeeper(world, "CHE01", tmp_path, auto=True)
+def trade(world: World, seller: BookKeeper, buyer: BookKeeper) -> Trio:
+    """Let the buyer acquire 100 units and 50, and use ten; both books are the ledger's."""
     made = Trio(world, seller, buyer, KeptSums())
     for said in (approach(), authorization()):
         seller.submit(*said)
@@ -100,25 +120,22 @@ def trio(hub_file: Path, tmp_path: Path) -> Iterator[Trio]:
     )
     seller.do(lambda t: book_commands.issue(t, issue))
     made.digest_is_of_the_book()  # builds the sums, so that all that follows is folded
-    offer = TransferRequest(
-        recipient="CHE01",
-        cooperative_approach="CA0001",
-        from_account="TH-1",
-        to_account="CH-1",
-        quantity=100,
-    )
-    made.transfer_id = seller.do(lambda t: commands.propose(t, offer)).transfer_id
-    made.settle()
-    use = UseRequest(
-        account="CH-1",
-        cooperative_approach="CA0001",
-        calendar_year=2025,
-        ranges=ranges(91, 100),
-    )
-    made.action_id = buyer.do(lambda t: book_commands.use_units(t, use)).action_id
-    made.settle()
+    made.transfer_id = made.sell(100)
+    made.second = made.sell(50)
+    made.action_id = made.use(91, 100)
     assert made.differs() == made.differs(seller) == []
-    yield made
+    return made
+
+
+@pytest.fixture
+def trio(hub_file: Path, tmp_path: Path) -> Iterator[Trio]:
+    """Return a hub and two registries that traded; their books are the ledger's."""
+    shutil.copy(hub_file, tmp_path / "hub.db")
+    database = Database(f"sqlite:///{tmp_path}/hub.db")
+    world = World(database)
+    seller = BookKeeper(world, "THA01", tmp_path)
+    buyer = BookKeeper(world, "CHE01", tmp_path, auto=True)
+    yield trade(world, seller, buyer)
     for keeper in (seller, buyer):
         keeper.close()
     database.dispose()
@@ -217,15 +234,7 @@ def test_a_damage_shows_its_serials_alone_and_its_correction_leaves_no_differenc
 
 def test_a_lost_completion_is_given_its_effect_again_at_either_end(trio: Trio) -> None:
     """The acquirer credits the stored proposal, the initiator debits what is still reserved."""
-    offer = TransferRequest(
-        recipient="CHE01",
-        cooperative_approach="CA0001",
-        from_account="TH-1",
-        to_account="CH-1",
-        quantity=50,
-    )
-    transfer_id = trio.seller.do(lambda t: commands.propose(t, offer)).transfer_id
-    trio.settle()
+    transfer_id = trio.second
     for keeper in (trio.buyer, trio.seller):
         assert trio.hurt(lambda c: damage.lose_completion(c, transfer_id), keeper) == 50
         assert keeper.read(check_book) == []  # the book is at one with itself, and wrong
