@@ -156,23 +156,24 @@ class _Keeper:
     # --- folding -------------------------------------------------------------------------------
 
     def fold(self, postings_in_part: int) -> None:
-        """Fold the journal into the tables, part by part, up to the head."""
-        counted = False
+        """Fold the journal into the tables, part by part, up to the head as of now.
+
+        What is written meanwhile is for the next time: else a busy log would never end.
+        """
+        goal: int | None = None
         while True:
             with self._database.reading() as connection:
                 head = heads.read(connection).log_index
                 behind = {
-                    row.registry: row
-                    for row in self._rows(connection)
-                    if self._is_keyed(row) and row.folded_to is not None and row.folded_to < head
+                    row.registry: row for row in self._rows(connection) if self._is_keyed(row)
                 }
-                if not behind:
+                after = min((row.folded_to or 0 for row in behind.values()), default=head)
+                if goal is None:
+                    goal, self._total = head, self._total + head - after
+                if after >= goal:
                     return
-                after = min(row.folded_to or 0 for row in behind.values())
-                if not counted:
-                    self._total, counted = self._total + head - after, True
                 journal = Journal(connection, self._interning)
-                entries, reached = journal.part(after, head, postings_in_part)
+                entries, reached = journal.part(after, goal, postings_in_part)
                 changes = self._changes(behind, journal, entries)
             self._write(behind, changes, reached)
             self._advance(reached - after)
@@ -208,6 +209,8 @@ class _Keeper:
             moved: list[LinkRow] = []
             for registry, row in behind.items():
                 now = held[registry]
+                if (row.folded_to or 0) >= reached:
+                    continue
                 if not _is_same(now, row) or row.key_year is None or row.root is None:
                     continue
                 place, added = TotalKey(registry, row.key_year), changes[registry]
@@ -218,7 +221,7 @@ class _Keeper:
                     replace(
                         now,
                         root=root,
-                        folded_to=max(row.folded_to or 0, reached),
+                        folded_to=reached,
                         movements_from=self._forget_agreed(connection, place, now),
                     )
                 )

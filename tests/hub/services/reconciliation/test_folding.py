@@ -177,6 +177,25 @@ def test_another_key_is_another_table(either: Database, *, new_secret: bool) -> 
             assert set(connection.execute(years).scalars()) <= {year}
 
 
+def test_folding_ends_though_the_log_goes_on(either: Database) -> None:
+    """It goes as far as the head was when it began; the rest is for the next time."""
+    story, keys = Story(either, 14), keys_of()
+    story.go_on(10)
+    bring_up_to_date(either, keys)
+    story.go_on(20)
+    began_at, told = story.head, []
+
+    def trade_on(done: int, total: int) -> None:
+        told.append((done, total))
+        story.go_on(1)
+
+    bring_up_to_date(either, keys, trade_on, postings_in_part=2)
+    assert {kept(either, key)[0].folded_to for key in keys.values()} == {began_at}
+    assert told[-1] == (20, 20)
+    bring_up_to_date(either, keys)
+    require_right(story, keys)
+
+
 def test_totals_from_before_a_good_cut_go(either: Database) -> None:
     """With the next folding; other registries keep theirs."""
     story, keys = Story(either, 9), keys_of()
