@@ -22,14 +22,13 @@ from time import monotonic
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import NoResultFound
 
 from hub.international_registry.invariants import prove_series
 from hub.international_registry.postings import Posting
 from hub.international_registry.replay import JournalError, SeriesReplay
 from hub.international_registry.units import LedgerBlock, Series
 from hub.services.reconciliation.book_faults import FAULTS_MAX, BookFault, FaultKind, OwnBooks
-from hub.services.reconciliation.own_digests import OwnDigests, compared, root_faults
+from hub.services.reconciliation.own_digests import UNREADABLE, OwnDigests, compared, root_faults
 from hub.store import alerts, ledger
 from hub.store import head as heads
 from hub.store.database import Database
@@ -122,6 +121,8 @@ class _Check:
                 self._total = rows.row_count(connection, None if everything else wanted)
             links = rows.kept_links(connection)
             self._add(root_faults(connection, links))
+            keyed = [one for one in links if self._digests.is_keyed(one)]
+            self._add(self._digests.movement_faults(connection, self._interning, keyed, since))
             self._add(_freeze_faults(connection))
         for series_id in wanted:
             with self._database.reading() as connection:
@@ -147,12 +148,15 @@ class _Check:
                 self._faults.append(fault)
 
     def _look_at(self, connection: Connection, series_id: int) -> None:
+        """Look at one series; rows that cannot even be read are a fault as well."""
         try:
-            series = self._interning.series(connection, series_id)
-        except NoResultFound:
-            text = "has blocks or postings, and is not on record"
+            self._prove(connection, series_id)
+        except UNREADABLE as error:
+            text = f"it has a row that cannot be read: {type(error).__name__} {error}"
             self._add([BookFault(FaultKind.SERIES, f"series {series_id}", text, series_id)])
-            return
+
+    def _prove(self, connection: Connection, series_id: int) -> None:
+        series = self._interning.series(connection, series_id)
         links = [one for one in rows.kept_links(connection) if self._digests.is_keyed(one)]
         blocks: dict[str, list[Block]] = {one.registry: [] for one in links}
         self._add(

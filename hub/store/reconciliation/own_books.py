@@ -13,11 +13,16 @@ from hub.store.tables import posting, series, unit_block
 
 
 class KeptLink(NamedTuple):
-    """A registry whose digests are kept, under the key of which year, folded to which entry."""
+    """A registry whose digests are kept: under which key, folded to which entry of the log.
+
+    Totals of movements are kept from behind ``movements_from`` on.
+    """
 
     registry: str
     key_year: int
+    key_check: bytes
     folded_to: int
+    movements_from: int
     root: bytes
 
 
@@ -86,11 +91,21 @@ def last_posting(connection: Connection, series_id: int) -> int:
 def kept_links(connection: Connection) -> list[KeptLink]:
     """Return the registries whose digests are kept."""
     rows = connection.execute(
-        select(link.c.registry, link.c.key_year, link.c.folded_to, link.c.root)
+        select(
+            link.c.registry,
+            link.c.key_year,
+            link.c.key_check,
+            link.c.folded_to,
+            link.c.movements_from,
+            link.c.root,
+        )
         .where(link.c.key_year.is_not(None), link.c.folded_to.is_not(None))
         .order_by(link.c.registry)
     )
-    return [KeptLink(row[0], row[1], row[2], row[3] or bytes(16)) for row in rows]
+    return [
+        KeptLink(row[0], row[1], row[2] or b"", row[3], row[4] or 0, row[5] or bytes(16))
+        for row in rows
+    ]
 
 
 def kept_digests(
