@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 from hub.international_registry.units import Series as LedgerSeries
-from reconciliation.cases import NO_ANSWER, RECORD_DIFFERS, Group, differing_field, merged
-from reconciliation.discrepancies import Finding, FindingKind
+from reconciliation.cases import NO_ANSWER, RECORD_DIFFERS, Group, merged
+from reconciliation.discrepancies import Finding, FindingKind, differing_field
 from reconciliation.owned import Series
 
 _RANGES_NAMED: Final = 3

@@ -18,9 +18,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from hub.international_registry.serial_spans import SerialSpans
-from reconciliation.discrepancies import PASSING, Finding, FindingKind
+from reconciliation.discrepancies import PASSING, Finding, FindingKind, partners
 from reconciliation.owned import HELD, OWNED, SERIAL_MAX, Series
-from reconciliation.steps import View
 
 NO_ANSWER: Final = "no_answer"
 """The kind of a case without serials: the registry was silent, refused, or made no sense."""
@@ -117,7 +116,7 @@ def grouped(findings: Iterable[Finding]) -> list[Group]:
             loose.append(one)
         else:
             groups.setdefault(("cause", one.cause_index), []).append(one)
-    partner = _partners(loose)
+    partner = partners(loose)
     kinds: dict[object, str] = {}
     for one in loose:
         other = partner.get(id(one))
@@ -130,32 +129,6 @@ def grouped(findings: Iterable[Finding]) -> list[Group]:
         Group(kinds.get(key, members[0].kind.value), tuple(members))
         for key, members in groups.items()
     ]
-
-
-def _partners(findings: Iterable[Finding]) -> dict[int, Finding]:
-    """Return, by identity, the finding in the series where the same units are on the other side."""
-    missing: dict[tuple[int, int, View], list[Finding]] = {}
-    too_many: list[Finding] = []
-    for one in findings:
-        if one.kind is FindingKind.MISSING_AT_REGISTRY:
-            missing.setdefault((one.first, one.last, one.ledger), []).append(one)
-        elif one.kind is FindingKind.MISSING_AT_LEDGER:
-            too_many.append(one)
-    partners: dict[int, Finding] = {}
-    for one in too_many:
-        candidates = missing.get((one.first, one.last, one.registry), [])
-        for place, other in enumerate(candidates):
-            if differing_field(one.series, other.series) is not None:
-                del candidates[place]
-                partners[id(one)], partners[id(other)] = other, one
-                break
-    return partners
-
-
-def differing_field(left: Series, right: Series) -> str | None:
-    """Return the one field in which two series differ; None if it is none, or several."""
-    names = [name for name, a, b in zip(Series._fields, left, right, strict=True) if a != b]
-    return names[0] if len(names) == 1 else None
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:

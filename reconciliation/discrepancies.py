@@ -19,7 +19,7 @@ a whole, so half of it missing is no lost message.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final
@@ -184,10 +184,53 @@ def classified(
             ):
                 for series, first, last, _ in parts:
                     labels[series].append((first, last, cause))
+    return _without_false_losses(
+        [
+            finding
+            for series, runs in sorted(differing.items())
+            for finding in _labelled(series, runs, labels[series])
+        ]
+    )
+
+
+def partners(findings: Iterable[Finding]) -> dict[int, Finding]:
+    """Return, by identity, the finding in the series where the same units are on the other side.
+
+    Serials that one series lacks at the registry, and one that differs in a single field (the
+    vintage, say) has too many, with the same values: they went astray, they are not gone.
+    """
+    missing: dict[tuple[int, int, View], list[Finding]] = {}
+    too_many: list[Finding] = []
+    for one in findings:
+        if not one.registry and one.kind not in PASSING:
+            missing.setdefault((one.first, one.last, one.ledger), []).append(one)
+        elif one.kind is FindingKind.MISSING_AT_LEDGER:
+            too_many.append(one)
+    found: dict[int, Finding] = {}
+    for one in too_many:
+        candidates = missing.get((one.first, one.last, one.registry), [])
+        for place, other in enumerate(candidates):
+            if differing_field(one.series, other.series) is not None:
+                del candidates[place]
+                found[id(one)], found[id(other)] = other, one
+                break
+    return found
+
+
+def differing_field(left: Series, right: Series) -> str | None:
+    """Return the one field in which two series differ; None if it is none, or several."""
+    names = [name for name, a, b in zip(Series._fields, left, right, strict=True) if a != b]
+    return names[0] if len(names) == 1 else None
+
+
+def _without_false_losses(findings: Sequence[Finding]) -> list[Finding]:
+    """Take the cause from units that are in another series: the message that brought them came."""
+    astray = partners(findings)
     return [
-        finding
-        for series, runs in sorted(differing.items())
-        for finding in _labelled(series, runs, labels[series])
+        replace(one, kind=FindingKind.MISSING_AT_REGISTRY, cause_index=None, reference=None)
+        if id(one) in astray and one.kind is FindingKind.LOST_MESSAGE
+        else one
+        for one in findings
     ]
 
 
