@@ -1,6 +1,8 @@
 """How sessions end: cases opened, continued, reopened and closed; what is frozen; what is said."""
 
 import json
+import random
+from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import sha256
 from itertools import pairwise
@@ -412,3 +414,38 @@ def test_all_kinds_at_once_are_frozen_and_thawed_together(sold: World) -> None:
     assert frozen_serials(sold) == []
     with sold.database.reading() as connection:
         assert holdings.held_blocks(connection) == []
+
+
+def test_whatever_sessions_find_frozen_is_what_differs_and_nothing_else(
+    sold: World, run_seed: int
+) -> None:
+    """Twenty sessions with serials and kinds at random, cases of two registries side by side."""
+    dice = random.Random(run_seed)
+    differing: dict[str, set[int]] = {"CHE01": set(), "THA01": set()}
+    for _ in range(20):
+        registry = dice.choice(sorted(differing))
+        findings: list[Finding] = []
+        position = 0
+        for _ in range(dice.randrange(5)):
+            first = position + dice.randint(1, 12)
+            position = first + dice.randrange(8)
+            findings.append(finding(first, position, dice.choice(SERIOUS)))
+        done = compared(sold, *findings, registry=registry)
+        differing[registry] = serials_of((one.first, one.last) for one in findings)
+        for code, expected in differing.items():
+            ranges = [(a, b) for a, b, freeze in frozen_now(sold) if freeze.registry == code]
+            assert serials_of(ranges) == expected
+            assert sum(b - a + 1 for a, b in ranges) == len(expected), "a serial is frozen twice"
+        with sold.database.reading() as connection:
+            rows = cases.open_of(connection, registry)
+            of_cases = cases.ranges(connection, [row.case_id for row in rows])
+        for row in rows:
+            assert row.units == sum(one.quantity for one in of_cases[row.case_id])
+        touched = {*done.opened, *done.continued, *done.reopened}
+        assert {row.case_id for row in rows} == touched
+    sold.prove()
+
+
+def serials_of(ranges: Iterable[tuple[int, int]]) -> set[int]:
+    """Return the serials of ranges."""
+    return {serial for first, last in ranges for serial in range(first, last + 1)}
