@@ -20,6 +20,7 @@ from connectors.party_registry.api_support import (
 )
 from connectors.party_registry.book_tables import movement
 from connectors.party_registry.check_book import check_book
+from connectors.party_registry.kept_sums import check_sums
 from connectors.party_registry.tracking import Transfer
 from connectors.session import alarms, inbox, outbox_states, state
 
@@ -180,10 +181,12 @@ async def get_webhooks(request: web.Request) -> web.Response:
 
 
 async def get_check(request: web.Request) -> web.Response:
-    """Check the whole book against its journal."""
+    """Check the whole book against its journal, and the kept sums against the book."""
     if not request.app[REGISTRY].book:
         return problem(404, "book", "this connector keeps no book")
-    problems = await request.app[SESSION].database.read(check_book)
+    database = request.app[SESSION].database
+    secret = request.app[REGISTRY].reconciliation.secret
+    problems = await database.read(check_book) + await database.read(check_sums, secret)
     return respond({"sound": not problems, "problems": problems})
 
 

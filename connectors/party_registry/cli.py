@@ -72,6 +72,9 @@ def init(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
     push_listen: Annotated[str | None, typer.Option(help="Take pushes here.")] = None,
     book: Annotated[bool, typer.Option(help="Keep the registry's book here.")] = True,
     auto_accept: Annotated[bool, typer.Option(help="Accept what the rules allow.")] = False,
+    link_secret: Annotated[
+        Path | None, typer.Option(help="The file with the secret of our link with the hub.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a settings file and an API token into a folder, and a key if one is wanted.
@@ -99,6 +102,7 @@ def init(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
             book=book,
             auto_accept=auto_accept,
             binding=binding,
+            link_secret=link_secret,
         )
         load_config(path)
     show({"config": str(path), **made}, as_json=as_json)
@@ -224,14 +228,17 @@ def outbox(
 
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> None:
-    """Check the whole book against its journal; also while the registry is not running."""
+    """Check the book against its journal and the sums against the book; also while not running."""
     from connectors.party_registry.check_book import check_book
-    from connectors.party_registry.connector import open_registry_database
+    from connectors.party_registry.connector import open_link_secret, open_registry_database
+    from connectors.party_registry.kept_sums import check_sums
 
     with failing():
-        database = open_registry_database(load_config(config))
+        settings = load_config(config)
+        secret = open_link_secret(settings)
+        database = open_registry_database(settings)
         try:
-            problems = database.read_now(check_book)
+            problems = database.read_now(check_book) + database.read_now(check_sums, secret)
         finally:
             database.close()
     show({"sound": not problems, "problems": problems}, as_json=as_json)

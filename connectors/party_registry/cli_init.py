@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from connectors.party_registry.link_secret import read_link_secret
 from hub.protocol.signed_objects import Binding
 from keys.algorithms import Algorithm
 from keys.errors import KeyFileError
@@ -27,6 +28,7 @@ _TEMPLATE: Final = """\
 participant = "{participant}"
 database = "registry.sqlite"
 book = {book}
+{link_secret}
 
 [hub]
 url = "{hub_url}"
@@ -62,14 +64,17 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
     book: bool,
     auto_accept: bool,
     binding: Binding = Binding.JSON,
+    link_secret: Path | None = None,
 ) -> Path:
     """Write settings and a new token into a folder; return the path of the settings.
 
     Raises:
         KeyFileError: one of the files is there already.
+        KeysError: the link's secret cannot be read, or is another link's.
         ValueError: a value would need escaping in TOML.
     """
     quoted = [participant, hub_url, api_listen, *key_uris, *(str(path) for path in hub_keys)]
+    quoted += [] if link_secret is None else [str(link_secret)]
     if any(character in text for text in quoted for character in '"\\\n'):
         raise ValueError("a quotation mark, backslash or line feed cannot stand in the settings")
     _refuse_old_settings(folder)
@@ -78,10 +83,15 @@ def write_settings(  # noqa: PLR0913 - each setting is named at the call
     for path in hub_keys:
         if not path.is_file():
             raise ValueError(f"--hub-key {path}: there is no such file")
+    if link_secret is not None:
+        read_link_secret(link_secret, participant)
     folder.mkdir(parents=True, exist_ok=True)
     text = _TEMPLATE.format(
         participant=participant,
         book="true" if book else "false",
+        link_secret='# reconciliation_secret = "link-secret"  # of our link, for comparing books'
+        if link_secret is None
+        else f'reconciliation_secret = "{link_secret.resolve()}"',
         hub_url=hub_url,
         binding=binding,
         documents=", ".join(f'"{path.resolve()}"' for path in hub_keys),

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from connectors.party_registry.compared import ComparedBook, owned_of
+from connectors.party_registry.link_secret import LinkSecret
 from connectors.party_registry.reconciliation_tables import (
     reconciliation_change,
     reconciliation_key,
@@ -28,7 +29,7 @@ from connectors.party_registry.reconciliation_tables import (
 from connectors.party_registry.units import Series
 from reconciliation.responder import Sums
 
-__all__ = ["KeptSums", "differing_chunks", "forget_sums"]
+__all__ = ["KeptSums", "check_sums", "differing_chunks", "forget_sums"]
 
 _CHECK_LABEL: Final = b"itmo-hub/registry/key-check/v1\n"
 _PAGE: Final = 10_000
@@ -168,6 +169,21 @@ def differing_chunks(connection: Connection, key: bytes) -> int | None:
         read.add(*block)
     ours, theirs = _flat(kept.chunks), _flat(read.chunks)
     return sum(ours.get(place) != theirs.get(place) for place in ours.keys() | theirs.keys())
+
+
+def check_sums(connection: Connection, secret: LinkSecret | None) -> list[str]:
+    """Return what is wrong with the kept sums, one sentence; nothing if there is nothing to check.
+
+    Read from all blocks, so it takes as long as making the sums anew.
+    """
+    key_id = connection.execute(select(reconciliation_key.c.key_id)).scalar()
+    if secret is None or key_id is None:
+        return []
+    key = secret.key_named(key_id, int(key_id.rpartition("-")[2]))
+    wrong = None if key is None else differing_chunks(connection, key)
+    if wrong is None:
+        return [f"the kept sums are of another key than that of {key_id}"]
+    return [f"{wrong} of the kept sums are not those of the blocks"] if wrong else []
 
 
 def _flat(chunks: Chunks) -> dict[tuple[Any, int], int]:
