@@ -11,6 +11,7 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    literal_column,
     or_,
     select,
     union,
@@ -128,7 +129,8 @@ def moved_since(connection: Connection, initiator: str, since: datetime) -> int:
     return int(total)
 
 
-_RECORDED = transfer.c.mode == "notify_and_record"
+# Written out and not bound, so that every plan knows that the partial index fits.
+_RECORDED = transfer.c.mode == literal_column("'notify_and_record'")
 _RECORD = select(
     transfer.c.transfer_id,
     transfer.c.state,

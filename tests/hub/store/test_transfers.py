@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from hub.checks.facts import TransferRecord
 from hub.protocol.transfer_states import TransferState
 from hub.store import transfers
 from hub.store.database import Database
@@ -121,3 +124,61 @@ def test_a_full_batch_of_answers_names_more_ids_than_a_statement_takes_parameter
         transfers.add(connection, [transfer("THA01-1"), transfer("THA01-70000")])
         assert set(transfers.load(connection, ids)) == {"THA01-1", "THA01-70000"}
         assert transfers.load_acted(connection, ids) == {}
+
+
+def ended(name: str, at: int | None, **changes: Any) -> TransferRecord:
+    """Return a notify-and-record transfer that ended at an entry; None: in flight."""
+    mode = changes.pop("mode", "notify_and_record")
+    row = transfer(name, mode=mode, **changes)
+    if at is None:
+        return row
+    return replace(row, state=TransferState.EXPIRED, closed_log_index=at, closed_at=AT)
+
+
+def test_records_are_found_by_when_they_ended_in_either_role(shared_database: Database) -> None:
+    """Behind one entry and up to another; neither those of others nor those that move units."""
+    with rolled_back(shared_database) as connection:
+        transfers.add(
+            connection,
+            [
+                ended("THA01-1", 10),
+                ended("THA01-2", 20, quantity=7),
+                ended("THA01-3", 30),
+                ended("THA01-4", None),
+                ended("THA01-5", 20, mode="move"),
+                ended("CHE01-1", 20, initiator="CHE01", acquirer="GHA01"),
+            ],
+        )
+
+        def ids(registry: str, after: int, up_to: int) -> list[str]:
+            rows = transfers.records_ended(connection, registry, after, up_to)
+            return [row.transfer_id for row in rows]
+
+        assert ids("THA01", 0, 99) == ["THA01-1", "THA01-2", "THA01-3"]
+        assert ids("THA01", 10, 20) == ["THA01-2"]
+        assert ids("CHE01", 10, 29) == ["CHE01-1", "THA01-2"]
+        (row,) = transfers.records_ended(connection, "THA01", 10, 20)
+        assert (row.state, row.quantity, row.closed_log_index) == ("expired", 7, 20)
+        found = transfers.records_among(connection, "THA01", ["THA01-4", "THA01-5", "CHE01-1"])
+        assert {name: one.closed_log_index for name, one in found.items()} == {"THA01-4": None}
+        assert transfers.recording_registries(connection) == ["CHE01", "GHA01", "THA01"]
+
+
+def test_records_of_a_span_are_read_by_their_index(shared_database: Database) -> None:
+    """Not by walking through all transfers there are."""
+    with rolled_back(shared_database) as connection:
+        rows = [ended(f"THA01-{number}", number, mode="move") for number in range(1, 2_001)]
+        transfers.add(connection, [*rows, ended("THA01-R", 5)])
+        if connection.dialect.name == "sqlite":
+            explain = "EXPLAIN QUERY PLAN"
+        else:
+            connection.execute(text("ANALYZE transfer"))
+            explain = "EXPLAIN"
+        plan = connection.execute(
+            text(
+                f"{explain} SELECT transfer_id FROM transfer WHERE mode = 'notify_and_record' "
+                "AND (initiator = 'THA01' OR acquirer = 'THA01') "
+                "AND closed_log_index > 3 AND closed_log_index <= 9"
+            )
+        )
+        assert "ix_transfer_recorded" in " ".join(str(row) for row in plan)
