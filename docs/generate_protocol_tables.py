@@ -30,7 +30,12 @@ from message_schemas.schema_files import DOCUMENTS
 
 FOLDER: Final = Path(__file__).resolve().parent
 PART: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
-STRUCTURES: Final = ("block", "block_range", "underlying_unit", "ndc_period", "reason")
+STRUCTURES: Final = (
+    *("block", "block_range", "underlying_unit", "ndc_period", "reason"),
+    *("series_name", "series_windows", "series_digests", "series_blocks", "owned_values"),
+    *("series_totals", "units_total", "recorded_transfer"),
+    *("reconciliation_finding", "record_finding"),
+)
 
 Schema = Mapping[str, Any]
 
