@@ -12,7 +12,7 @@ from hub import bootstrap
 from hub.demo.command_line import CommandRefusedError
 from hub.demo.evidence_chapter import show_evidence
 from hub.demo.mechanism_chapter import push_blocks
-from hub.demo.night_chapter import compare_at_night
+from hub.demo.night_chapter import close_the_cases, compare_at_night, damage_a_book
 from hub.demo.records import AUTHORIZATION, agreements, authorizations, hello
 from hub.demo.second_system import SecondSystem, offer_again
 from hub.demo.settling import check_books
@@ -192,4 +192,6 @@ CHAPTERS: Final[tuple[tuple[str, Callable[[Stage], None]], ...]] = (
     ("The books agree", check_books),
     ("The evidence of the first transfer", show_evidence),
     ("The night: the books are compared", compare_at_night),
+    ("A damaged book is found out", damage_a_book),
+    ("The cases are closed", close_the_cases),
 )

@@ -60,6 +60,15 @@ def test_the_demonstration_plays_every_chapter(kind: str, tmp_path: Path) -> Non
     assert result["evidence"]["verdict"] == "proved"
     assert result["forgery"]["verdict"] == "failed"
     assert "not the one that the log committed to" in result["forgery"]["said"][0]
+    assert [row["result"] for row in result["night"]] == ["agreed"] * 3
+    assert sorted(result["cases"]) == [
+        "attribute_differs",
+        "doubled_message",
+        "lost_message",
+        "used_or_cancelled_on_one_side",
+    ]
+    assert result["frozen"]["rule"] == 5005
+    assert result["closed"] == 4
     assert processes_of(folder) == []
 
 
