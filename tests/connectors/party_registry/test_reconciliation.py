@@ -7,9 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from connectors.party_registry.connector import Connector
+from connectors.party_registry.simulator import SimulatedConnector
+from connectors.party_registry.simulator_faults import ANSWER_FAULTS, Fault, FaultPlan
 from hub.protocol.envelopes import OpenEnvelope
 from keys.errors import KeyFileError
 from message_schemas.json_codec import compose_notice
@@ -252,3 +255,141 @@ def test_a_secret_of_another_link_or_open_to_others_is_refused(
     mine.chmod(0o644)
     with pytest.raises(KeyFileError, match="0644"):
         Connector(config.model_copy(update={"reconciliation_secret": mine}))
+
+
+# --- results, words, the command line -------------------------------------------------------------
+
+
+def result(trade: Trade, **changes: Any) -> messages.ReconciliationResult:
+    """Return how a session ended: unless said otherwise, ten units are missing here."""
+    missing = messages.ReconciliationFinding(
+        **SERIES._asdict(),
+        kind="lost_message",
+        first_serial=11,
+        last_serial=20,
+        quantity=10,
+        ledger=(messages.OwnedValues(status="held", first_transferred="yes"),),
+        registry=(),
+        cause_index=7,
+        reference="THA01-000001",
+        case_id="2026-11-23/1",
+        frozen=True,
+    )
+    fields: dict[str, Any] = {
+        "session": "CHE01-9",
+        "log_index": 9,
+        "as_of": 9,
+        "agreed": False,
+        "basis": "explanation",
+        "finding_count": 1,
+        "findings": (missing,),
+        "opened_cases": ("2026-11-23/1",),
+    }
+    return messages.ReconciliationResult(**{**fields, **changes})
+
+
+async def results_of(registry: Registry) -> list[dict[str, Any]]:
+    """Return the results that were kept."""
+    found: list[dict[str, Any]] = (await registry.call("GET", "/v1/reconciliation/results"))[
+        "results"
+    ]
+    return found
+
+
+@in_both
+async def test_a_result_is_kept_and_one_with_findings_raises_an_alarm(trade: Trade) -> None:
+    """The operator sees what differs, in plain words, with the command that puts it right."""
+    buyer = await trade.buyer()
+    good = result(
+        trade, agreed=True, basis="digests", finding_count=0, findings=(), opened_cases=()
+    )
+    ask(trade, "reconciliation.result", good)
+    ask(trade, "reconciliation.result", result(trade, session="CHE01-10"))
+
+    async def both() -> bool:
+        return len(await results_of(buyer)) == 2
+
+    await until(both)
+    assert [one["agreed"] for one in await results_of(buyer)] == [False, True]
+    assert await buyer.alarms() == ["reconciliation-differs"]
+    shown = await buyer.call("GET", "/v1/reconciliation/results/last")
+    words = "\n".join(shown["words"])
+    assert "book correct completion THA01-000001" in words
+    assert "2026-11-23/1" in words
+    shown = await buyer.call("GET", "/v1/reconciliation/results/CHE01-9")
+    assert shown["words"] == ["CHE01-9, as of log index 9: the book and the ledger agree."]
+    await buyer.call("GET", "/v1/reconciliation/results/CHE01-1", status=404)
+
+
+async def test_the_status_says_how_to_get_the_secret(trade: Trade) -> None:
+    """Without a secret there is a remedy; with one, the key of the sums and the last answer."""
+    without = await trade.start("GHA01")
+    status = await without.call("GET", "/v1/reconciliation")
+    assert (status["answered_by"], status["has_secret"]) == ("book", False)
+    assert "itmo-hub reconcile secret" in status["remedy"]
+    buyer = await trade.buyer(reconciliation_secret=link_secret(trade.folder))
+    await answer(trade, "reconciliation.cut", question := cut(trade))
+    status = await buyer.call("GET", "/v1/reconciliation")
+    assert status["sums"]["key_id"] == question.key_id
+    assert status["last_question"]["answer"] == "reconciliation.cut_ack"
+    assert (await buyer.call("GET", "/v1/check"))["sound"] is True
+
+
+@in_both
+async def test_an_explanation_reaches_the_hub(trade: Trade) -> None:
+    """With the wish for a new comparison."""
+    buyer = await trade.buyer()
+    body = {"case_id": "2026-11-23/1", "text": "the completion was lost", "corrected": True}
+    await buyer.call("POST", "/v1/reconciliation/explanations", body)
+    await until(lambda: len(said(trade)) == 1)
+    type_, told = said(trade)[0]
+    assert (type_, told.case_id, told.corrected) == (
+        "reconciliation.explanation",
+        "2026-11-23/1",
+        True,
+    )
+
+
+async def test_a_correction_of_a_running_registry_needs_a_reason(trade: Trade) -> None:
+    """Refused without one; done with one, and kept."""
+    buyer = await traded(trade)
+    ranges = [{"first_id": "CA0001-THA01-THA-1-2022", "last_id": "CA0001-THA01-THA-9-2022"}]
+    wanted = {"kind": "value", "ranges": ranges, "name": "gwp_values", "value": "AR4"}
+    await buyer.call("POST", "/v1/book/corrections", wanted, status=422)
+    reason = {"reason": "as the authorization says", "case_id": "2026-11-23/1"}
+    done = await buyer.call("POST", "/v1/book/corrections", {**wanted, **reason})
+    assert done["quantity"] == 9
+    (kept,) = (await buyer.call("GET", "/v1/book/corrections"))["corrections"]
+    assert (kept["reason"], kept["quantity"]) == (reason["reason"], 9)
+    assert await buyer.check() == []
+    again = await buyer.call("POST", "/v1/book/corrections", {**wanted, **reason}, status=409)
+    assert "nothing to put right" in again["detail"]
+
+
+@pytest.mark.parametrize("fault", ANSWER_FAULTS)
+async def test_a_simulated_registry_lies_about_its_book(trade: Trade, fault: Fault) -> None:
+    """Each lie is what it says, and is kept among the incidents."""
+    secret = link_secret(trade.folder)
+    config = make_config(
+        trade.folder, trade.hub, "CHE01", auto_accept=True, reconciliation_secret=secret
+    )
+    plan = FaultPlan(1, {fault: 1.0})
+    liar = await trade.stack.enter_async_context(
+        SimulatedConnector(config, plan, clock=trade.hub.clock)
+    )
+    client = await trade.stack.enter_async_context(aiohttp.ClientSession())
+    buyer = Registry(liar, client)
+    await buyer.call("POST", "/v1/accounts", {"account": "CH-100-1"})
+    seller = await trade.seller()
+    transfer_id = await propose(seller)
+    await until(partial(is_state, buyer, transfer_id, "completed"))
+    ask(trade, "reconciliation.cut", question := cut(trade))
+    await until(lambda: plan.incidents)
+    assert [incident.fault for incident in plan.incidents] == [fault]
+    if fault is Fault.ANSWER_NOT:
+        return
+    await until(lambda: said(trade))
+    (_, told) = said(trade)[0]
+    true = root_of(trade, Block(SERIES, 1, 100, OWNED_HELD))
+    assert (told.digest == true) is (fault is not Fault.LIE_DIGEST)
+    assert (told.applied_to == question.log_index) is (fault is not Fault.LIE_APPLIED_TO)
