@@ -71,6 +71,10 @@ class Metrics:
             "1 when the prompt quorum cosigned the checkpoint asked about last (the leader knows)",
             registry=self.registry,
         )
+        self._add_sessions()
+        self._add_cases()
+
+    def _add_sessions(self) -> None:
         self.reconciled = Counter(
             "itmo_hub_reconciliation_sessions_total",
             "Comparisons with registries, by what they came to",
@@ -93,6 +97,8 @@ class Metrics:
             ["registry"],
             registry=self.registry,
         )
+
+    def _add_cases(self) -> None:
         self._cases = Gauge(
             "itmo_hub_reconciliation_cases",
             "Cases that are not closed, by state and kind (the leader knows)",

@@ -68,7 +68,7 @@ Result = TypeVar("Result")
 
 
 class StoppedError(Exception):
-    """The process ends while digests are folded."""
+    """The process ends while digests are folded or books are checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,8 @@ class Worker:
         now = self._around.clock()
         outlook = await self._take_requests(await self._in_thread(self._look, now), now)
         for row in outlook.overdue:
+            if self._left_alone.get(row.session, now) > now:
+                continue
             by = timestamps.render(row.answer_by)
             await self._end(row, Ending("silent", None, reason=f"no answer by {by}"))
         for row in outlook.answered:
@@ -196,7 +198,7 @@ class Worker:
         """Compare what was answered, and ask on or end."""
         try:
             step = await self._in_thread(self._compare, row)
-        except DatabaseUnavailableError:
+        except (DatabaseUnavailableError, StoppedError):
             raise
         except LinkSecretError as error:
             step = Step(row.mode, ending=Ending("failed", None, reason=str(error)))
@@ -410,7 +412,8 @@ class Worker:
             for row in known
             if row.key_year is not None and (row.mode != "digests" or self._secrets.has_master)
         }
-        return own_books.check(self._database, keys=keys, night=date.fromisoformat(night))
+        day = date.fromisoformat(night)
+        return own_books.check(self._database, keys=keys, night=day, progress=self._watch)
 
     def _keep_check(self, night: str, checked: OwnBooks, now: datetime) -> None:
         with self._database.writing() as connection:
@@ -481,7 +484,7 @@ class Worker:
         return moved, known, open_now
 
     def _watch(self, *_progress: object) -> None:
-        """Stop folding where it is when the process ends; it goes on from there."""
+        """Stop what takes long when the process ends; it is done again, or goes on, later."""
         if self._is_closing:
             raise StoppedError
 

@@ -71,8 +71,8 @@ def test_how_a_registry_is_compared_is_an_act(sqlite_url: str) -> None:
     opened = Database(sqlite_url)
     with opened.writing() as connection:
         held = links.hold(connection, ["CHE01"])["CHE01"]
-        table = {"key_year": 2026, "folded_to": 1, "root": b"\0" * 16, "movements_from": 1}
-        links.switch_table(connection, replace(held, built_at=AT, **table))  # type: ignore[arg-type]
+        built = replace(held, key_year=2026, folded_to=1, root=b"\0" * 16)
+        links.switch_table(connection, replace(built, movements_from=1, built_at=AT))
     done("reconcile", "mode", "CHE01", "totals", "--reason", "no digests there", *database)
     with opened.reading() as connection:
         row = links.load(connection, "CHE01")

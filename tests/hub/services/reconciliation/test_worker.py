@@ -10,8 +10,9 @@ from hub.store import mailboxes
 from hub.store.database import Database
 from hub.store.reconciliation import cases, links, nights, sessions
 from reconciliation.owned import Block
-from tests.hub.services.reconciliation.run_worlds import POLICY, RunWorld, changed
-from tests.hub.world import HUB, codes_of, receipt_of
+from tests.hub.services.reconciliation.run_worlds import POLICY, Registry, RunWorld, changed
+from tests.hub.world import HUB, accepted, codes_of, receipt_of
+from tests.integration.peers import block, proposal
 
 ALL = {"CHE01": "agreed", "GHA01": "agreed", "THA01": "agreed"}
 
@@ -341,3 +342,67 @@ async def test_trading_goes_on_between_question_and_answer(runs: RunWorld) -> No
     (row,) = runs.sessions()
     assert row.as_of is not None
     assert row.as_of > row.log_index
+
+
+async def test_what_came_of_sessions_is_counted(lite: RunWorld) -> None:
+    """Sessions by result, open questions, and how old the last agreement is."""
+    lite.registries["GHA01"].answers = False
+    lite.ask()
+    await lite.until_quiet()
+    lite.ahead = timedelta(minutes=2)
+    await lite.worker.turn()
+    told = {
+        (sample.name, *sample.labels.values()): sample.value
+        for metric in lite.metrics.registry.collect()
+        for sample in metric.samples
+    }
+    name = "itmo_hub_reconciliation"
+    assert told[f"{name}_sessions_total", "agreed"] == 2
+    assert told[f"{name}_open_questions",] == 1
+    assert 60 < told[f"{name}_agreed_age_seconds", "CHE01"] < 300
+    assert (f"{name}_agreed_age_seconds", "GHA01") not in told
+
+
+def _notified(runs: RunWorld, *ids: str) -> None:
+    """Let Thailand notify Switzerland of transfers that move no units; it recognizes them."""
+    for n, name in enumerate(ids):
+        body = proposal(name, block(5_001 + 10 * n, 5_010 + 10 * n))[1]
+        notified = ("transfer.notification", body | {"adjustment_method": "averaging"})
+        digest = accepted(runs.world.say("THA01", "CHE01", notified))["envelope_sha256"]
+        answer = {"transfer_id": name, "decision": "recognize", "reasons": []}
+        said = ("transfer.recognition", answer | {"previous_sha256": digest})
+        accepted(runs.world.say("CHE01", "THA01", said))
+
+
+@pytest.mark.parametrize("lists", ["all", "none"])
+async def test_transfers_without_units_are_compared_on_records_in_a_session_of_its_own(
+    runs: RunWorld, lists: str
+) -> None:
+    """Beside that of the units, and with both ends; from another process at each turn."""
+    _notified(runs, "THA01-71", "THA01-72")
+    for registry in runs.registries.values():
+        registry.copy_of_ledger()
+        registry.says = _listing(registry, ["THA01-71", "THA01-72"] if lists == "all" else [])
+    runs.ask("CHE01")
+    for _ in range(10):
+        await runs.another_worker().turn()
+        runs.registries["CHE01"].work()
+    results = {row.mode: sessions.result_of(row) for row in runs.sessions()}
+    assert results == {"digests": "agreed", "records": "agreed" if lists == "all" else "differs"}
+    with runs.database.reading() as connection:
+        kinds = [case.kind for case in cases.open_of(connection, "CHE01")]
+    assert kinds == ([] if lists == "all" else ["record_differs"])
+
+
+def _listing(registry: Registry, ids: list[str]) -> Any:
+    """Return the answers of a registry with these transfers on record."""
+
+    def says(type_: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if type_ != "reconciliation.records_asked":
+            return registry.answer(type_, body)
+        said = {"session": body["session"], "number": body["number"], "more": False}
+        listed = [{"transfer_id": one, "state": "completed", "quantity": 10} for one in ids]
+        said |= {"applied_to": registry.book.applied_to, "transfers": listed}
+        return "reconciliation.records", said
+
+    return says
