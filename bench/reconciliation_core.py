@@ -115,7 +115,7 @@ def differences(blocks: list[Block], count: int) -> list[tuple[Block | None, Blo
             continue  # what touches and differs alike would be one finding
         chosen.add(place)
         if len(changes) % 3 == 0:
-            ended = ("used", *block.owned[1:])
+            ended = ("used" if block.owned[0] == "held" else "cancelled", *block.owned[1:])
             changes.append((block, block._replace(owned=ended)))
         elif len(changes) % 3 == 1:
             changes.append((block, None))
