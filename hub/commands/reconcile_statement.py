@@ -18,6 +18,7 @@ from hub.commands.options import (
     AsJson,
     ConfigFile,
     DatabaseUrl,
+    Reason,
     SignerUri,
     settings_of,
 )
@@ -38,6 +39,21 @@ SHOWN_MAX: Final = 50
 STATUSES: Final = ("held", "used", "cancelled")
 
 
+AsOf = Annotated[int | None, typer.Option(help="Log index of which the statement speaks.", min=0)]
+AsOfTime = Annotated[
+    str | None,
+    typer.Option(help="Time of which it speaks: 2026-11-21T18:00:00.000Z (else now)."),
+]
+AllApplied = Annotated[
+    bool,
+    typer.Option(
+        "--all-applied",
+        help="The registry says it applied all messages by then: what it lacks is lost, not "
+        "on its way, though it acknowledged nothing.",
+    ),
+]
+
+
 class Status(IntEnum):
     """How the command exits."""
 
@@ -51,25 +67,13 @@ def statement(
         Path | None, typer.Argument(help="The statement: CSV, XLSX or XML, by its content.")
     ] = None,
     registry: Annotated[str | None, typer.Option(help="Whose statement it is: KEN01.")] = None,
-    as_of: Annotated[
-        int | None, typer.Option(help="Log index of which the statement speaks.", min=0)
-    ] = None,
-    as_of_time: Annotated[
-        str | None,
-        typer.Option(help="Time of which it speaks: 2026-11-21T18:00:00.000Z (else now)."),
-    ] = None,
+    as_of: AsOf = None,
+    as_of_time: AsOfTime = None,
     status_word: Annotated[
         list[str] | None,
         typer.Option(help="A status in the registry's language: `Bestand=held`. Repeatable."),
     ] = None,
-    all_applied: Annotated[
-        bool,
-        typer.Option(
-            "--all-applied",
-            help="The registry says it applied all messages by then: what it lacks is lost, not "
-            "on its way, though it acknowledged nothing.",
-        ),
-    ] = False,
+    all_applied: AllApplied = False,
     holds_nothing: Annotated[
         bool, typer.Option("--holds-nothing", help="Take a statement without a row.")
     ] = False,
@@ -80,9 +84,7 @@ def statement(
         Path | None,
         typer.Option(help="Write an empty statement (.csv or .xlsx) and do nothing else."),
     ] = None,
-    reason: Annotated[
-        str, typer.Option(help="Why: recorded with the act.")
-    ] = "the registry's statement of its holdings",
+    reason: Reason = "the registry's statement of its holdings",
     actor: Actor = None,
     signer: SignerUri = None,
     as_json: AsJson = False,
@@ -97,19 +99,28 @@ def statement(
 
     Exit status: 0 agreed; 1 something differs; 2 nothing was compared, and why is said.
     """
+    with _not_compared(file):
+        if template is not None:
+            write_template(template)
+            typer.echo(f"{template}")
+            return
+        if file is None or registry is None:
+            refuse("name a FILE and its --registry, or a --template to write")
+        words = _words(status_word or [])
+        run = _Run(settings_of(config, database), file, registry)
+        compared = run.compare(_Asked(as_of, as_of_time), words, holds_nothing, all_applied)
+        ended = None if try_out else run.record(compared, reason, By(actor, signer))
+    document = _document(compared, ended)
+    show_json(document) if as_json else _show(document)
+    raise typer.Exit(Status.AGREED if compared.outcome.agreed else Status.DIFFERS)
+
+
+@contextmanager
+def _not_compared(file: Path | None) -> Iterator[None]:
+    """Say why nothing was compared, all faults of a file, and leave with that status."""
     try:
         with refusals():
-            if template is not None:
-                write_template(template)
-                typer.echo(f"{template}")
-                return
-            if file is None or registry is None:
-                refuse("name a FILE and its --registry, or a --template to write")
-            moment = _Asked(as_of, as_of_time)
-            words = _words(status_word or [])
-            run = _Run(settings_of(config, database), file, registry)
-            compared = run.compare(moment, words, holds_nothing, all_applied)
-            ended = None if try_out else run.record(compared, reason, By(actor, signer))
+            yield
     except typer.Exit:
         raise typer.Exit(Status.NOT_COMPARED) from None
     except StatementError as error:
@@ -117,12 +128,6 @@ def statement(
             typer.echo(f"{file}: {problem}", err=True)
         typer.echo(f"itmo-hub: {file} was not taken, and nothing was recorded", err=True)
         raise typer.Exit(Status.NOT_COMPARED) from None
-    document = _document(compared, ended)
-    if as_json:
-        show_json(document)
-    else:
-        _show(document)
-    raise typer.Exit(Status.AGREED if compared.outcome.agreed else Status.DIFFERS)
 
 
 class _Asked(NamedTuple):

@@ -366,14 +366,6 @@ Index(
     sqlite_where=transfer.c.closed_at.is_not(None),
     postgresql_where=transfer.c.closed_at.is_not(None),
 )
-# What two Parties notified and recorded, by when it ended.
-Index(
-    "ix_transfer_recorded",
-    transfer.c.closed_log_index,
-    sqlite_where=transfer.c.mode == "notify_and_record",
-    postgresql_where=transfer.c.mode == "notify_and_record",
-)
-
 acted = Table(
     "acted",
     metadata,

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from hub.store.instants import Instant
-from hub.store.tables import metadata
+from hub.store.tables import metadata, transfer
 
 link: Final = Table(
     "reconciliation_link",
@@ -245,4 +245,12 @@ alert: Final = Table(
     Column("last_error", Text, nullable=True),
     Column("done_at", Instant, nullable=True),
     Index("ix_reconciliation_alert_state", "state", "next_attempt_at"),
+)
+
+# What two Parties notified and recorded, by when it ended.
+Index(
+    "ix_transfer_recorded",
+    transfer.c.closed_log_index,
+    sqlite_where=transfer.c.mode == "notify_and_record",
+    postgresql_where=transfer.c.mode == "notify_and_record",
 )
