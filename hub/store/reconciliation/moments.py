@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, select, union_all
+from sqlalchemy import BigInteger, Connection, String, bindparam, func, select, union_all
 
 from hub.store import head, log
 from hub.store.reconciliation.tables import session
@@ -12,7 +12,7 @@ from hub.transparency_log.entries import decode
 from message_schemas import timestamps
 
 _AS_OF: Final = bindparam("as_of", type_=BigInteger)
-_RECIPIENT: Final = bindparam("recipient")
+_RECIPIENT: Final = bindparam("recipient", type_=String)
 # A delivery sealed again keeps in its older row when that was acknowledged.
 _ACKNOWLEDGED: Final = union_all(
     *(
