@@ -9,6 +9,58 @@ from prometheus_client.process_collector import ProcessCollector
 from hub.protocol.errors import HubError, PeerError, UnavailableError
 
 
+class CaseMetrics:
+    """How the cases of reconciliation stand, and who is still to be told."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._cases = Gauge(
+            "itmo_hub_reconciliation_cases",
+            "Cases that are not closed, by state and kind (the leader knows)",
+            ["state", "kind"],
+            registry=registry,
+        )
+        self._frozen = Gauge(
+            "itmo_hub_reconciliation_frozen_units",
+            "Units that cases keep frozen (the leader knows)",
+            registry=registry,
+        )
+        self._oldest = Gauge(
+            "itmo_hub_reconciliation_oldest_case_seconds",
+            "Age of the oldest case that is not closed, 0 without any (the leader knows)",
+            registry=registry,
+        )
+        self._alerts = Gauge(
+            "itmo_hub_reconciliation_alerts",
+            "Alerts waiting to be sent, sent, and given up (the leader knows)",
+            ["state"],
+            registry=registry,
+        )
+        self._own_books = Gauge(
+            "itmo_hub_reconciliation_own_books_faults",
+            "Faults of the hub's own books in the last night's check (the leader knows)",
+            registry=registry,
+        )
+
+    def tell(
+        self,
+        *,
+        cases: Mapping[tuple[str, str], int],
+        frozen_units: int,
+        oldest_seconds: float,
+        alerts: Mapping[str, int],
+        own_books_faults: int,
+    ) -> None:
+        """Say how the cases stand, by state and kind; what is no longer there is dropped."""
+        self._cases.clear()
+        for (state, kind), count in cases.items():
+            self._cases.labels(state, kind).set(count)
+        self._frozen.set(frozen_units)
+        self._oldest.set(oldest_seconds)
+        for state in ("waiting", "sent", "given_up"):
+            self._alerts.labels(state).set(alerts.get(state, 0))
+        self._own_books.set(own_books_faults)
+
+
 class Metrics:
     """The hub's own numbers. One instance a process."""
 
@@ -99,52 +151,7 @@ class Metrics:
         )
 
     def _add_cases(self) -> None:
-        self._cases = Gauge(
-            "itmo_hub_reconciliation_cases",
-            "Cases that are not closed, by state and kind (the leader knows)",
-            ["state", "kind"],
-            registry=self.registry,
-        )
-        self._frozen = Gauge(
-            "itmo_hub_reconciliation_frozen_units",
-            "Units that cases keep frozen (the leader knows)",
-            registry=self.registry,
-        )
-        self._oldest = Gauge(
-            "itmo_hub_reconciliation_oldest_case_seconds",
-            "Age of the oldest case that is not closed, 0 without any (the leader knows)",
-            registry=self.registry,
-        )
-        self._alerts = Gauge(
-            "itmo_hub_reconciliation_alerts",
-            "Alerts waiting to be sent, sent, and given up (the leader knows)",
-            ["state"],
-            registry=self.registry,
-        )
-        self._own_books = Gauge(
-            "itmo_hub_reconciliation_own_books_faults",
-            "Faults of the hub's own books in the last night's check (the leader knows)",
-            registry=self.registry,
-        )
-
-    def tell_cases(
-        self,
-        *,
-        cases: Mapping[tuple[str, str], int],
-        frozen_units: int,
-        oldest_seconds: float,
-        alerts: Mapping[str, int],
-        own_books_faults: int,
-    ) -> None:
-        """Say how the cases stand, by state and kind; what is no longer there is dropped."""
-        self._cases.clear()
-        for (state, kind), count in cases.items():
-            self._cases.labels(state, kind).set(count)
-        self._frozen.set(frozen_units)
-        self._oldest.set(oldest_seconds)
-        for state in ("waiting", "sent", "given_up"):
-            self._alerts.labels(state).set(alerts.get(state, 0))
-        self._own_books.set(own_books_faults)
+        self.cases = CaseMetrics(self.registry)
 
     def refused(self, error: HubError) -> None:
         """Count a problem answered."""

@@ -169,7 +169,7 @@ class AlertSender:
         with self._database.reading() as connection:
             oldest = report_rows.oldest_open(connection)
             checked = book_rows.newest_check(connection)
-            self._around.metrics.tell_cases(
+            self._around.metrics.cases.tell(
                 cases=report_rows.case_counts(connection),
                 frozen_units=report_rows.frozen_units(connection),
                 oldest_seconds=0.0 if oldest is None else (now - oldest).total_seconds(),
