@@ -11,6 +11,9 @@ A night looks at every series touched since the last check, at every series that
 and at a share of the others, so that 28 nights prove everything. Each series is read in one
 snapshot of its own: trading goes on, and no snapshot stays open for long.
 
+Cost: about 13 s of one core for 100,000 blocks with 300,000 postings and their digests, so some 5 s
+a night for the share of 10^6 blocks, and what was traded.
+
 A fault is the hub's own. It is told to the operator and stands in the report; no registry has a
 case for it.
 """
