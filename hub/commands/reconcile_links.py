@@ -73,7 +73,7 @@ def secret(
             path = settings.reconciliation.secret
             if path is None:
                 refuse(NO_MASTER)
-            master = read_secret(path, settings.hub_code)
+            master = read_secret(Path(path), settings.hub_code)
             write_secret(out, whose, LinkSecrets(master, b"").secret_of(_code(whose)))
     typer.echo(f"{settings.hub_code if whose == MASTER else whose}\t{out}")
 

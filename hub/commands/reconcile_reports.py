@@ -146,9 +146,7 @@ def _checked(opened: Database, keys: dict[str, LinkKey], *, everything: bool) ->
                 views.append(stack.enter_context(view))
             views[0].advance_to(done)
 
-        return own_books.check(
-            opened, keys=keys, night=night, everything=everything, progress=tell
-        )
+        return own_books.check(opened, keys=keys, night=night, everything=everything, progress=tell)
 
 
 def _show_own_books(checked: OwnBooks) -> None:

@@ -1,10 +1,10 @@
 """When registries are compared with the ledger, how long they may take, and who is told.
 
-All of it are settings of the hub (``reconciliation`` in the TOML file). Times of day are UTC.
+All of it are settings of the hub (``reconciliation`` in the TOML file). Times of day are UTC, files
+are named by their paths.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 
@@ -18,7 +18,7 @@ class MailPolicy:
     port: int = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
-    password_file: Path | None = None
+    password_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,14 @@ class ReconciliationPolicy:
     Alerts go out for cases of at least ``alert_units_min`` units, to ``webhooks`` and by ``mail``.
     """
 
-    secret: Path | None = None
+    secret: str | None = None
     at: str = "01:30"
     stagger_seconds: float = 1.0
     open_sessions_max: int = 20
     answer_seconds: int = 14_400
     movements_between: int = 10_000
     due_days: int = 5
-    report_directory: Path | None = None
+    report_directory: str | None = None
     webhooks: tuple[str, ...] = ()
     mail: MailPolicy | None = None
     alert_units_min: int = 1

@@ -46,12 +46,12 @@ class LinkSecrets:
     own: bytes = field(repr=False)
 
     @classmethod
-    def open(cls, path: Path | None, hub: str, database: Database) -> "LinkSecrets":
+    def open(cls, path: str | None, hub: str, database: Database) -> "LinkSecrets":
         """Read the master's file, if one is named, and the hub's own secret.
 
         Raises LinkSecretError, DatabaseUnavailableError.
         """
-        master = None if path is None else read_secret(path, hub)
+        master = None if path is None else read_secret(Path(path), hub)
         with database.reading() as connection:
             first = acts.after(connection, -1, 1)
         if not first:

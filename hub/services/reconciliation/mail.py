@@ -74,9 +74,9 @@ class Mailer:
             raise NotSentError(f"the server refused {recipient}")
 
 
-def _password(file: Path | None) -> str | None:
+def _password(file: str | None) -> str | None:
     """Return the password in a file, without the line's end. Raises OSError."""
-    return None if file is None else file.read_text(encoding="utf-8").rstrip("\r\n")
+    return None if file is None else Path(file).read_text(encoding="utf-8").rstrip("\r\n")
 
 
 def letter_of(document: Alert, sender: str, recipient: str, now: datetime) -> EmailMessage:

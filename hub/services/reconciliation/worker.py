@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -440,9 +441,8 @@ class Worker:
         directory = self._policy.report_directory
         if directory is not None:
             try:
-                await self._in_thread(
-                    reports.write_night, self._database, ended.night, directory, ended.finished_at
-                )
+                folder, at = Path(directory), ended.finished_at
+                await self._in_thread(reports.write_night, self._database, ended.night, folder, at)
             except (OSError, DatabaseUnavailableError) as error:
                 log.warning("the report of a night cannot be written", detail=str(error))
 

@@ -19,8 +19,8 @@ from hub.services.reconciliation import alerts
 from hub.services.reconciliation.alert_sending import (
     GIVE_UP_DAYS,
     AlertSender,
-    Channels,
     Around,
+    Channels,
     try_all,
 )
 from hub.services.reconciliation.alerts import Alert, trial
@@ -179,7 +179,9 @@ async def test_letters_travel_encrypted_and_with_a_password(
     secret = folder / "password"
     secret.write_text(f"{PASSWORD}\n")
     with mail_server(security, folder) as server:
-        policy = mail_policy(server.port, security=security, username="hub", password_file=secret)
+        policy = mail_policy(
+            server.port, security=security, username="hub", password_file=str(secret)
+        )
         await Mailer(policy, tls=trusting).send(DESK, DOCUMENT, END)
         said, _ = server.letter()
         assert (said["user"], said["tls"]) == ("hub", True)
@@ -246,9 +248,7 @@ class Desk:
         async def run_blocking(work: Any, *arguments: Any) -> Any:
             return await asyncio.to_thread(work, *arguments)
 
-        around = Around(
-            lambda: self.leads, lambda: self.now, run_blocking, self.metrics
-        )
+        around = Around(lambda: self.leads, lambda: self.now, run_blocking, self.metrics)
         sender = AlertSender(self.database, self.policy, channels, RetrySchedule(), around)
         await sender.run()
 

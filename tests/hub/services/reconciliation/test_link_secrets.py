@@ -23,7 +23,7 @@ def test_a_registry_has_the_key_from_its_own_file_alone(sqlite: Database, tmp_pa
     """The hub derives the link's secret from its master; the registry reads it; keys are equal."""
     master, of_link = tmp_path / "master", tmp_path / "ken"
     write_secret(master, HUB, new_secret())
-    secrets = LinkSecrets.open(master, HUB, sqlite)
+    secrets = LinkSecrets.open(str(master), HUB, sqlite)
     write_secret(of_link, "KEN01", secrets.secret_of("KEN01"))
     assert of_link.read_text().startswith(f"{FORMAT} KEN01 ")
     theirs = key_of_year(read_secret(of_link, "KEN01"), "KEN01", 2027)
@@ -40,7 +40,7 @@ def test_the_hubs_own_key_needs_no_file_and_is_the_same_in_every_process(
     without = LinkSecrets.open(None, HUB, either)
     assert not without.has_master
     write_secret(tmp_path / "master", HUB, new_secret())
-    later = LinkSecrets.open(tmp_path / "master", HUB, either)
+    later = LinkSecrets.open(str(tmp_path / "master"), HUB, either)
     assert without.own_key("KEN01", 2026) == later.own_key("KEN01", 2026)
     assert without.key_for("totals", "KEN01", 2026) == without.own_key("KEN01", 2026)
     with pytest.raises(LinkSecretError, match="reconcile secret new --out FILE"):

@@ -222,7 +222,7 @@ async def test_the_report_of_a_night_is_written_where_the_operator_wants_it(
     sqlite: Database, tmp_path: Path
 ) -> None:
     """In every form, as soon as it has ended."""
-    policy = ReconciliationPolicy(stagger_seconds=0, report_directory=tmp_path / "reports")
+    policy = ReconciliationPolicy(stagger_seconds=0, report_directory=str(tmp_path / "reports"))
     runs = RunWorld(sqlite, policy)
     runs.sold()
     runs.ahead = DAY
@@ -238,7 +238,7 @@ async def test_a_report_that_cannot_be_written_holds_up_no_night(
     """The folder is a file: the night ends all the same."""
     (tmp_path / "file").touch()
     directory = tmp_path / "file" / "reports"
-    policy = ReconciliationPolicy(stagger_seconds=0, report_directory=directory)
+    policy = ReconciliationPolicy(stagger_seconds=0, report_directory=str(directory))
     runs = RunWorld(sqlite, policy)
     runs.sold()
     runs.ahead = DAY
