@@ -29,24 +29,23 @@ BASE, PAGE, ENTRY = 16, 9_000, 50  # an answer has at most PAGE entries of about
 class Sums:
     """Digests by series and chunk of 2^16 positions; ``units`` are added or taken away."""
 
-    def __init__(self, key: bytes, shift: int = BASE) -> None:
-        self.key, self.shift = key, shift
+    def __init__(self, key: bytes, shift: int = BASE, states: Any = None) -> None:
+        self.key, self.shift, self.states = key, shift, {} if states is None else states
         self.chunks: dict[Any, dict[int, int]] = {}
-        self._states: dict[Any, Any] = {}
 
     def add(self, series: Any, first: int, last: int, owned: Any, sign: int = 1) -> None:
         """Add a block; with ``sign`` -1 take it away."""
-        name = (series, owned)
-        if name not in self._states:
+        state = self.states.get((series, owned))
+        if state is None:
             fields = (None if f is None else str(f).encode() for f in (*series, *owned))
             text = b"".join(b"-" if f is None else b"%d:%b" % (len(f), f) for f in fields)
-            self._states[name] = hashlib.sha256(self.key + text)
+            state = self.states[series, owned] = hashlib.sha256(self.key + text)
         chunks = self.chunks.setdefault(series, {})
         for position, change in ((first, sign), (last + 1, -sign)):
-            edge, chunk = self._states[name].copy(), position >> self.shift
+            edge, chunk = state.copy(), position >> self.shift
             edge.update(position.to_bytes(8, "big"))
-            value = chunks.get(chunk, 0) + change * int.from_bytes(edge.digest()[:16], "big")
-            chunks[chunk] = value % 2**128
+            value = change * int.from_bytes(edge.digest()[:16], "big")
+            chunks[chunk] = (chunks.get(chunk, 0) + value) % 2**128
 
     def at(self, series: Any, shift: int, low: int, high: int) -> list[tuple[int, int]]:
         """Return a window's chunks that are not zero, in order, at the same or a greater shift."""
@@ -90,12 +89,12 @@ class Responder:
         return self._read
 
     def _digests(self, body: dict[str, Any]) -> dict[str, Any]:
-        shift, sums, room, rows = body["shift"], self._sums(), PAGE, defaultdict[Any, Any](list)
+        shift, kept, room, rows = body["shift"], self._sums(), PAGE, defaultdict[Any, Any](list)
         after = tuple(body["after"][name] for name in SERIES) if "after" in body else ()
-        every = ((series, 0, 2**63 - 1) for series in sorted(sums.chunks) if series > after)
+        every = ((series, 0, 2**63 - 1) for series in sorted(kept.chunks) if series > after)
         for series, low, high in _windows(body) if "windows" in body else every:
+            sums = kept if shift >= BASE else Sums(self.key, shift, kept.states)
             if shift < BASE:
-                sums = Sums(self.key, shift)
                 for block in self.book.blocks(series, low - 1, high):
                     sums.add(*block)
             for chunk, digest in sums.at(series, shift, low, high):
