@@ -9,6 +9,7 @@ from typing import Any, Final
 __all__ = ["explain_result"]
 
 _BOOK: Final = "itmo-hub registry book correct"
+_CORRECTION: Final = "C:"  # how references of the hub's corrections of the ledger begin
 _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "in_flight": "A transfer under way. Nothing to do.",
@@ -35,6 +36,18 @@ _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
         "show {reference}`.",
     }
 )
+
+_CORRECTED: Final[Mapping[bool, str]] = MappingProxyType(
+    {
+        True: "The hub's administrators corrected the ledger, and told it by an "
+        "`administrator.note`: the units are yours now. `" + _BOOK + " put-in --block "
+        "{first}..{last} --account … --attributes … --reason …`, or `value` if they lie here.",
+        False: "The hub's administrators corrected the ledger, and told it by an "
+        "`administrator.note`: the units are not yours any more. `" + _BOOK + " take-out --block "
+        "{first}..{last} --reason …`.",
+    }
+)
+"""What to do about a correction of the ledger that the book did not follow: are they ours now?"""
 
 
 def explain_result(body: Mapping[str, Any]) -> list[str]:
@@ -78,6 +91,8 @@ def _finding(finding: Mapping[str, Any]) -> Iterator[str]:
     if reference := finding.get("reference"):
         yield f"  message: {reference}, log index {finding.get('cause_index', '?')}"
     advice = _ADVICE.get(finding["kind"], "")
+    if finding["kind"] == "lost_message" and str(reference).startswith(_CORRECTION):
+        advice = _CORRECTED[bool(finding.get("ledger"))]
     yield "  " + advice.format(
         first=first,
         last=last,

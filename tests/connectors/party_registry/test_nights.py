@@ -13,6 +13,7 @@ from connectors.party_registry.check_book import check_book
 from connectors.party_registry.requests import ExplanationRequest, ReportRequest
 from connectors.party_registry.result_words import explain_result
 from connectors.session.alarms import list_alarms
+from hub.services.administration.corrections import correct_ledger
 from hub.services.reconciliation.link_secrets import LinkSecrets
 from hub.store.database import Database
 from hub.store.reconciliation import cases
@@ -20,6 +21,7 @@ from tests.connectors.party_registry.beside_ledger import BookKeeper
 from tests.connectors.party_registry.market import Market
 from tests.connectors.party_registry.test_corrections import Trio, ranges, span, trade
 from tests.hub.services.reconciliation.run_worlds import MASTER, OWN, RunWorld
+from tests.hub.world import act
 from tests.integration.hub_process import register
 
 CODES = ("THA01", "CHE01", "GHA01")
@@ -197,6 +199,36 @@ async def test_a_use_that_the_hub_missed_is_reported_over_its_frozen_serials(
     assert await compared(runs) == ALL_AGREE
     assert open_cases(runs) == []
     assert trio.differs() == []
+
+
+ATTRIBUTES = {
+    "metric": "GHG",
+    "mitigation_type": "Emission reductions",
+    "authorization_id": "TH-2022-001",
+    "authorization_version": 1,
+    "sector": "Transportation",
+    "activity_type": "Transport",
+}
+
+
+async def test_a_correction_of_the_ledger_is_followed_at_both_ends(
+    runs: RunWorld, trio: Trio
+) -> None:
+    """Each side is told which of its commands follows it; both cases close by comparing."""
+    await compared(runs)
+    moved = "CA0001-THA01-THA-5-2022..CA0001-THA01-THA-9-2022"
+    deed = correct_ledger(moved, "CHE01", "GHA01", None)
+    runs.world.administration.do(deed, act("booked to the wrong registry"))
+    await compared(runs)
+    for code, command in (("CHE01", "take-out"), ("GHA01", "put-in")):
+        words = "\n".join(explain_result(kept(runs, code).result()))
+        assert f"book correct {command} --block {moved}" in words
+        assert "book correct completion" not in words
+    ghana, place = kept(runs, "GHA01").keeper, {"account": "GH-1", "attributes": ATTRIBUTES}
+    trio.correct(kind="take_out", ranges=ranges(5, 9))
+    trio.correct(ghana, kind="put_in", ranges=ranges(5, 9), **place)
+    assert await compared(runs) == ALL_AGREE
+    assert open_cases(runs) == []
 
 
 async def test_random_trade_never_makes_a_difference(runs: RunWorld, run_seed: int) -> None:
