@@ -213,6 +213,14 @@ def round_of_request(row: RequestRow) -> Round:
     return Round(trigger, row.asked_at, request_id=row.request_id, registry=row.registry)
 
 
+def sessions_of(connection: Connection, round_: Round) -> list[SessionRow]:
+    """Return the sessions that a round has so far."""
+    if round_.night is not None:
+        return sessions.of_night(connection, round_.night)
+    assert round_.request_id is not None, "a round is a night or a request"
+    return sessions.of_request(connection, round_.request_id)
+
+
 # --- the ends -----------------------------------------------------------------------------------
 
 

@@ -36,6 +36,7 @@ from hub.store import alerts, ledger
 from hub.store import head as heads
 from hub.store.database import Database
 from hub.store.interning import Interning
+from hub.store.reconciliation import nights
 from hub.store.reconciliation import own_books as rows
 from reconciliation.link_keys import LinkKey
 from reconciliation.owned import Block, owned_of, series_of
@@ -43,7 +44,7 @@ from reconciliation.owned import Block, owned_of, series_of
 NIGHTS: Final = 28
 """In so many nights every series is looked at once, however quiet it is."""
 
-__all__ = ["NIGHTS", "OwnBooks", "check", "chosen", "tell_operator"]
+__all__ = ["NIGHTS", "OwnBooks", "check", "chosen", "keep", "tell_failure", "tell_operator"]
 
 ALERT_KIND: Final = "own_books"
 _ROWS_A_STEP: Final = 5_000
@@ -91,6 +92,22 @@ def tell_operator(connection: Connection, checked: OwnBooks, at: datetime) -> No
         found = [fault for fault in checked.faults if fault.kind is kind]
         detail = f"{len(found)} of {checked.fault_count} faults; {found[0].subject}: "
         alerts.add(connection, kind=ALERT_KIND, subject=kind, detail=detail + found[0].text, at=at)
+
+
+def keep(database: Database, night: str, checked: OwnBooks, at: datetime) -> None:
+    """Keep what a check found with its night, and tell the operator of faults."""
+    with database.writing() as connection:
+        heads.lock(connection)
+        nights.set_own_books(connection, night, checked.as_json())
+        tell_operator(connection, checked, at)
+
+
+def tell_failure(database: Database, night: str, why: str, at: datetime) -> None:
+    """Raise an alert for a check that could not be made."""
+    detail = f"the check of night {night} failed: {why}"
+    with database.writing() as connection:
+        heads.lock(connection)
+        alerts.add(connection, kind=ALERT_KIND, subject="check", detail=detail[:500], at=at)
 
 
 class _Check:

@@ -45,8 +45,8 @@ from hub.services.reconciliation.nights import Round, Target
 from hub.services.reconciliation.own_books import OwnBooks
 from hub.services.reconciliation.questions import Asked, Beginning
 from hub.services.reconciliation.sessions import Known, LiveSession, Step, listed_series
-from hub.store import alerts, reference
 from hub.store import head as heads
+from hub.store import reference
 from hub.store.database import Database, DatabaseUnavailableError
 from hub.store.interning import Interning
 from hub.store.reconciliation import links, movements
@@ -70,6 +70,10 @@ Result = TypeVar("Result")
 
 class StoppedError(Exception):
     """The process ends while digests are folded or books are checked."""
+
+
+_OF_ALL: Final = (DatabaseUnavailableError, StoppedError)
+"""What fails for no reason of one session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +168,9 @@ class Worker:
         now = self._around.clock()
         outlook = await self._take_requests(await self._in_thread(self._look, now), now)
         for row in outlook.overdue:
-            if self._left_alone.get(row.session, now) > now:
-                continue
-            by = timestamps.render(row.answer_by)
-            await self._end(row, Ending("silent", None, reason=f"no answer by {by}"))
+            await self._apart(row, now, self._end_silent)
         for row in outlook.answered:
-            if self._left_alone.get(row.session, now) <= now:
-                await self._advance(row, now)
+            await self._apart(row, now, self._advance)
         await self._go_on(outlook, now)
         if self._folded_at is None or now >= self._folded_at + timedelta(seconds=FOLD_SECONDS):
             self._folded_at = now
@@ -195,11 +195,34 @@ class Worker:
 
     # --- sessions ------------------------------------------------------------------------------
 
+    async def _apart(
+        self,
+        row: SessionRow,
+        now: datetime,
+        step: Callable[[SessionRow, datetime], Awaitable[None]],
+    ) -> None:
+        """Do a step of a session. If it fails, the session is made again from its answers.
+
+        In memory it may have taken half of one. A defect of ours leaves it alone for a while.
+        """
+        if self._left_alone.get(row.session, now) > now:
+            return
+        try:
+            await step(row, now)
+        except BaseException as error:
+            self._live.pop(row.session, None)
+            if not isinstance(error, Exception) or isinstance(error, _OF_ALL):
+                raise
+            log.exception("a session cannot go on", session=row.session)
+            self._left_alone[row.session] = now + timedelta(seconds=RETRY_SECONDS)
+        else:
+            self._left_alone.pop(row.session, None)
+
     async def _advance(self, row: SessionRow, now: datetime) -> None:
         """Compare what was answered, and ask on or end."""
         try:
             step = await self._in_thread(self._compare, row)
-        except (DatabaseUnavailableError, StoppedError):
+        except _OF_ALL:
             raise
         except LinkSecretError as error:
             step = Step(row.mode, ending=Ending("failed", None, reason=str(error)))
@@ -258,9 +281,12 @@ class Worker:
             return self._secrets.own_key(row.registry, row.asked_at.astimezone(UTC).year)
         return self._secrets.key(row.registry, int(row.key_id.rpartition("-")[2]))
 
+    async def _end_silent(self, row: SessionRow, _now: datetime) -> None:
+        by = timestamps.render(row.answer_by)
+        await self._end(row, Ending("silent", None, reason=f"no answer by {by}"))
+
     async def _end(self, row: SessionRow, ending: Ending) -> None:
-        """End a session; a defect of ours leaves it alone for a while."""
-        now = self._around.clock()
+        self._live.pop(row.session, None)
         try:
             ended = await self._write(
                 end_session,
@@ -269,20 +295,11 @@ class Worker:
                 policy=self._policy,
                 session=row,
                 ending=ending,
-                now=now,
+                now=self._around.clock(),
             )
-        except DatabaseUnavailableError:
-            raise
         except SessionEndedError:
-            self._live.pop(row.session, None)
-            return
-        except Exception:
-            log.exception("a session cannot end", session=row.session)
-            self._left_alone[row.session] = now + timedelta(seconds=RETRY_SECONDS)
             return
         crash_points.reach("result.after_commit")
-        self._live.pop(row.session, None)
-        self._left_alone.pop(row.session, None)
         self._around.on_recorded(ended.recipients)
         agreed = ending.outcome is not None and ending.outcome.agreed
         result = ("agreed" if agreed else "differs") if ending.state == "done" else ending.state
@@ -324,10 +341,7 @@ class Worker:
 
     def _sessions_of(self, round_: Round) -> list[SessionRow]:
         with self._database.reading() as connection:
-            if round_.night is not None:
-                return session_rows.of_night(connection, round_.night)
-            assert round_.request_id is not None, "a round is a night or a request"
-            return session_rows.of_request(connection, round_.request_id)
+            return nights.sessions_of(connection, round_)
 
     async def _begin(self, beginnings: list[Beginning], now: datetime) -> list[SessionRow]:
         """Ask the first question of sessions, some dozens in a transaction."""
@@ -396,14 +410,16 @@ class Worker:
         try:
             loop = asyncio.get_running_loop()
             checked = await loop.run_in_executor(self._checking, self._checked, night)
-            await self._write(self._keep_check, night, checked, self._around.clock())
+            await self._write(own_books.keep, self._database, night, checked, self._around.clock())
         except DatabaseUnavailableError as error:
             log.warning("database unavailable", detail=str(error))
         except Exception as error:
             log.exception("the check of the own books failed", night=night)
             self._failed_check = night
             with suppress(DatabaseUnavailableError):
-                await self._write(self._tell_failed_check, night, str(error), self._around.clock())
+                await self._write(
+                    own_books.tell_failure, self._database, night, str(error), self._around.clock()
+                )
 
     def _checked(self, night: str) -> OwnBooks:
         with self._database.reading() as connection:
@@ -415,18 +431,6 @@ class Worker:
         }
         day = date.fromisoformat(night)
         return own_books.check(self._database, keys=keys, night=day, progress=self._watch)
-
-    def _keep_check(self, night: str, checked: OwnBooks, now: datetime) -> None:
-        with self._database.writing() as connection:
-            heads.lock(connection)
-            night_rows.set_own_books(connection, night, checked.as_json())
-            own_books.tell_operator(connection, checked, now)
-
-    def _tell_failed_check(self, night: str, why: str, now: datetime) -> None:
-        with self._database.writing() as connection:
-            heads.lock(connection)
-            kind, detail = own_books.ALERT_KIND, f"the check of night {night} failed: {why}"
-            alerts.add(connection, kind=kind, subject="check", detail=detail[:500], at=now)
 
     async def _end_night(self, night: NightRow, known: list[Target]) -> None:
         ended = await self._write(
