@@ -317,6 +317,12 @@ def _change(
 
 
 def _request(connection: Connection, row: CaseRow, actor: str, at: datetime) -> None:
+    """Ask for a comparison with the registry of a case, unless one that is to come will do.
+
+    So however often a registry says that it has corrected its book, one comparison waits.
+    """
+    if nights.is_waiting(connection, row.registry):
+        return
     nights.add_request(
         connection, asked_at=at, actor=actor, registry=row.registry, case_id=row.case_id
     )

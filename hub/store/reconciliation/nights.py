@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from hub.store.reconciliation.tables import night, request
 
@@ -126,6 +126,15 @@ def open_requests(connection: Connection) -> list[RequestRow]:
     """Return the requests that wait or run, oldest first."""
     found = _REQUESTS.where(request.c.state.in_((WAITING, RUNNING)))
     return [RequestRow(*row) for row in connection.execute(found.order_by(request.c.request_id))]
+
+
+def is_waiting(connection: Connection, registry: str) -> bool:
+    """Tell whether a comparison of a registry, alone or with all, was asked and is not begun."""
+    found = select(request.c.request_id).where(
+        request.c.state == WAITING,
+        or_(request.c.registry == registry, request.c.registry.is_(None)),
+    )
+    return connection.execute(found.limit(1)).scalar_one_or_none() is not None
 
 
 def set_request(

@@ -244,3 +244,18 @@ def test_an_explanation_is_kept_at_its_case(sold: World, case: str) -> None:
     assert compared(sold).closed == (case,)
     explain(sold, case, corrected=True)
     assert (case_of(sold, case).state, len(requests_of(sold))) == ("closed", 1)
+
+
+def test_however_often_a_registry_has_corrected_its_book_one_comparison_waits(
+    sold: World, case: str
+) -> None:
+    """It is asked for again once the one before has begun, which may not have seen the rest."""
+    for _ in range(3):
+        explain(sold, case, corrected=True)
+    assert len(requests_of(sold)) == 1
+    with sold.database.writing() as connection:
+        (asked,) = nights.open_requests(connection)
+        nights.set_request(connection, asked.request_id, state=nights.RUNNING)
+    for _ in range(3):
+        explain(sold, case, corrected=True)
+    assert len(requests_of(sold)) == 2
