@@ -17,11 +17,14 @@ from sqlalchemy import Connection, bindparam, func, literal, select, union_all
 from connectors.party_registry.book_tables import recorded_unit, unit_block
 from connectors.party_registry.units import BlockStatus, Series
 
-__all__ = ["Block", "ComparedBook", "Owned", "SummedBook", "owned_of"]
+__all__ = ["UNREADABLE", "Block", "ComparedBook", "Owned", "SummedBook", "owned_of"]
 
 Owned = tuple[str | None, ...]
 Block = tuple[Series, int, int, Owned]
 """Series, first and last serial, values."""
+
+UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading units raises whose row is none: tampered with, or damaged on the disk."""
 
 _PLAIN: Final = (
     "metric",

@@ -19,7 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from connectors.party_registry.compared import ComparedBook, owned_of
+from connectors.party_registry.compared import UNREADABLE, ComparedBook, owned_of
 from connectors.party_registry.link_secret import LinkSecret
 from connectors.party_registry.reconciliation_tables import (
     reconciliation_change,
@@ -75,7 +75,11 @@ class KeptSums:
         self._memory: _Memory | None = None
 
     def current(self, connection: Connection, key: bytes, key_id: str, at: str) -> Sums:
-        """Return the sums of the book as it is in this transaction, and store what changed."""
+        """Return the sums of the book as it is in this transaction, and store what changed.
+
+        Raises:
+            UNREADABLE: a block cannot be read.
+        """
         row = connection.execute(_STATE).first()
         if row is None or row.key_check != key_check(key):
             return self._build(connection, key, key_id, at)
@@ -86,7 +90,11 @@ class KeptSums:
         if pending:
             # Not to be believed until the state below is in the file.
             self._memory = None
-            self._fold(connection, memory.sums, pending)
+            try:
+                self._fold(connection, memory.sums, pending)
+            except UNREADABLE:
+                # A row was none for a while: only the blocks as they are now tell the sums.
+                return self._build(connection, key, key_id, at)
             memory = _Memory(_new_state(connection, pending[-1].change_id), memory.sums)
         self._memory = memory
         return memory.sums
@@ -180,7 +188,10 @@ def check_sums(connection: Connection, secret: LinkSecret | None) -> list[str]:
     if secret is None or key_id is None:
         return []
     key = secret.key_named(key_id, int(key_id.rpartition("-")[2]))
-    wrong = None if key is None else differing_chunks(connection, key)
+    try:
+        wrong = None if key is None else differing_chunks(connection, key)
+    except UNREADABLE as error:
+        return [f"the kept sums are of units that cannot be read: {error!r}"]
     if wrong is None:
         return [f"the kept sums are of another key than that of {key_id}"]
     return [f"{wrong} of the kept sums are not those of the blocks"] if wrong else []

@@ -38,12 +38,21 @@ def apply_outcome(transaction: Transaction, known: KnownOutcome, *, has_book: bo
         _approach(transaction, known)
     elif type_ in query_asking.QUESTIONS and not known.in_effect:
         query_asking.note_refusal(transaction, known.message.message_id, explain(known.outcome))
-    if not known.in_effect:
+    if not known.in_effect and not _came_too_late(known):
         transaction.alarm(
             AlarmKind.MESSAGE_REFUSED,
             f"{type_} {known.message.reference}",
             explain(known.outcome),
         )
+
+
+def _came_too_late(known: KnownOutcome) -> bool:
+    """Tell whether it is an answer to a comparison that ended while we were away: no harm done.
+
+    Its result says that we were silent, and raises an alarm of its own.
+    """
+    is_answer = known.message.type.startswith("reconciliation.")
+    return is_answer and known.outcome.code == ResponseCode.RECONCILIATION_QUESTION_UNKNOWN
 
 
 def explain(outcome: Outcome) -> str:

@@ -20,13 +20,12 @@ from typing import Any, Final
 import structlog
 
 from connectors.party_registry import reconciliation_log, record_answers
-from connectors.party_registry.compared import ComparedBook, SummedBook
+from connectors.party_registry.compared import UNREADABLE, ComparedBook, SummedBook
 from connectors.party_registry.kept_sums import KeptSums
 from connectors.party_registry.link_secret import HOW_TO_GET_ONE, LinkSecret
 from connectors.session.alarms import AlarmKind
 from connectors.session.deliveries import Arrived
 from connectors.session.handler import Transaction
-from connectors.session.outbox import MessageInvalidError
 from message_schemas.json_codec import decode_body
 from reconciliation.responder import PAGE, Responder
 
@@ -82,7 +81,7 @@ class Reconciliation:
             self._submit(transaction, answer)
         except _RefusedError as error:
             answer = self._refuse(transaction, asked, error)
-        except (MessageInvalidError, KeyError, ValueError) as error:
+        except UNREADABLE as error:
             # The exchange must go on whatever is wrong with the book: the hub opens a case.
             transaction.alarm(AlarmKind.BOOK_DIFFERS, asked["session"], f"{type_}: {error!r}")
             answer = self._refuse(transaction, asked, _RefusedError("not_now", f"{error!r}"))
@@ -105,7 +104,7 @@ class Reconciliation:
 
         Raises:
             _RefusedError: it cannot be answered here.
-            KeyError, ValueError: the question or the book is not what it should be.
+            UNREADABLE: the question or the book is not what it should be.
         """
         if type_ == RECORDS_ASKED:
             return record_answers.answer(transaction.connection, asked, log_index)
@@ -164,8 +163,9 @@ class Reconciliation:
         if body["agreed"]:
             return
         cases = ", ".join(body.get("opened_cases", ())) or "none opened"
+        why = f"{reason}. " if (reason := body.get("reason")) else ""
         text = (
             f"as of log index {body['as_of']}: {body['finding_count']} findings, cases: {cases}. "
-            f"`registry reconciliation explain {body['session']}` says what to do"
+            f"{why}`registry reconciliation explain {body['session']}` says what to do"
         )
         transaction.alarm(AlarmKind.RECONCILIATION_DIFFERS, body["session"], text)

@@ -2,11 +2,12 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from connectors.party_registry import damage, reconciliation_commands, reconciliation_log
 from connectors.party_registry.check_book import check_book
@@ -50,6 +51,15 @@ class Kept:
         """Return the kinds of the open alarms."""
         found = self.keeper.read(lambda c: list_alarms(c, open_only=True, limit=100))
         return [alarm.kind for alarm in found]
+
+
+class Away:
+    """A registry that is not running."""
+
+    @staticmethod
+    def work() -> int:
+        """Do nothing."""
+        return 0
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +238,53 @@ async def test_a_correction_of_the_ledger_is_followed_at_both_ends(
     trio.correct(kind="take_out", ranges=ranges(5, 9))
     trio.correct(ghana, kind="put_in", ranges=ranges(5, 9), **place)
     assert await compared(runs) == ALL_AGREE
+    assert open_cases(runs) == []
+
+
+BROKEN_ROWS = {
+    "attributes are no JSON": "attributes = '{'",
+    "attributes are a list": "attributes = '[]'",
+    "a serial below the first": "first_serial = -5",
+    "a serial above the last": "last_serial = 9223372036854775807",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_ROWS)
+async def test_a_row_that_is_none_stops_no_mail_and_is_forgotten_when_it_is_put_back(
+    runs: RunWorld, trio: Trio, name: str
+) -> None:
+    """The registry refuses, or the answer is none; put right, it agrees with nothing done."""
+    assert await compared(runs) == ALL_AGREE
+    one = "block_id = (SELECT min(block_id) FROM unit_block)"
+    with trio.buyer.engine.begin() as connection:
+        row = connection.execute(text(f"SELECT * FROM unit_block WHERE {one}")).mappings().one()
+        connection.execute(text(f"UPDATE unit_block SET {BROKEN_ROWS[name]} WHERE {one}"))
+    results = await compared(runs)
+    assert results.pop("CHE01") in {"refused", "failed"}
+    assert set(results.values()) == {"agreed"}
+    names = ("first_serial", "last_serial", "attributes")
+    values = ", ".join(f"{column} = :{column}" for column in names)
+    with trio.buyer.engine.begin() as connection:
+        connection.execute(text(f"UPDATE unit_block SET {values} WHERE {one}"), dict(row))
+    assert await compared(runs) == ALL_AGREE
+    assert open_cases(runs) == []
+
+
+async def test_who_was_away_answers_too_late_without_another_alarm(
+    runs: RunWorld, trio: Trio
+) -> None:
+    """The result says that it was silent; the refusal of its late answer is no news."""
+    assert await compared(runs) == ALL_AGREE
+    switzerland = kept(runs, "CHE01")
+    runs.registries["CHE01"] = Away()  # type: ignore[assignment]  # nobody reads its mail
+    runs.ask()
+    await runs.until_quiet()
+    runs.ahead = timedelta(hours=9)
+    await runs.until_quiet()
+    assert runs.results()["CHE01"] == "silent"
+    runs.registries["CHE01"] = switzerland  # type: ignore[assignment]
+    assert await compared(runs) == ALL_AGREE
+    assert switzerland.alarms() == ["reconciliation-differs"]
     assert open_cases(runs) == []
 
 
