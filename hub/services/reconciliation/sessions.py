@@ -32,6 +32,7 @@ from reconciliation.messages import (
     Answer,
     Blocks,
     Cut,
+    CutAck,
     MessageError,
     Totals,
     TotalsAsked,
@@ -39,7 +40,7 @@ from reconciliation.messages import (
 )
 from reconciliation.owned import POSITION_MAX, Series
 from reconciliation.records import Records, RecordsAsked, RecordsComparison
-from reconciliation.run_states import Comparison, Outcome
+from reconciliation.run_states import Basis, Comparison, Outcome
 from reconciliation.totals import LISTED_ALL, TotalsComparison, listed_in_turn
 
 REFUSED: Final = "reconciliation.refused"
@@ -49,6 +50,10 @@ BEGUN_AGAIN_MAX: Final = 5
 """Times that a session by totals asks for them again because units moved meanwhile."""
 LISTING_TURNS: Final = 7
 """In so many sessions by totals every series is listed once, so that no swap stays unseen."""
+OTHER_DIGESTS: Final = (
+    "the blocks are the same on both sides, and yet the digests are not: the registry has another "
+    "link secret than the hub, or sums in another way"
+)
 FALLS_BACK: Final = frozenset({"key_unknown", "not_implemented"})
 """Why a registry may refuse a cut and is asked for its totals instead."""
 
@@ -102,6 +107,7 @@ class LiveSession:
         self._dialogue: Dialogue = self._first(first)
         self._asked: AnyQuestion = self._dialogue.start()
         self._totals_as_of, self._begun_again = -1, 0
+        self._cut_as_of = -1
         self.taken = 0
 
     def _first(self, first: QuestionRow) -> Dialogue:
@@ -177,6 +183,8 @@ class LiveSession:
             said = read_answer(answer.type, body)
             if isinstance(said, Totals):
                 self._totals_as_of = said.applied_to
+            if isinstance(said, CutAck):
+                self._cut_as_of = said.applied_to
             if isinstance(said, Blocks) and self.mode == "totals":
                 if self._has_moved_on(said.applied_to):
                     return self._begin_again(answer.number + 1)
@@ -217,7 +225,18 @@ class LiveSession:
         if isinstance(self._dialogue, RecordsComparison):
             return Ending("done", outcome, tuple(self._dialogue.record_findings))
         root = self._current.view(outcome.as_of).root
-        return Ending("done", outcome, reason=self._why_totals, digest=root)
+        why = OTHER_DIGESTS if self._has_other_digests(outcome) else self._why_totals
+        return Ending("done", outcome, reason=why, digest=root)
+
+    def _has_other_digests(self, outcome: Outcome) -> bool:
+        """Tell whether the digests differed, and then no block did, though nothing had moved."""
+        return (
+            isinstance(self._dialogue, Comparison)
+            and outcome.basis is Basis.BLOCKS
+            and not outcome.findings
+            and not outcome.is_contradictory
+            and not self._current.pending(self._cut_as_of, outcome.as_of)
+        )
 
     def _falls_back(self, answer: AnswerRow, body: Mapping[str, Any]) -> bool:
         return (

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from hub.services.reconciliation.link_secrets import LinkSecrets
 from hub.store import mailboxes
 from hub.store.database import Database
 from hub.store.reconciliation import cases, links, nights, sessions
 from reconciliation.owned import Block
-from tests.hub.services.reconciliation.run_worlds import POLICY, Registry, RunWorld, changed
+from tests.hub.services.reconciliation.run_worlds import OWN, POLICY, Registry, RunWorld, changed
 from tests.hub.world import HUB, accepted, codes_of, receipt_of
 from tests.integration.peers import block, proposal
 
@@ -406,3 +407,18 @@ def _listing(registry: Registry, ids: list[str]) -> Any:
         return "reconciliation.records", said
 
     return says
+
+
+async def test_a_registry_with_another_secret_agrees_by_its_blocks_and_is_told(
+    runs: RunWorld,
+) -> None:
+    """Else every night would read its whole book, and nobody would know why."""
+    registry = runs.registries["CHE01"]
+    registry.secrets = LinkSecrets(bytes(32), OWN)
+    runs.ask()
+    await runs.until_quiet()
+    assert runs.results() == ALL
+    (result,) = registry.results
+    assert (result["agreed"], result["basis"]) == (True, "blocks")
+    assert "another link secret" in result["reason"]
+    assert "reason" not in runs.registries["THA01"].results[0]
