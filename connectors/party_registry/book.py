@@ -203,6 +203,8 @@ def credit(
     """Take in units from another registry as ITMOs; return the quantity.
 
     With the serials come their attributes, and the event they are first transferred by, if any.
+    Units that still lie here, and were given away by a transfer that moved none, come back: what
+    lies here makes room for what arrives.
 
     Raises:
         BookError: a unit is here already: two registries cannot both hold it.
@@ -221,11 +223,21 @@ def credit(
         for span, attributes, event in arrived
     ]
     for block in blocks:
-        if there := book_store.fetch_overlapping(connection, block.span):
-            raise BookError(f"{there[0].span} is here already, in {there[0].account_id}")
+        _require_absent(connection, block.span)
+    for block in blocks:
+        returning = inside(connection, block.span)
+        book_store.delete_blocks(connection, returning)
+        book_store.journal(connection, "removed", returning, reference, at)
     book_store.insert_blocks(connection, blocks)
     book_store.journal(connection, "credited", blocks, reference, at)
     return total(blocks)
+
+
+def _require_absent(connection: Connection, span: Span) -> None:
+    for there in book_store.fetch_overlapping(connection, span):
+        is_elsewhere = not there.known_to_hub and there.reserved_by is None
+        if not is_elsewhere or not book_store.was_notified(connection, there.span):
+            raise BookError(f"{there.span} is here already, in {there.account_id}")
 
 
 def retire(

@@ -29,6 +29,8 @@ __all__ = [
     "replace_block",
     "retire_blocks",
     "set_reserved",
+    "was_moved_by",
+    "was_notified",
 ]
 
 
@@ -285,6 +287,26 @@ def journal(
     ]
     if rows:
         connection.execute(_JOURNAL, rows)
+
+
+def was_notified(connection: Connection, span: Span) -> bool:
+    """Tell whether units of a span were ever given away by a transfer that moved none."""
+    in_series = [movement.c[name] == value for name, value in span.series._asdict().items()]
+    query = select(movement.c.movement_id).where(
+        *in_series,
+        movement.c.kind == "notified",
+        movement.c.first_serial <= span.last,
+        movement.c.last_serial >= span.first,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def was_moved_by(connection: Connection, reference: str) -> bool:
+    """Tell whether units came or left by a transfer."""
+    query = select(movement.c.movement_id).where(
+        movement.c.reference == reference, movement.c.kind.in_(("credited", "debited"))
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def next_serial(connection: Connection, series: Series) -> int:

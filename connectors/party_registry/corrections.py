@@ -149,12 +149,23 @@ def _completion(one: _Correction) -> tuple[str, int]:
     body = stored_notices.completion_of(one.connection, transfer_id)
     if body is None:
         raise CommandError(f"the hub told no completion of {transfer_id}: nothing was lost here")
-    if transfer.state in tracking.FINAL_STATES:
+    if transfer.state in tracking.FINAL_STATES and not _is_without_effect(one, transfer):
         raise CommandError(f"{transfer_id} is {transfer.state} here: nothing was lost")
     text = f"given effect again, {one.reference}: {one.request.reason}"
     tracking.note(one.connection, transfer_id, one.transaction.at, "corrected", text)
     closings.give_effect(one.transaction, transfer, body, has_book=True)
+    if transfer.mode == "move" and not book_store.was_moved_by(one.connection, transfer_id):
+        raise CommandError(
+            f"{transfer_id} still has no effect: units of it are here already, or none are "
+            "reserved for it. Take out or put in what differs"
+        )
     return transfer_id, transfer.quantity
+
+
+def _is_without_effect(one: _Correction, transfer: tracking.Transfer) -> bool:
+    """Tell whether a transfer was completed and the book could not follow: there was an alarm."""
+    is_move = transfer.state == "completed" and transfer.mode == "move"
+    return is_move and not book_store.was_moved_by(one.connection, transfer.transfer_id)
 
 
 def _action(one: _Correction) -> tuple[str, int]:

@@ -228,3 +228,30 @@ def test_overlapping_spans_are_refused_and_touching_ones_joined() -> None:
     assert total(touching) == 9
     with pytest.raises(ValueError, match="overlap"):
         merge_spans([Span(SERIES, 1, 5), Span(SERIES, 5, 9)])
+
+
+def test_units_given_away_without_moving_make_room_when_they_arrive(tmp_path: Path) -> None:
+    """They lie here once, on record as ours; one that was never given away is in the way."""
+    connection = open_book(tmp_path)
+    issue(connection, 10)
+    away = book.inside(connection, Span(SERIES, 3, 6))
+    book_store.journal(connection, "notified", away, "THA01-1", AT)
+    event = "international_transfer"
+    both = [(Span(SERIES, 3, 4), ATTRIBUTES, event), (Span(SERIES, 6, 7), ATTRIBUTES, event)]
+    with pytest.raises(BookError, match="is here already"):
+        book.credit(connection, "A-2", both, "CHE01-1", AT)
+    assert {block.account_id for block in book_store.fetch_holdings(connection)} == {"A-1"}
+    book.credit(connection, "A-2", [(Span(SERIES, 4, 6), ATTRIBUTES, event)], "CHE01-2", AT)
+    lying = [(b.first, b.last, b.account_id, b.known_to_hub) for b in _in_order(connection)]
+    assert lying == [
+        (1, 2, "A-1", False),
+        (3, 3, "A-1", False),
+        (4, 6, "A-2", True),
+        (7, 10, "A-1", False),
+    ]
+    assert check_book(connection) == []
+    connection.close()
+
+
+def _in_order(connection: Connection) -> list[HeldBlock]:
+    return sorted(book_store.fetch_holdings(connection), key=lambda block: block.first)

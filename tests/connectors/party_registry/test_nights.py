@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from connectors.party_registry import damage, reconciliation_commands, reconciliation_log
 from connectors.party_registry.check_book import check_book
+from connectors.party_registry.commands import CommandError
 from connectors.party_registry.requests import ExplanationRequest, ReportRequest
 from connectors.party_registry.result_words import explain_result
 from connectors.session.alarms import list_alarms
@@ -237,6 +238,29 @@ async def test_a_correction_of_the_ledger_is_followed_at_both_ends(
     ghana, place = kept(runs, "GHA01").keeper, {"account": "GH-1", "attributes": ATTRIBUTES}
     trio.correct(kind="take_out", ranges=ranges(5, 9))
     trio.correct(ghana, kind="put_in", ranges=ranges(5, 9), **place)
+    assert await compared(runs) == ALL_AGREE
+    assert open_cases(runs) == []
+
+
+async def test_a_completion_that_could_not_be_followed_gets_its_effect_when_there_is_room(
+    runs: RunWorld, trio: Trio
+) -> None:
+    """The command that the result names refuses while units are in the way, and works then."""
+    assert await compared(runs) == ALL_AGREE
+    in_the_way = ranges(155, 160)
+    trio.correct(kind="put_in", ranges=in_the_way, account="CH-1", attributes=ATTRIBUTES)
+    transfer_id = trio.sell(20)
+    await compared(runs)
+    assert kept(runs, "CHE01").alarms() == ["reconciliation-differs", "book-differs"]
+    words = "\n".join(explain_result(kept(runs, "CHE01").result()))
+    assert "missing_at_registry" in words or f"completion {transfer_id}" in words
+    with pytest.raises(CommandError, match="still has no effect"):
+        trio.correct(kind="completion", reference=transfer_id)
+    trio.correct(kind="take_out", ranges=in_the_way)
+    trio.correct(kind="completion", reference=transfer_id)
+    with pytest.raises(CommandError, match="nothing was lost"):
+        trio.correct(kind="completion", reference=transfer_id)
+    assert trio.buyer.read(check_book) == []
     assert await compared(runs) == ALL_AGREE
     assert open_cases(runs) == []
 
