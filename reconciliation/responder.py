@@ -8,13 +8,13 @@ and ``blocks(series, low, high)``, the blocks with a serial in the window, or al
    A field is its length in bytes, a colon and its UTF-8; or a single ``-`` if there is none.
 2. A block adds its edge at ``first`` and takes off its edge at ``last + 1``, modulo 2^128, each in
    the chunk ``position >> shift`` of its series.
-3. Sums are made by reading the book once after each change of ``applied_to``; a registry that keeps
-   them itself, adding and taking away blocks as they change, lends its ``Sums``.
+3. Sums are made by reading the book after each change of ``applied_to``, or kept and lent.
 """
 
 import hashlib
 import json
 from collections import Counter, defaultdict
+from operator import itemgetter
 from typing import Any
 
 OWNED = (
@@ -108,7 +108,8 @@ class Responder:
         rows, rest = defaultdict[Any, list[Any]](list), defaultdict[Any, list[Any]](list)
         table, room = dict[Any, int](), PAGE - len(json.dumps(body)) // ENTRY  # as long a rest
         for series, low, high in _windows(body):
-            end, page = high, sorted(self.book.blocks(series, low, high), key=lambda b: b[1])
+            none = [(series, low, low, None)] if room <= 0 and rows else None  # is not read
+            end, page = high, none or sorted(self.book.blocks(series, low, high), key=itemgetter(1))
             for _, first, _, owned in page:
                 if room <= 0 and (rows or first > low):
                     end = max(low, first) - 1  # a page ends where a block begins

@@ -174,6 +174,25 @@ def test_pages_put_together_are_all_blocks_and_no_more(
     assert questions > 1 or page == 100
 
 
+def test_windows_that_a_page_has_no_room_for_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are in the rest as they were asked for: a page costs a page, however long the book."""
+    read: list[Any] = []
+
+    class Counting(RegistryBook):
+        def blocks(self, series: Any, low: int, high: int) -> Any:
+            read.append((series, low, high))
+            return super().blocks(series, low, high)
+
+    monkeypatch.setattr(responder, "PAGE", 10)
+    held = many(A, 40) + many(B, 40) + many(C, 40)
+    side = Responder(KEY, KEY_ID, Counting(Grid(1, 1), 3, held))
+    windows: Windows = {series: [(0, POSITION_MAX)] for series in (A, B, C)}
+    answer = heard(*asked_of(side, BlocksAsked(SESSION, 1, windows)))
+    assert isinstance(answer, Blocks)
+    assert len(read) == 1
+    assert {B: windows[B], C: windows[C]}.items() <= answer.rest.items()
+
+
 @pytest.mark.parametrize("page", [1, 4, 9, 100])
 @pytest.mark.parametrize("shift", [63, 26, 16, 11])
 def test_pages_of_digests_put_together_are_all_of_them(
