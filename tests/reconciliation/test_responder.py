@@ -183,7 +183,7 @@ def test_windows_that_a_page_has_no_room_for_are_not_read(monkeypatch: pytest.Mo
             read.append((series, low, high))
             return super().blocks(series, low, high)
 
-    monkeypatch.setattr(responder, "PAGE", 10)
+    monkeypatch.setattr(responder, "PAGE", 40)
     held = many(A, 40) + many(B, 40) + many(C, 40)
     side = Responder(KEY, KEY_ID, Counting(Grid(1, 1), 3, held))
     windows: Windows = {series: [(0, POSITION_MAX)] for series in (A, B, C)}
