@@ -65,7 +65,7 @@ _WHY: Final = {
 
 
 class SessionEndedError(Exception):
-    """The session has its result already: another process ended it."""
+    """The session has its result already, or an answer that came before it was called silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,8 @@ def end_session(
         stored = sessions.load(connection, session.session)
         if stored is None or stored.state != ASKING:
             raise SessionEndedError(f"session {session.session} is not asking")
+        if ending.state == "silent" and sessions.is_answered(connection, session.session):
+            raise SessionEndedError(f"session {session.session} was answered meanwhile")
         log_index = head.log_index + 1
         settled = settle_cases(
             connection,

@@ -299,6 +299,13 @@ def last_number(connection: Connection, name: str) -> int:
     return connection.execute(found, {"name": name}).scalar_one() or 0
 
 
+def is_answered(connection: Connection, name: str) -> bool:
+    """Tell whether a session's newest question has its answer."""
+    last = last_number(connection, name)
+    found = select(answer.c.number).where(answer.c.session == name, answer.c.number == last)
+    return connection.execute(found).one_or_none() is not None
+
+
 def open_question_count(connection: Connection) -> int:
     """Return how many questions wait for their answer."""
     unanswered = ~exists(

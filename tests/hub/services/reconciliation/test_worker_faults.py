@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from hub.services.reconciliation.ending import Ending, SessionEndedError, end_session
 from hub.store.database import Database
 from hub.store.reconciliation import cases
 from tests.hub.services.reconciliation.run_worlds import RunWorld, changed
@@ -38,6 +39,26 @@ def refusing(database: Database, what: str) -> Iterator[None]:
     finally:
         with database.writing() as connection:
             connection.exec_driver_sql("DROP TRIGGER no_more")
+
+
+async def test_an_answer_that_came_at_the_last_moment_is_no_silence(runs: RunWorld) -> None:
+    """It was taken at the door after the hub looked, and before it wrote the silence down."""
+    registry = runs.registries["CHE01"]
+    runs.ask("CHE01")
+    await runs.worker.turn()
+    (row,) = runs.sessions()
+    registry.work()
+    with pytest.raises(SessionEndedError, match="answered meanwhile"):
+        end_session(
+            runs.database,
+            identity=runs.world.identity,
+            policy=runs.policy,
+            session=row,
+            ending=Ending("silent", None),
+            now=runs.clock(),
+        )
+    await runs.until_quiet()
+    assert runs.results() == {"CHE01": "differs"}
 
 
 @pytest.mark.parametrize("table", ["reconciliation_question", "reconciliation_finding"])
