@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from hub.config import Settings
 from hub.http.openapi import document
 from hub.protocol.limits import Limits
 from hub.protocol.signed_objects import Binding
+from reconciliation.link_keys import key_of_year
+from reconciliation.owned import OWNED
 from tests.docs.documents import FOLDER, NAMES, anchors_of, blocks_of, links_of, text_of
 
 
@@ -83,15 +86,36 @@ def test_the_settings_of_the_documents_are_read(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     text = hub.text.replace("/etc/itmo-hub/", f"{tmp_path}/")
     assert Settings(**tomllib.loads(text)).metrics_port == 9470
-    party, change, log, witness, mechanism = blocks_of("joining.md", "toml")
+    party, change, link, by_api, log, witness, mechanism = blocks_of("joining.md", "toml")
     whole = RegistryConfig(**tomllib.loads(party.text + log.text + witness.text))
     assert whole.participant == "THA01"
     assert whole.witness is not None
     document, changed = tomllib.loads(party.text), tomllib.loads(change.text)
     xml = RegistryConfig(**{**document, **changed, "hub": document["hub"] | changed["hub"]})
     assert xml.session_settings().binding is Binding.XML
+    assert RegistryConfig(**tomllib.loads(link.text + party.text)).reconciliation_secret is not None
+    assert RegistryConfig(**{**document, **tomllib.loads(by_api.text)}).reconciliation_by_api
     for one in (mechanism, blocks_of("mechanism-registry.md", "toml")[0]):
         assert MechanismSettings(**tomllib.loads(one.text)).participant == "XMR01"
+
+
+def test_the_example_of_answering_the_hub_answers_it() -> None:
+    """The snippet of joining.md, over an empty book: the key is the link's, the answer is sent."""
+    (snippet,) = (b.text for b in blocks_of("joining.md", "python") if "responder" in b.text)
+    sent: list[Any] = []
+    names: dict[str, Any] = {"SECRET": bytes(range(32)), "CODE": "CHE01", "YEAR": 2026}
+    exec(compile(snippet, "joining.md", "exec"), names)
+    names["call"] = lambda *said: sent.append(said)
+    assert names["year_key"](names["SECRET"], "CHE01", 2026) == (
+        key_of_year(names["SECRET"], "CHE01", 2026).secret
+    )
+    asked = {"session": "CHE01-7", "number": 1, "key_id": "CHE01-2026", "owned": list(OWNED)}
+    notice = {"type": "reconciliation.cut", "body": asked}
+    book = SimpleNamespace(applied_to=0, blocks=lambda *_: [])
+    names["take"]({"sequence": 3, "log_index": 7, "item": {"notices": [notice]}}, book)
+    ((method, path, message),) = sent
+    assert (method, path, message["type"]) == ("POST", "/v1/messages", "reconciliation.cut_ack")
+    assert (message["body"]["applied_to"], message["body"]["digest"]) == (7, "0" * 32)
 
 
 def test_every_open_address_of_the_hub_is_in_the_protocol() -> None:
