@@ -226,7 +226,8 @@ class LiveSession:
             return Ending("done", outcome, tuple(self._dialogue.record_findings))
         root = self._current.view(outcome.as_of).root
         why = OTHER_DIGESTS if self._has_other_digests(outcome) else self._why_totals
-        return Ending("done", outcome, reason=why, digest=root)
+        said = [one for one in (why, _not_reached(outcome)) if one is not None]
+        return Ending("done", outcome, reason="; ".join(said) or None, digest=root)
 
     def _has_other_digests(self, outcome: Outcome) -> bool:
         """Tell whether the digests differed, and then no block did, though nothing had moved."""
@@ -248,6 +249,18 @@ class LiveSession:
 
     def _failed(self, reason: str) -> Step:
         return Step(self.mode, ending=Ending("failed", None, reason=reason))
+
+
+def _not_reached(outcome: Outcome) -> str | None:
+    """Say that a registry had not come to the cut; one that never comes there must be seen."""
+    if not outcome.awaited:
+        return None
+    count = len({one.cause_index for one in outcome.awaited})
+    entries = "1 entry" if count == 1 else f"{count} entries"
+    return (
+        f"the registry had applied its items up to log index {outcome.as_of}; what moved its units "
+        f"after that, up to the cut at {outcome.index}, is not compared yet ({entries})"
+    )
 
 
 def listed_series(

@@ -422,3 +422,25 @@ async def test_a_registry_with_another_secret_agrees_by_its_blocks_and_is_told(
     assert (result["agreed"], result["basis"]) == (True, "blocks")
     assert "another link secret" in result["reason"]
     assert "reason" not in runs.registries["THA01"].results[0]
+
+
+async def test_a_registry_that_stays_behind_is_compared_as_of_there_and_that_is_said(
+    lite: RunWorld,
+) -> None:
+    """It agrees as of what it has applied; what waits for it is counted, night after night."""
+    registry = lite.registries["CHE01"]
+    stays_at = registry.book.applied_to = 17
+    lite.world.transfer("THA01-8", 701, 790)
+
+    def behind(type_: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        registry.book.applied_to = stays_at
+        return registry.answer(type_, body)
+
+    registry.says = behind
+    lite.ask("CHE01")
+    await lite.until_quiet()
+    (row,) = lite.sessions()
+    assert (row.agreed, row.as_of) == (True, stays_at)
+    assert row.reason is not None
+    assert "up to log index 17" in row.reason
+    assert "1 entry" in row.reason
