@@ -308,7 +308,6 @@ class HubProcess:
         await self.log.begin()
         self.intake.start()
         self.courier.start()
-        self.reconciliation.start()
         self._scheduler.start()
         self.address = await self._listen(
             public_application(self._door()), self.settings.port, tls=self._tls
@@ -317,6 +316,7 @@ class HubProcess:
             await self._listen(
                 operator_application(self.metrics.registry), self.settings.metrics_port
             )
+        self.reconciliation.start()
         self._warn_of_unwritable()
         log.info("hub listens", address=self.address, database=self.database.url.render_as_string())
 
