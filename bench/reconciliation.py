@@ -36,8 +36,8 @@ from bench.reconciliation_world import (
 )
 from bench.report import Report
 from bench.world import postgres
-from hub.services.reconciliation.books import SqlBook, open_book
-from hub.services.reconciliation.folding import bring_up_to_date
+from hub.services.reconciliation.ledger.books import SqlBook, open_book
+from hub.services.reconciliation.ledger.folding import bring_up_to_date
 from hub.store.reconciliation import links
 from hub.store.reconciliation.links import LinkRow
 from reconciliation.compare import WHOLE

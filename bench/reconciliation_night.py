@@ -20,7 +20,7 @@ from bench.reconciliation_world import (
 )
 from bench.report import Report
 from bench.world import postgres
-from hub.services.reconciliation.folding import bring_up_to_date
+from hub.services.reconciliation.ledger.folding import bring_up_to_date
 from reconciliation.responder import Responder, Sums
 
 SERIES_COUNT = 20

@@ -20,7 +20,7 @@ from bench.reconciliation_core import owned_of_lot
 from bench.reconciliation_talk import BY, Timed, Wire, talk
 from hub.international_registry.units import Attributes
 from hub.international_registry.units import Series as LedgerSeries
-from hub.services.reconciliation.books import open_book
+from hub.services.reconciliation.ledger.books import open_book
 from hub.store.database import Database
 from hub.store.interning import Interning
 from hub.store.reconciliation.links import LinkRow

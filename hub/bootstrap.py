@@ -48,9 +48,9 @@ from hub.services.news import News
 from hub.services.own_keys import OwnKeys
 from hub.services.publish_log import LogPublisher
 from hub.services.receive_envelopes import EnvelopeReceiver
-from hub.services.reconciliation import alert_sending
-from hub.services.reconciliation.link_secrets import LinkSecrets
-from hub.services.reconciliation.worker import Around, Worker
+from hub.services.reconciliation.alerts import alert_sending
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets
+from hub.services.reconciliation.runs.worker import Around, Worker
 from hub.services.start_errors import StartError
 from hub.store import head as heads
 from hub.store import schema

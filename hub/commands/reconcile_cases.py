@@ -23,15 +23,15 @@ from hub.commands.options import (
 )
 from hub.commands.output import refusals, refuse, show, show_json
 from hub.services.administration.deeds import Deed
-from hub.services.reconciliation import case_acts
-from hub.services.reconciliation.explaining import (
+from hub.services.reconciliation.cases import case_acts
+from hub.services.reconciliation.cases.explaining import (
     Explanation,
     UnknownCaseError,
     case_document,
     event_document,
 )
-from hub.services.reconciliation.explaining import explain as explanation_of
-from hub.services.reconciliation.explanation_text import text_of
+from hub.services.reconciliation.cases.explaining import explain as explanation_of
+from hub.services.reconciliation.cases.explanation_text import text_of
 from hub.store.reconciliation import cases
 from hub.store.reconciliation.cases import Wanted
 from reconciliation.case_states import IS_OPEN, CaseState

@@ -17,7 +17,7 @@ from hub.commands.options import (
 )
 from hub.commands.output import refusals, refuse
 from hub.services.administration.comparing import set_mode
-from hub.services.reconciliation.link_secrets import (
+from hub.services.reconciliation.runs.link_secrets import (
     NO_MASTER,
     LinkSecrets,
     new_secret,

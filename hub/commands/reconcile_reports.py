@@ -14,11 +14,12 @@ from hub import bootstrap
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, database_of, settings_of
 from hub.commands.output import refusals, refuse, show, show_json
 from hub.config import Settings
-from hub.services.reconciliation import own_books, reports, result_documents
-from hub.services.reconciliation.alert_sending import channels_of, try_all
-from hub.services.reconciliation.alerts import receivers
-from hub.services.reconciliation.link_secrets import LinkSecrets
-from hub.services.reconciliation.own_books import OwnBooks
+from hub.services.reconciliation.alerts.alert_sending import channels_of, try_all
+from hub.services.reconciliation.alerts.alerts import receivers
+from hub.services.reconciliation.ledger import own_books
+from hub.services.reconciliation.ledger.own_books import OwnBooks
+from hub.services.reconciliation.reports import reports, result_documents
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets
 from hub.store import head as heads
 from hub.store.database import Database
 from hub.store.reconciliation import alerts as alert_rows

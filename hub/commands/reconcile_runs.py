@@ -22,17 +22,20 @@ from connectors.progress import ProgressView
 from hub import bootstrap
 from hub.commands.options import AsJson, ConfigFile, DatabaseUrl, settings_of
 from hub.commands.output import plain, refusals, show, show_json
-from hub.services.reconciliation.night_dates import due_at, latest_due
+from hub.services.reconciliation.runs.night_dates import due_at, latest_due
 from hub.store import head as heads
 from hub.store import reference
 from hub.store.database import Database, DatabaseUnavailableError
 from hub.store.reconciliation import cases, links, nights, sessions
 from hub.store.reconciliation.nights import REFUSED, WAITING, RequestRow
 from hub.store.reconciliation.sessions import ASKING, SessionRow, result_of
+from message_schemas import timestamps
 from message_schemas.catalogue import PARTY
 
 LEAD_SECONDS = 15.0
 POLL_SECONDS = 0.2
+PATIENCE_SECONDS = 10.0
+"""After so long the command says whom it waits for."""
 NO_HUB = (
     "no hub leads this database: nobody took the request within {seconds:.0f} s, so it was "
     "withdrawn. Start one with `itmo-hub serve`; `leads` and `log` in its /health/ready (or "
@@ -157,11 +160,17 @@ def _wait(opened: Database, ids: list[int], seconds: float, console: Console) ->
     """
     began = time.monotonic()
     rows: list[RequestRow] = []
+    shown, told = -1, False
     with ProgressView(console, "compared", _registry_count(opened, ids), "registries") as view:
         while True:
             with suppress(DatabaseUnavailableError):  # away for a moment: looked at again
-                rows, ended = _look(opened, ids)
-                view.advance_to(ended)
+                rows, ended, asking = _look(opened, ids)
+                if ended != shown:
+                    view.advance_to(ended)
+                    shown = ended
+                if asking and not told and time.monotonic() - began > PATIENCE_SECONDS:
+                    _tell_waiting(console, asking)
+                    told = True
             if rows and all(row.state not in (WAITING, nights.RUNNING) for row in rows):
                 return rows
             waited = time.monotonic() - began
@@ -187,13 +196,22 @@ def _registry_count(opened: Database, ids: list[int]) -> int:
         )
 
 
-def _look(opened: Database, ids: list[int]) -> tuple[list[RequestRow], int]:
-    """Return the requests, and with how many registries they are through."""
+def _tell_waiting(console: Console, asking: list[SessionRow]) -> None:
+    """Say once who has not answered, and how long it may."""
+    names = ", ".join(
+        f"{row.registry} (until {timestamps.render(row.answer_by)})" for row in asking
+    )
+    console.print(f"waiting for {names}; --timeout SECONDS waits less", markup=False)
+
+
+def _look(opened: Database, ids: list[int]) -> tuple[list[RequestRow], int, list[SessionRow]]:
+    """Return the requests, with how many registries they are through, and who is being asked."""
     with opened.reading() as connection:
         rows = [row for one in ids if (row := nights.load_request(connection, one)) is not None]
         of_all = [row for one in ids for row in sessions.of_request(connection, one)]
-    asking = {row.registry for row in of_all if row.state == ASKING}
-    return rows, len({row.registry for row in of_all} - asking)
+    asking = [row for row in of_all if row.state == ASKING]
+    through = {row.registry for row in of_all} - {row.registry for row in asking}
+    return rows, len(through), asking
 
 
 def _withdraw(opened: Database, rows: list[RequestRow]) -> None:

@@ -25,11 +25,11 @@ from hub.commands.options import (
 from hub.commands.output import refusals, refuse, show_json
 from hub.config import Settings
 from hub.services.administration.deeds import AdministrationError
-from hub.services.reconciliation import statements
-from hub.services.reconciliation.link_secrets import LinkSecrets
-from hub.services.reconciliation.statement_files import copied, read_statement
-from hub.services.reconciliation.statement_templates import write_template
-from hub.services.reconciliation.statements import Compared, Ended, Moment
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets
+from hub.services.reconciliation.statements import statements
+from hub.services.reconciliation.statements.statement_files import copied, read_statement
+from hub.services.reconciliation.statements.statement_templates import write_template
+from hub.services.reconciliation.statements.statements import Compared, Ended, Moment
 from hub.store.database import Database
 from message_schemas import json_codec, timestamps
 from reconciliation.messages import finding_row

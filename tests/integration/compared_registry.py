@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from hub.services.reconciliation.link_secrets import LinkSecrets
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets
 from hub.store.database import Database
 from reconciliation.responder import Responder
 from tests.hub.services.reconciliation.run_worlds import BookInMemory, ledger_of

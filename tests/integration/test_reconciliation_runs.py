@@ -14,8 +14,8 @@ from sqlalchemy import delete, update
 
 from hub.commands import reconcile_runs
 from hub.services.crash_points import RECONCILIATION_POINTS
-from hub.services.reconciliation.link_secrets import LinkSecrets, write_secret
-from hub.services.reconciliation.night_dates import due_at, latest_due
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets, write_secret
+from hub.services.reconciliation.runs.night_dates import due_at, latest_due
 from hub.store.database import Database
 from hub.store.reconciliation import nights, sessions
 from hub.store.reconciliation.nights import FINISHED, NightRow

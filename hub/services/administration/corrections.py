@@ -20,7 +20,7 @@ from hub.international_registry.units import LedgerBlock, Range
 from hub.services.administration.deeds import AdministrationError, Deed, require_same
 from hub.services.administration.doing import Doing
 from hub.services.administration.suspensions import parse_range
-from hub.services.reconciliation import case_acts
+from hub.services.reconciliation.cases import case_acts
 
 CORRECTED: Final = "ledger.correct"
 NOTE: Final = "administrator.note"

@@ -23,7 +23,7 @@ from hub.services.administration import (
 from hub.services.administration.deeds import AdministrationError, Deed
 from hub.services.administration.doing import Doing
 from hub.services.log_standing import LOSS_ACCEPTED
-from hub.services.reconciliation import case_acts
+from hub.services.reconciliation.cases import case_acts
 from keys.key_ids import is_key_id, participant_of
 
 

@@ -14,7 +14,7 @@ from hub.protocol.response_codes import ResponseCode
 from hub.services import outcomes
 from hub.services.batch_work import BatchWork
 from hub.services.handlers.judging import judged
-from hub.services.reconciliation.case_acts import keep_explanation
+from hub.services.reconciliation.cases.case_acts import keep_explanation
 from hub.store.reconciliation.sessions import ASKING, AnswerRow
 from message_schemas import json_codec
 from message_schemas.envelopes import Outcome

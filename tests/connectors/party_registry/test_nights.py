@@ -16,7 +16,7 @@ from connectors.party_registry.requests import ExplanationRequest, ReportRequest
 from connectors.party_registry.result_words import explain_result
 from connectors.session.alarms import list_alarms
 from hub.services.administration.corrections import correct_ledger
-from hub.services.reconciliation.link_secrets import LinkSecrets
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets
 from hub.store.database import Database
 from hub.store.reconciliation import cases
 from tests.connectors.party_registry.beside_ledger import BookKeeper
@@ -306,7 +306,7 @@ async def test_who_was_away_answers_too_late_without_another_alarm(
     runs.ahead = timedelta(hours=9)
     await runs.until_quiet()
     assert runs.results()["CHE01"] == "silent"
-    runs.registries["CHE01"] = switzerland  # type: ignore[assignment]
+    runs.registries["CHE01"] = switzerland  # type: ignore[assignment]  # as before
     assert await compared(runs) == ALL_AGREE
     assert switzerland.alarms() == ["reconciliation-differs"]
     assert open_cases(runs) == []

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from hub.services.reconciliation.link_secrets import LinkSecrets, read_secret
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets, read_secret
 from hub.store.database import Database
 from hub.store.reconciliation import links, nights, sessions
 from hub.store.reconciliation.nights import FINISHED, MISSED, NightRow

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
-from hub.services.reconciliation import alerts
-from hub.services.reconciliation.ending import Ending
+from hub.services.reconciliation.alerts import alerts
+from hub.services.reconciliation.cases.ending import Ending
 from hub.store import alerts as hub_alerts
 from hub.store.database import Database
 from hub.transparency_log.proof_files import ProofFile, verify_proof

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hub.services.reconciliation.statement_workbooks import write_workbook
+from hub.services.reconciliation.statements.statement_workbooks import write_workbook
 from hub.store.database import Database
 from hub.store.interning import Interning
 from hub.store.ledger import all_blocks

@@ -12,7 +12,7 @@ from typing import Any, Final
 from hub.checks.frozen import Freeze
 from hub.international_registry.units import Series as LedgerSeries
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
-from hub.services.reconciliation.ending import Ended, Ending, end_session
+from hub.services.reconciliation.cases.ending import Ended, Ending, end_session
 from hub.store import head as heads
 from hub.store.reconciliation import cases, sessions
 from hub.store.reconciliation.cases import CaseRow

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert
 
-from hub.services.reconciliation.book_faults import BookFault, FaultKind, OwnBooks
+from hub.services.reconciliation.ledger.book_faults import BookFault, FaultKind, OwnBooks
 from hub.store.reconciliation import nights, sessions, tables
 from hub.store.reconciliation.nights import NightRow
 from hub.store.reconciliation.sessions import AnswerRow, QuestionRow, SessionRow

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
 from hub.services.metrics import Metrics
-from hub.services.reconciliation.link_secrets import LinkSecrets
-from hub.services.reconciliation.own_digests import compared
-from hub.services.reconciliation.worker import Around, Worker
+from hub.services.reconciliation.ledger.own_digests import compared
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets
+from hub.services.reconciliation.runs.worker import Around, Worker
 from hub.store import head as heads
 from hub.store import mailboxes
 from hub.store.database import Database

@@ -15,17 +15,17 @@ from prometheus_client import generate_latest
 from hub.protocol.reconciliation_policy import MailPolicy, ReconciliationPolicy
 from hub.protocol.retry_schedule import RetrySchedule
 from hub.services.metrics import Metrics
-from hub.services.reconciliation import alerts
-from hub.services.reconciliation.alert_sending import (
+from hub.services.reconciliation.alerts import alerts
+from hub.services.reconciliation.alerts.alert_sending import (
     GIVE_UP_DAYS,
     AlertSender,
     Around,
     Channels,
     try_all,
 )
-from hub.services.reconciliation.alerts import Alert, trial
-from hub.services.reconciliation.mail import Mailer, letter_of
-from hub.services.reconciliation.webhooks import ALERT_TYP, NotSentError, Webhooks
+from hub.services.reconciliation.alerts.alerts import Alert, trial
+from hub.services.reconciliation.alerts.mail import Mailer, letter_of
+from hub.services.reconciliation.alerts.webhooks import ALERT_TYP, NotSentError, Webhooks
 from hub.store import alerts as hub_alerts
 from hub.store.database import Database
 from hub.store.reconciliation import alerts as rows

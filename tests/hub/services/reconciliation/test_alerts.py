@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from hub.protocol.reconciliation_policy import MailPolicy, ReconciliationPolicy
-from hub.services.reconciliation import alerts
-from hub.services.reconciliation.alerts import Alert
+from hub.services.reconciliation.alerts import alerts
+from hub.services.reconciliation.alerts.alerts import Alert
 from hub.store.database import Database
 from hub.store.reconciliation import alerts as rows
 from hub.store.reconciliation import sessions, tables

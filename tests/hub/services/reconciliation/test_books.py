@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hub.services.reconciliation.books import NoDigestsError, SqlBook, open_book
-from hub.services.reconciliation.folding import bring_up_to_date
+from hub.services.reconciliation.ledger.books import NoDigestsError, SqlBook, open_book
+from hub.services.reconciliation.ledger.folding import bring_up_to_date
 from hub.store.database import Database
 from hub.store.interning import Interning
 from hub.store.reconciliation import links

@@ -7,7 +7,7 @@ import pytest
 from hub.services.administration.corrections import correct_ledger
 from hub.services.administration.deeds import AdministrationError, Deed
 from hub.services.administration.statements import Says
-from hub.services.reconciliation import case_acts
+from hub.services.reconciliation.cases import case_acts
 from hub.store import head as heads
 from hub.store.reconciliation import cases, nights
 from hub.store.reconciliation.cases import EventRow

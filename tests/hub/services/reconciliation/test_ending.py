@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hub.protocol.response_codes import ResponseCode
-from hub.services.reconciliation.ending import (
+from hub.services.reconciliation.cases.ending import (
     BYTES_SHOWN_MAX,
     ROWS_SHOWN_MAX,
     Ending,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from hub.services.administration.corrections import correct_ledger
-from hub.services.reconciliation import case_acts
-from hub.services.reconciliation.explaining import Explanation, UnknownCaseError, explain
-from hub.services.reconciliation.explanation_text import DIFFERENCES_SHOWN, WIDTH, text_of
+from hub.services.reconciliation.cases import case_acts
+from hub.services.reconciliation.cases.explaining import Explanation, UnknownCaseError, explain
+from hub.services.reconciliation.cases.explanation_text import DIFFERENCES_SHOWN, WIDTH, text_of
 from hub.store import head as heads
 from message_schemas.messages.reconciliation import RecordedTransfer, RecordFinding
 from reconciliation.discrepancies import PASSING, FindingKind

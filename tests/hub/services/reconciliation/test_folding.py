@@ -6,7 +6,7 @@ import threading
 import pytest
 from sqlalchemy import select, text, update
 
-from hub.services.reconciliation.folding import bring_up_to_date
+from hub.services.reconciliation.ledger.folding import bring_up_to_date
 from hub.store.database import Database
 from hub.store.reconciliation import digests, links, movements, tables
 from hub.store.reconciliation.links import LinkRow

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.services.reconciliation.link_secrets import (
+from hub.services.reconciliation.runs.link_secrets import (
     FORMAT,
     LinkSecretError,
     LinkSecrets,

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
-from hub.services.reconciliation import own_books, questions
-from hub.services.reconciliation.night_dates import due_at, latest_due, missed_between
-from hub.services.reconciliation.nights import Round, Target, by_day, hindrance_of, plan
-from hub.services.reconciliation.own_books import OwnBooks
+from hub.services.reconciliation.ledger import own_books
+from hub.services.reconciliation.ledger.own_books import OwnBooks
+from hub.services.reconciliation.runs import questions
+from hub.services.reconciliation.runs.night_dates import due_at, latest_due, missed_between
+from hub.services.reconciliation.runs.nights import Round, Target, by_day, hindrance_of, plan
 from hub.store import alerts
 from hub.store.database import Database
 from hub.store.reconciliation import links, nights, sessions

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, select, text
 
-from hub.services.reconciliation import own_books
-from hub.services.reconciliation.book_faults import BookFault, FaultKind, OwnBooks
-from hub.services.reconciliation.folding import bring_up_to_date
+from hub.services.reconciliation.ledger import own_books
+from hub.services.reconciliation.ledger.book_faults import BookFault, FaultKind, OwnBooks
+from hub.services.reconciliation.ledger.folding import bring_up_to_date
 from hub.store.database import Database
 from hub.store.reconciliation import tables
 from reconciliation.digests import KEPT_SHIFTS

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.services.reconciliation import report_html, report_tables, reports
-from hub.services.reconciliation.night_report import CaseLine, NightReport, SessionLine
-from hub.services.reconciliation.report_markup import tag, text
+from hub.services.reconciliation.reports import report_html, report_tables, reports
+from hub.services.reconciliation.reports.night_report import CaseLine, NightReport, SessionLine
+from hub.services.reconciliation.reports.report_markup import tag, text
 from hub.store.database import Database
 from hub.store.reconciliation import nights
 from tests.hub.services.reconciliation.night_rows import (

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from lxml import etree
 from openpyxl import Workbook, load_workbook
 
-from hub.services.reconciliation.statement_files import copied, read_statement
-from hub.services.reconciliation.statement_templates import COLUMNS, notes
-from hub.services.reconciliation.statement_workbooks import write_workbook
+from hub.services.reconciliation.statements.statement_files import copied, read_statement
+from hub.services.reconciliation.statements.statement_templates import COLUMNS, notes
+from hub.services.reconciliation.statements.statement_workbooks import write_workbook
 from reconciliation.owned import OWNED, Block
 from reconciliation.statements import Statement, StatementError
 from tests.reconciliation.sessions import USED, A, B, X, Y

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.services.reconciliation.link_secrets import LinkSecrets
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets
 from hub.store import mailboxes
 from hub.store.database import Database
 from hub.store.reconciliation import cases, links, nights, sessions

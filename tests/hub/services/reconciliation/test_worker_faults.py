@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from hub.services.reconciliation.ending import Ending, SessionEndedError, end_session
+from hub.services.reconciliation.cases.ending import Ending, SessionEndedError, end_session
 from hub.store.database import Database
 from hub.store.reconciliation import cases
 from tests.hub.services.reconciliation.run_worlds import RunWorld, changed

@@ -23,9 +23,9 @@ from typing import Final
 import aiosmtplib
 
 from hub.protocol.reconciliation_policy import MailPolicy
-from hub.services.reconciliation.alerts import Alert
-from hub.services.reconciliation.report_markup import Markup, tag
-from hub.services.reconciliation.webhooks import NotSentError
+from hub.services.reconciliation.alerts.alerts import Alert
+from hub.services.reconciliation.alerts.webhooks import NotSentError
+from hub.services.reconciliation.reports.report_markup import Markup, tag
 
 TIMEOUT_SECONDS: Final = 30.0
 _SUBJECT_CHARACTERS_MAX: Final = 150

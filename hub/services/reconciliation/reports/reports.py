@@ -15,9 +15,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from hub.services.reconciliation import report_html, report_tables
-from hub.services.reconciliation.book_faults import OwnBooks
-from hub.services.reconciliation.night_report import (
+from hub.services.reconciliation.ledger.book_faults import OwnBooks
+from hub.services.reconciliation.reports import report_html, report_tables
+from hub.services.reconciliation.reports.night_report import (
     CaseLine,
     HistoryLine,
     NightReport,

@@ -17,7 +17,7 @@ from typing import Final
 import aiohttp
 
 from hub.protocol.envelopes import MEDIA_TYPE
-from hub.services.reconciliation.alerts import Alert
+from hub.services.reconciliation.alerts.alerts import Alert
 from keys.errors import KeysError
 from keys.jws import sign
 from keys.signer import Signer

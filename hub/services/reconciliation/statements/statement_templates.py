@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from hub.services.administration.deeds import AdministrationError
-from hub.services.reconciliation.statement_workbooks import write_workbook
+from hub.services.reconciliation.statements.statement_workbooks import write_workbook
 from reconciliation.owned import OWNED
 from reconciliation.statement_words import (
     ID_COLUMNS,

@@ -30,8 +30,18 @@ from hub.international_registry.invariants import prove_series
 from hub.international_registry.postings import Posting
 from hub.international_registry.replay import JournalError, SeriesReplay
 from hub.international_registry.units import LedgerBlock, Series
-from hub.services.reconciliation.book_faults import FAULTS_MAX, BookFault, FaultKind, OwnBooks
-from hub.services.reconciliation.own_digests import UNREADABLE, OwnDigests, compared, root_faults
+from hub.services.reconciliation.ledger.book_faults import (
+    FAULTS_MAX,
+    BookFault,
+    FaultKind,
+    OwnBooks,
+)
+from hub.services.reconciliation.ledger.own_digests import (
+    UNREADABLE,
+    OwnDigests,
+    compared,
+    root_faults,
+)
 from hub.store import alerts, ledger
 from hub.store import head as heads
 from hub.store.database import Database

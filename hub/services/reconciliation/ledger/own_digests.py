@@ -13,7 +13,7 @@ from sqlalchemy.exc import NoResultFound
 
 from hub.international_registry.replay import span_of
 from hub.international_registry.units import LedgerBlock, Series
-from hub.services.reconciliation.book_faults import BookFault, FaultKind
+from hub.services.reconciliation.ledger.book_faults import BookFault, FaultKind
 from hub.store.interning import Interning
 from hub.store.reconciliation import movements
 from hub.store.reconciliation import own_books as rows

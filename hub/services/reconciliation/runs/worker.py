@@ -28,23 +28,17 @@ from hub.protocol.reconciliation_policy import ReconciliationPolicy
 from hub.services import crash_points
 from hub.services.load_facts import HubIdentity
 from hub.services.metrics import Metrics
-from hub.services.reconciliation import (
-    books,
-    folding,
-    nights,
-    own_books,
-    questions,
-    records,
-    reports,
-)
-from hub.services.reconciliation.books import SqlBook
-from hub.services.reconciliation.ending import Ending, SessionEndedError, end_session
-from hub.services.reconciliation.link_secrets import NO_MASTER, LinkSecretError, LinkSecrets
-from hub.services.reconciliation.night_dates import latest_due
-from hub.services.reconciliation.nights import Round, Target
-from hub.services.reconciliation.own_books import OwnBooks
-from hub.services.reconciliation.questions import Asked, Beginning
-from hub.services.reconciliation.sessions import Known, LiveSession, Step, listed_series
+from hub.services.reconciliation.cases.ending import Ending, SessionEndedError, end_session
+from hub.services.reconciliation.ledger import books, folding, own_books
+from hub.services.reconciliation.ledger.books import SqlBook
+from hub.services.reconciliation.ledger.own_books import OwnBooks
+from hub.services.reconciliation.reports import reports
+from hub.services.reconciliation.runs import nights, questions, records
+from hub.services.reconciliation.runs.link_secrets import NO_MASTER, LinkSecretError, LinkSecrets
+from hub.services.reconciliation.runs.night_dates import latest_due
+from hub.services.reconciliation.runs.nights import Round, Target
+from hub.services.reconciliation.runs.questions import Asked, Beginning
+from hub.services.reconciliation.runs.sessions import Known, LiveSession, Step, listed_series
 from hub.store import head as heads
 from hub.store import reference
 from hub.store.database import Database, DatabaseUnavailableError

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Final
 
-from hub.services.reconciliation.explaining import CauseFound, Difference, Explanation
+from hub.services.reconciliation.cases.explaining import CauseFound, Difference, Explanation
 from message_schemas import timestamps
 
 WIDTH: Final = 100

@@ -22,8 +22,8 @@ from hub.services.acts import act_row, record_act
 from hub.services.administration.doing import assert_notice_valid
 from hub.services.batch_work import OutgoingItem
 from hub.services.load_facts import HubIdentity
-from hub.services.reconciliation import alerts
-from hub.services.reconciliation.freezing import (
+from hub.services.reconciliation.alerts import alerts
+from hub.services.reconciliation.cases.freezing import (
     RECORDS,
     Compared,
     Settled,

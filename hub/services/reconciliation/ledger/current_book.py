@@ -8,7 +8,7 @@ same in every snapshot that reaches the index.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from hub.services.reconciliation.books import SqlBook
+from hub.services.reconciliation.ledger.books import SqlBook
 from reconciliation.books import LedgerView, Window
 from reconciliation.digests import Chunks
 from reconciliation.explain import Cause, Explainer, Situation

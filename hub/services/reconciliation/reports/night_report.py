@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from hub.services.reconciliation.book_faults import OwnBooks
+from hub.services.reconciliation.ledger.book_faults import OwnBooks
 
 AGES: Final = ((0, 1), (2, 5), (6, 14), (15, 30), (31, None))
 """The ages of open cases in whole days, as they are counted: from, to."""

@@ -19,10 +19,11 @@ from sqlalchemy import Connection
 
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
 from hub.services import crash_points
-from hub.services.reconciliation import alerts, records
-from hub.services.reconciliation.link_secrets import NO_MASTER, LinkSecrets
-from hub.services.reconciliation.night_dates import due_at, latest_due, missed_between
-from hub.services.reconciliation.questions import Beginning, concern_of
+from hub.services.reconciliation.alerts import alerts
+from hub.services.reconciliation.runs import records
+from hub.services.reconciliation.runs.link_secrets import NO_MASTER, LinkSecrets
+from hub.services.reconciliation.runs.night_dates import due_at, latest_due, missed_between
+from hub.services.reconciliation.runs.questions import Beginning, concern_of
 from hub.store import acts, reference
 from hub.store import head as heads
 from hub.store.database import Database

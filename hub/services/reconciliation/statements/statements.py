@@ -25,10 +25,10 @@ from hub.services.administration.holdings_statements import (
     take_statement,
 )
 from hub.services.load_facts import HubIdentity
-from hub.services.reconciliation import ending as endings
-from hub.services.reconciliation import folding
-from hub.services.reconciliation.books import open_book
-from hub.services.reconciliation.link_secrets import LinkSecrets
+from hub.services.reconciliation.cases import ending as endings
+from hub.services.reconciliation.ledger import folding
+from hub.services.reconciliation.ledger.books import open_book
+from hub.services.reconciliation.runs.link_secrets import LinkSecrets
 from hub.store import head as heads
 from hub.store import reference
 from hub.store.database import Database

@@ -7,8 +7,8 @@ those who see no difference between red and green. Colours are the page's own (l
 from collections.abc import Sequence
 from typing import Final
 
-from hub.services.reconciliation.night_report import AgeGroup, HistoryLine
-from hub.services.reconciliation.report_markup import Markup, joined, svg_leaf, tag
+from hub.services.reconciliation.reports.night_report import AgeGroup, HistoryLine
+from hub.services.reconciliation.reports.report_markup import Markup, joined, svg_leaf, tag
 
 SIGNS: Final = {
     "agreed": "",

@@ -19,10 +19,10 @@ from typing import Any, Final, Protocol
 import msgspec
 from sqlalchemy import Connection
 
-from hub.services.reconciliation.books import SqlBook
-from hub.services.reconciliation.current_book import CurrentBook
-from hub.services.reconciliation.ending import Ending
-from hub.services.reconciliation.questions import AnyQuestion, notice_of
+from hub.services.reconciliation.cases.ending import Ending
+from hub.services.reconciliation.ledger.books import SqlBook
+from hub.services.reconciliation.ledger.current_book import CurrentBook
+from hub.services.reconciliation.runs.questions import AnyQuestion, notice_of
 from hub.store.reconciliation import cases, sessions
 from hub.store.reconciliation.sessions import AnswerRow, QuestionRow, SessionRow
 from message_schemas import json_codec

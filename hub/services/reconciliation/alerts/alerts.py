@@ -19,14 +19,14 @@ import msgspec
 from sqlalchemy import Connection
 
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
-from hub.services.reconciliation import reports
-from hub.services.reconciliation.night_report import (
+from hub.services.reconciliation.reports import reports
+from hub.services.reconciliation.reports.night_report import (
     UNANSWERED,
     CaseLine,
     NightReport,
     SessionLine,
 )
-from hub.services.reconciliation.report_html import sentences
+from hub.services.reconciliation.reports.report_html import sentences
 from hub.store.reconciliation import alerts as rows
 from hub.store.reconciliation import reports as report_rows
 from hub.store.reconciliation.alerts import NewAlert

@@ -10,9 +10,9 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-from hub.services.reconciliation import report_plots as plots
-from hub.services.reconciliation.night_report import CaseLine, NightReport, SessionLine
-from hub.services.reconciliation.report_markup import Child, Markup, tag
+from hub.services.reconciliation.reports import report_plots as plots
+from hub.services.reconciliation.reports.night_report import CaseLine, NightReport, SessionLine
+from hub.services.reconciliation.reports.report_markup import Child, Markup, tag
 from message_schemas import timestamps
 
 CASES_MAX: Final = 400
@@ -57,7 +57,7 @@ def page(report: NightReport) -> bytes:
 @cache
 def _style() -> str:
     """Return the style sheet, which is our own."""
-    folder = resources.files("hub.services.reconciliation")
+    folder = resources.files("hub.services.reconciliation.reports")
     return folder.joinpath("report.css").read_text(encoding="utf-8")
 
 

@@ -19,8 +19,8 @@ from typing import BinaryIO, Final
 
 from openpyxl.utils import get_column_letter
 
-from hub.services.reconciliation.statement_workbooks import rows_of_workbook
-from hub.services.reconciliation.statement_xml import rows_of_xml
+from hub.services.reconciliation.statements.statement_workbooks import rows_of_workbook
+from hub.services.reconciliation.statements.statement_xml import rows_of_xml
 from reconciliation.statement_cells import Cell
 from reconciliation.statement_words import HEADINGS, heading_key
 from reconciliation.statements import (

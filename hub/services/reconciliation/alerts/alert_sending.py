@@ -18,10 +18,10 @@ import structlog
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
 from hub.protocol.retry_schedule import RetrySchedule
 from hub.services.metrics import Metrics
-from hub.services.reconciliation.alerts import receivers, trial
-from hub.services.reconciliation.book_faults import OwnBooks
-from hub.services.reconciliation.mail import Mailer
-from hub.services.reconciliation.webhooks import NotSentError, Webhooks
+from hub.services.reconciliation.alerts.alerts import receivers, trial
+from hub.services.reconciliation.alerts.mail import Mailer
+from hub.services.reconciliation.alerts.webhooks import NotSentError, Webhooks
+from hub.services.reconciliation.ledger.book_faults import OwnBooks
 from hub.store import alerts as hub_alerts
 from hub.store.database import Database, DatabaseUnavailableError
 from hub.store.reconciliation import alerts as rows

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hub.services.reconciliation.night_report import NightReport
+from hub.services.reconciliation.reports.night_report import NightReport
 from message_schemas import timestamps
 
 FORMAT: Final = "itmo-reconciliation-night/1"

@@ -1,0 +1,1 @@
+"""Who is told of nights and sessions, by signed webhook and by e-mail."""

@@ -1,0 +1,1 @@
+"""How a session ends: findings, cases, frozen serials; acts on cases, and cases in plain words."""

@@ -1,0 +1,1 @@
+"""Holdings statements: files of registries that implement nothing, read and compared."""
