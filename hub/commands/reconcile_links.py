@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hub import bootstrap
 from hub.commands.acting import By, carry_out
 from hub.commands.options import (
     Actor,
@@ -16,6 +17,7 @@ from hub.commands.options import (
     settings_of,
 )
 from hub.commands.output import refusals, refuse
+from hub.config import Settings
 from hub.services.administration.comparing import set_mode
 from hub.services.reconciliation.runs.link_secrets import (
     NO_MASTER,
@@ -24,7 +26,10 @@ from hub.services.reconciliation.runs.link_secrets import (
     read_secret,
     write_secret,
 )
+from hub.store import reference
+from hub.store.database import DatabaseUnavailableError
 from hub.store.reconciliation.links import MODES
+from hub.store.schema import SchemaError
 
 MASTER = "new"
 
@@ -76,6 +81,19 @@ def secret(
             master = read_secret(Path(path), settings.hub_code)
             write_secret(out, whose, LinkSecrets(master, b"").secret_of(_code(whose)))
     typer.echo(f"{settings.hub_code if whose == MASTER else whose}\t{out}")
+    if whose != MASTER and not _may_be_registered(settings, whose):
+        typer.echo(
+            f"itmo-hub: note that no {whose} is registered yet; is the code right?", err=True
+        )
+
+
+def _may_be_registered(settings: Settings, code: str) -> bool:
+    """Tell whether a registry is registered; where there is no database yet, it may be."""
+    try:
+        with bootstrap.open_database(settings).reading() as connection:
+            return any(row.code == code for row in reference.participants(connection))
+    except (SchemaError, DatabaseUnavailableError):
+        return True
 
 
 def _code(text: str) -> str:

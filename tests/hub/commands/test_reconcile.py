@@ -10,7 +10,7 @@ from hub.store.database import Database
 from hub.store.reconciliation import links, nights, sessions
 from hub.store.reconciliation.nights import FINISHED, MISSED, NightRow
 from hub.store.reconciliation.sessions import SessionRow
-from tests.hub.commands.runner import done, refused
+from tests.hub.commands.runner import done, refused, run
 from tests.integration.peers import now
 
 AT = now()
@@ -57,6 +57,8 @@ def test_secrets_are_made_at_the_hub_and_handed_over_as_files(
     assert stat.S_IMODE(of_link.stat().st_mode) == 0o600
     derived = LinkSecrets(read_secret(master, "XHB01"), b"").secret_of("KEN01")
     assert read_secret(of_link, "KEN01") == derived
+    mistyped = ("KEM01", "--out", str(tmp_path / "KEM01"), "--config", str(config), *database)
+    assert "no KEM01 is registered yet" in run("reconcile", "secret", *mistyped).err
     assert "never overwritten" in refused(*words)
     wrong = ("reconcile", "secret", "kenya", "--out", str(tmp_path / "x"), "--config", str(config))
     assert "is not the code of a registry" in refused(*wrong)

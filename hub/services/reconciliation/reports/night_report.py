@@ -36,6 +36,11 @@ class SessionLine:
     result_log_index: int | None = None
     reason: str | None = None
 
+    @property
+    def is_due(self) -> bool:
+        """Tell whether the night was to compare it: who hands in statements is not asked."""
+        return self.session is not None or self.mode not in ("statement", "off")
+
 
 @dataclass(frozen=True, slots=True)
 class CaseLine:
@@ -163,5 +168,5 @@ class NightReport:
     def is_good(self) -> bool:
         """Tell whether there is nothing to do: all agreed, no case open, own books sound."""
         sound = self.own_books is None or self.own_books.is_sound
-        good = {"agreed"} >= {line.result for line in self.sessions}
+        good = all(line.result == "agreed" for line in self.sessions if line.is_due)
         return sound and good and not self.open_cases and not self.missed_nights

@@ -115,9 +115,10 @@ def sentences(report: NightReport) -> list[str]:
 
 def _figures(report: NightReport) -> Markup:
     compared = report.results["agreed"] + report.results["differs"]
+    due = sum(line.is_due for line in report.sessions)
     late = sum(line.is_overdue for line in report.open_cases)
     figures = [
-        (f"{report.results['agreed']:,} of {len(report.sessions):,}", "comparisons agree"),
+        (f"{report.results['agreed']:,} of {due:,}", "comparisons agree"),
         (f"{len(report.open_cases):,}", f"cases open{f', {late} late' if late else ''}"),
         (f"{report.units_frozen:,}", "units frozen"),
         (_took(report), "duration"),
@@ -194,12 +195,13 @@ def _history(report: NightReport) -> Markup | None:
     eventful = [line for line in report.history if set(line.results) - {"agreed", "none", "missed"}]
     if not report.history:
         return None
-    quiet = len(report.history) - len(eventful)
+    quiet = sum("agreed" in line.results for line in report.history if line not in eventful)
+    nights = len(report.history_nights)
     results = [result for line in eventful for result in line.results]
     calm = f"{_count(quiet, 'registry', 'registries')} agreed whenever compared in these nights."
     return tag(
         "section",
-        tag("h2", f"The last {_count(len(report.history_nights), 'night', 'nights')}"),
+        tag("h2", "This night" if nights == 1 else f"The last {nights} nights"),
         plots.pictures(plots.heat_map(report.history_nights, eventful)),
         plots.legend(results) if eventful else None,
         tag("p", calm, class_="soft") if quiet else None,
