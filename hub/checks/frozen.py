@@ -4,6 +4,7 @@ A case freezes serials and not ledger blocks: they may be unknown to the ledger,
 is cached with the reference data; while nothing is frozen a check looks at an empty one.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,15 +17,23 @@ class Freeze:
     """Whose case it is, and the one message type by which that registry may touch the serials.
 
     ``allows`` is set where the registry has units used or cancelled that the ledger has as held:
-    its use or cancellation puts the ledger right.
+    its use or cancellation puts the ledger right. ``is_claim``: the ledger has nothing there of
+    this registry, which alone says that it has the units. So it can neither give nor take them;
+    others, whose they are or may become, are not held up by what it says.
     """
 
     case_id: str
     registry: str
     allows: str | None = None
+    is_claim: bool = False
 
-    def stops(self, sender: str, message_type: str) -> bool:
-        """Tell whether this sender may not touch the serials by this type of message."""
+    def stops(self, sender: str, message_type: str, parties: Collection[str]) -> bool:
+        """Tell whether this sender may not touch the serials by this type of message.
+
+        ``parties`` are the registries that give or take the units, the sender among them.
+        """
+        if self.is_claim:
+            return self.registry in parties
         return self.allows != message_type or self.registry != sender
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from hub.checks.case import (
     ACTIONS,
+    ANSWERS,
     Answer,
     Case,
     Lot,
@@ -188,8 +189,12 @@ def _suspended(case: Case[Any], known: LedgerBlock, part: Range, path: str) -> F
 def _frozen(case: Case[Any], range_: Range, path: str) -> Iterator[FindingDraft]:
     """Yield what is frozen of a range. The case is named to all, whose it is to its registry."""
     context = case.context
+    parties = {context.sender, context.recipient}
+    if isinstance(case.body, ANSWERS):
+        known = case.facts.transfers.get(case.body.transfer_id)
+        parties |= set() if known is None else {known.initiator, known.acquirer}
     for part, freeze in freezes_over(case.facts.frozen, range_):
-        if freeze.stops(context.sender, context.type):
+        if freeze.stops(context.sender, context.type, parties):
             detail = f"{show(part)} is frozen by case {freeze.case_id}."
             view = "the case is with you" if freeze.registry == context.sender else None
             yield FindingDraft(ResponseCode.BLOCK_FROZEN, detail, path, (part,), view)

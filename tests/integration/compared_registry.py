@@ -33,6 +33,7 @@ class ComparedRegistry:
     read_to: int = 0
     results: list[dict[str, Any]] = field(default_factory=list)
     cuts: list[str] = field(default_factory=list)
+    year: int = 0
 
     def copy_of_ledger(self) -> None:
         """Take over what the ledger has of this registry now."""
@@ -77,7 +78,8 @@ class ComparedRegistry:
         elif type_.startswith("reconciliation."):
             if type_ == "reconciliation.cut":
                 self.cuts.append(body["session"])
-            key = self.secrets.key(self.peer.code, int(body.get("key_id", "-2026")[-4:]))
+                self.year = int(body["key_id"][-4:])
+            key = self.secrets.key(self.peer.code, self.year)
             answer = Responder(key.secret, key.key_id, self.book).answer(type_, body)
             raw = self.peer.envelope("XHB01", answer)
             receipt = payload_of(await self._posted(raw), "itmo-receipt+jws")

@@ -121,6 +121,15 @@ async def until_night_ends(database: Database) -> NightRow:
             await asyncio.sleep(0.05)
 
 
+async def until_all_were_told(registries: Compared) -> None:
+    """Wait until every registry has fetched the result of each session that it was asked in."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            if all(len(one.results) == len(set(one.cuts)) for one in registries.of.values()):
+                return
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_a_night_ends_well_wherever_the_hub_is_killed(
@@ -147,6 +156,7 @@ async def test_a_night_ends_well_wherever_the_hub_is_killed(
             results = {row.registry: sessions.result_of(row) for row in rows}
             expected = {"CHE01": "differs", "GHA01": "agreed", "THA01": "agreed"}
             assert (place, results, len(rows)) == (place, expected, 3)
+        await until_all_were_told(registries)
     hub.prove()
     for one in registries.of.values():
         told = [result["session"] for result in one.results]

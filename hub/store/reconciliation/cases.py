@@ -28,6 +28,9 @@ from hub.store.reconciliation.tables import case, case_event, case_range, findin
 from reconciliation.case_states import IS_OPEN, CaseState
 from reconciliation.owned import Series
 
+NOTHING_THERE: Final = '"ledger":[]'
+"""How the body of a range tells it of the ledger; no text in it can, for its quotes are escaped."""
+
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
@@ -82,6 +85,11 @@ class RangeRow:
             self.first_transferring_party,
             self.vintage,
         )
+
+    @property
+    def has_ledger(self) -> bool:
+        """Tell whether the ledger has anything of the registry there."""
+        return NOTHING_THERE not in self.body
 
     @property
     def quantity(self) -> int:
@@ -159,6 +167,7 @@ _FROZEN: Final = (
         case_range.c.case_id,
         case.c.registry,
         case_range.c.allows,
+        case_range.c.body.contains(NOTHING_THERE, autoescape=True),
     )
     .join(case, case.c.case_id == case_range.c.case_id)
     .where(case_range.c.is_frozen)
@@ -308,11 +317,11 @@ def thaw(connection: Connection, case_ids: Collection[str]) -> int:
 def frozen(connection: Connection) -> FrozenSerials:
     """Return all frozen serials, each with its case."""
     rows = connection.execute(_FROZEN)
-    made: dict[tuple[str, str, str | None], Freeze] = {}
+    made: dict[tuple[str, str, str | None, bool], Freeze] = {}
     series: dict[tuple[Any, ...], LedgerSeries] = {}
     spans: list[tuple[LedgerSeries, int, int, Freeze]] = []
     for row in rows:
-        named, freeze = tuple(row[:4]), (row[6], row[7], row[8])
+        named, freeze = tuple(row[:4]), (row[6], row[7], row[8], bool(row[9]))
         spans.append(
             (
                 series.setdefault(named, LedgerSeries(*named)),

@@ -74,10 +74,16 @@ def accepting(body: object, **changes: Any) -> Callable[[], Sent]:
 
 
 def frozen(
-    body: object, first: int, last: int, registry: str = "CHE01", allows: str | None = None
+    body: object,
+    first: int,
+    last: int,
+    registry: str = "CHE01",
+    allows: str | None = None,
+    *,
+    is_claim: bool = False,
 ) -> Callable[[], Sent]:
     """Return a message where a case has frozen serials; THA01-1 is in flight with 1 to 100."""
-    spans = SerialSpans([(SERIES, first, last, Freeze(CASE, registry, allows))])
+    spans = SerialSpans([(SERIES, first, last, Freeze(CASE, registry, allows, is_claim))])
     known = held(1, 100)
     if isinstance(body, ANSWERS):
         known = held(1, 100, registry="THA01", reserved_by="THA01-1")
@@ -234,6 +240,26 @@ ROWS = [
         Code.BLOCK_FROZEN,
         "the cancellation that puts the ledger right",
         frozen(cancel(), 1, 9, allows="action.cancellation"),
+    ),
+    found(Code.BLOCK_FROZEN, "given by who claims it", frozen(onward(), 1, 9, is_claim=True)),
+    found(Code.BLOCK_FROZEN, "taken by who claims it", frozen(proposal(), 1, 9, is_claim=True)),
+    found(
+        Code.BLOCK_FROZEN,
+        "accepted by who claims it",
+        frozen(acknowledgement(), 1, 9, is_claim=True),
+    ),
+    found(
+        Code.BLOCK_FROZEN,
+        "accepted from who claims it",
+        frozen(acknowledgement(), 1, 9, registry="THA01", is_claim=True),
+    ),
+    *(
+        passes(
+            Code.BLOCK_FROZEN,
+            f"{type(body).__name__} of what a third registry claims",
+            frozen(body, 1, 9, registry="KEN01", is_claim=True),
+        )
+        for body in (onward(), proposal(), acknowledgement(), use(), cancel())
     ),
     found(Code.BLOCK_FROZEN, "accepting into a case", frozen(acknowledgement(), 1, 9)),
     passes(Code.BLOCK_FROZEN, "declining in a case", frozen(rejection(), 1, 9)),

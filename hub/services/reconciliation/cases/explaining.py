@@ -336,6 +336,11 @@ def _frozen(row: CaseRow, ranges: Sequence[RangeRow]) -> str:
         f"{_counted(units, 'unit')} in {_counted(len(frozen), 'range')}: no transfer, "
         "use or cancellation may touch these serials (5005). All other serials move as always."
     )
+    if any(not one.has_ledger for one in frozen):
+        text += (
+            f" What the ledger has not with {row.registry} is frozen for {row.registry} alone:"
+            " it can neither give nor take it."
+        )
     for type_ in sorted(one for one in allows if one is not None):
         text += f" {row.registry} may send the `{type_}` that puts the ledger right."
     return text

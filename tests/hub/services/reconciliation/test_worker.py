@@ -409,6 +409,24 @@ def _listing(registry: Registry, ids: list[str]) -> Any:
     return says
 
 
+async def test_who_claims_what_it_never_had_stops_nobody_else(runs: RunWorld) -> None:
+    """The claim is a case, and its serials are frozen for who claims them, in both directions."""
+    claimant = runs.registries["GHA01"]
+    sold = runs.registries["CHE01"].book.held[0]
+    claimant.book.held = [sold._replace(first=1, last=10**12)]
+    runs.ask("GHA01")
+    await runs.until_quiet()
+    (found,) = claimant.results[-1]["findings"]
+    assert (found["kind"], found["quantity"], found["frozen"]) == (
+        "missing_at_ledger",
+        10**12,
+        True,
+    )
+    runs.world.transfer("THA01-8", 701, 790)
+    to_claimant = proposal("THA01-9", block(801, 890))
+    assert codes_of(runs.world.say("THA01", "GHA01", to_claimant)) == [5005]
+
+
 async def test_a_registry_with_another_secret_agrees_by_its_blocks_and_is_told(
     runs: RunWorld,
 ) -> None:
