@@ -17,8 +17,10 @@ parsed only after their signature is verified, or in threads that are replaced.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from lxml import etree
 
@@ -46,6 +48,23 @@ _SURPRISES: Final = etree.XPath(
     " or (local-name() = 'nil' and namespace-uri() = 'http://www.w3.org/2001/XMLSchema-instance')"
     ")]/.."
 )
+
+
+STRICT: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        # Given, so that no word in the document can have other bytes read for it.
+        "encoding": "utf-8",
+        "resolve_entities": False,
+        "load_dtd": False,
+        "dtd_validation": False,
+        "attribute_defaults": False,
+        "no_network": True,
+        "huge_tree": False,
+        "recover": False,
+        "collect_ids": False,
+    }
+)
+"""What every parser of strangers' XML is told."""
 
 
 class XmlRefusedError(ValueError):
@@ -118,21 +137,10 @@ def _refuse_bytes(raw: bytes) -> None:
 
 
 def _parser() -> etree.XMLParser:
-    # The encoding is given, so that no word in the document can have other bytes read for it.
-    return etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        no_network=True,
-        huge_tree=False,
-        recover=False,
-        remove_comments=False,
-        remove_pis=False,
-        strip_cdata=True,
-        collect_ids=False,
+    parser: etree.XMLParser = etree.XMLParser(
+        **STRICT, remove_comments=False, remove_pis=False, strip_cdata=True
     )
+    return parser
 
 
 @cache

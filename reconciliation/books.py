@@ -17,11 +17,11 @@ from typing import Final, Protocol
 
 from reconciliation.digests import (
     KEPT_SHIFTS,
-    MASK,
     Chunks,
     DigestTable,
     EdgeDeltas,
     EdgeHasher,
+    added,
 )
 from reconciliation.movements import (
     Countable,
@@ -208,7 +208,7 @@ class BookView:
             return kept
         merged = dict(kept)
         for series, changes in overlay.items():
-            merged[series] = _added(kept.get(series, {}), changes)
+            merged[series] = added(kept.get(series, {}), changes)
         return merged
 
     def digests(self, shift: int, series: Series, window: Window) -> dict[int, int]:
@@ -217,7 +217,7 @@ class BookView:
         if shift in KEPT_SHIFTS:
             found = self._book.table.level(shift).get(series, {})
             changes = self._overlay[shift].get(series)
-            found = found if changes is None else _added(found, changes)
+            found = found if changes is None else added(found, changes)
         else:
             # A block that ends right before the window has its closing edge in it.
             wider = (max(0, window[0] - 1), window[1])
@@ -227,7 +227,7 @@ class BookView:
             changes = {}
             for _, position, change in edge_deltas(self._book.hasher, pieces):
                 changes[position >> shift] = changes.get(position >> shift, 0) + change
-            found = _added(found, changes)
+            found = added(found, changes)
         if high - low + 1 < len(found):
             return {chunk: found[chunk] for chunk in range(low, high + 1) if chunk in found}
         return {chunk: value for chunk, value in found.items() if low <= chunk <= high}
@@ -252,15 +252,3 @@ class BookView:
 
 def _place(block: Block) -> tuple[Series, int]:
     return block.series, block.first
-
-
-def _added(values: dict[int, int], changes: dict[int, int]) -> dict[int, int]:
-    """Return the sums of both, without zeros."""
-    merged = dict(values)
-    for chunk, change in changes.items():
-        value = (merged.get(chunk, 0) + change) & MASK
-        if value:
-            merged[chunk] = value
-        else:
-            merged.pop(chunk, None)
-    return merged

@@ -146,6 +146,18 @@ def rolled_up(chunks: Chunks, by: int) -> Chunks:
     return _reduced(wider)
 
 
+def added(values: dict[int, int], changes: dict[int, int]) -> dict[int, int]:
+    """Return the digests of chunks with changes added to them, modulo 2^128, without zeros."""
+    merged = dict(values)
+    for chunk, change in changes.items():
+        value = (merged.get(chunk, 0) + change) & MASK
+        if value:
+            merged[chunk] = value
+        else:
+            merged.pop(chunk, None)
+    return merged
+
+
 def total_of(chunks: Chunks) -> int:
     """Return the sum of all: the root."""
     return sum(value for of_series in chunks.values() for value in of_series.values()) & MASK

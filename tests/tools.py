@@ -4,6 +4,11 @@ import shutil
 
 import pytest
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None,
+    reason="NOT TESTED: pages in a browser; no Chromium is installed (Debian package chromium)",
+)
 needs_xmlsec1 = pytest.mark.skipif(
     shutil.which("xmlsec1") is None,
     reason="NOT TESTED: XML signatures against another implementation; xmlsec1 is not installed "

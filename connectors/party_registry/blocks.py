@@ -9,9 +9,9 @@ import msgspec
 from connectors.party_registry.units import HeldBlock, Series, Span
 from message_schemas.blocks import Block, BlockRange, UnderlyingUnit
 
-__all__ = ["attributes_of", "block_of", "range_of", "span_of"]
+__all__ = ["ATTRIBUTES", "attributes_of", "block_of", "range_of", "span_of"]
 
-_ATTRIBUTES = (
+ATTRIBUTES = (
     "metric",
     "mitigation_type",
     "authorization_id",
@@ -21,6 +21,7 @@ _ATTRIBUTES = (
     "non_ghg_metric",
     "gwp_values",
 )
+"""The names of what is fixed for a block's life, but for its underlying unit."""
 
 
 def span_of(block: Block | BlockRange) -> Span:
@@ -36,7 +37,7 @@ def span_of(block: Block | BlockRange) -> Span:
 
 def attributes_of(block: Block) -> str:
     """Return what is fixed for a block's life, as one canonical JSON text."""
-    values: dict[str, Any] = {name: getattr(block, name) for name in _ATTRIBUTES}
+    values: dict[str, Any] = {name: getattr(block, name) for name in ATTRIBUTES}
     if block.underlying_unit is not None:
         values["underlying_unit"] = msgspec.to_builtins(block.underlying_unit)
     present = {name: value for name, value in values.items() if value is not None}

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, func, literal, select, union_all
 
+from connectors.party_registry.blocks import ATTRIBUTES
 from connectors.party_registry.book_tables import recorded_unit, unit_block
 from connectors.party_registry.units import BlockStatus, Series
 
@@ -26,16 +27,6 @@ Block = tuple[Series, int, int, Owned]
 UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading units raises whose row is none: tampered with, or damaged on the disk."""
 
-_PLAIN: Final = (
-    "metric",
-    "mitigation_type",
-    "authorization_id",
-    "authorization_version",
-    "sector",
-    "activity_type",
-    "non_ghg_metric",
-    "gwp_values",
-)
 _UNDERLYING: Final = ("registry", "first_unit_id", "last_unit_id")
 _KNOWN_ATTRIBUTES_MAX: Final = 16_384
 _POSITION_MAX: Final = 2**63 - 1
@@ -57,7 +48,7 @@ def owned_of(attributes: str, status: str, *, is_first_transferred: bool) -> Own
 def _fixed(attributes: str) -> Owned:
     said: dict[str, Any] = msgspec.json.decode(attributes)
     unit = said.get("underlying_unit") or {}
-    values = [said.get(name) for name in _PLAIN] + [unit.get(name) for name in _UNDERLYING]
+    values = [said.get(name) for name in ATTRIBUTES] + [unit.get(name) for name in _UNDERLYING]
     return tuple(None if value is None else str(value) for value in values)
 
 

@@ -34,6 +34,7 @@ from connectors.party_registry import (
     stored_notices,
     tracking,
 )
+from connectors.party_registry.blocks import ATTRIBUTES
 from connectors.party_registry.book import BookError
 from connectors.party_registry.book_tables import book_correction
 from connectors.party_registry.check_book import journal_of
@@ -51,16 +52,6 @@ _STATUS: Final[Mapping[str, BlockStatus]] = MappingProxyType(
         "used": BlockStatus.USED,
         "cancelled": BlockStatus.CANCELLED,
     }
-)
-_ATTRIBUTES: Final = (
-    "metric",
-    "mitigation_type",
-    "authorization_id",
-    "authorization_version",
-    "sector",
-    "activity_type",
-    "non_ghg_metric",
-    "gwp_values",
 )
 _UNDERLYING: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -268,9 +259,9 @@ def with_value(block: HeldBlock, name: str, value: str | None) -> HeldBlock:
             raise CommandError("first_transferred is yes or no")
         event = (block.first_transfer or "earlier") if value == "yes" else None
         return replace(block, first_transfer=event)
-    if name in _ATTRIBUTES or name in _UNDERLYING:
+    if name in ATTRIBUTES or name in _UNDERLYING:
         return replace(block, attributes=_with(block.attributes, name, value))
-    names = ", ".join(("status", "first_transferred", *_ATTRIBUTES, *_UNDERLYING))
+    names = ", ".join(("status", "first_transferred", *ATTRIBUTES, *_UNDERLYING))
     raise CommandError(f"the values that both sides own are {names}")
 
 

@@ -96,6 +96,12 @@ class Range:
         """Return the number of units: one unit is one serial (7/CMA.4 annex I para 28)."""
         return self.last - self.first + 1
 
+    @property
+    def units(self) -> str:
+        """Return the units as commands name them: ``FIRST_ID..LAST_ID``."""
+        identifier = self.series.identifier
+        return f"{identifier(self.first)}..{identifier(self.last)}"
+
     def overlaps(self, other: "Range") -> bool:
         """Tell whether any unit is in both."""
         return self.series == other.series and self.first <= other.last and other.first <= self.last

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from hub.international_registry.postings import PostingKind
-from hub.international_registry.units import Series
+from hub.international_registry.units import Range, Series
 from hub.services.administration.corrections import CORRECTED, reference_of
 from hub.store.tables import act, posting, series
 
@@ -65,8 +65,11 @@ def _told(pieces: list[Any]) -> tuple[str, str, tuple[str | None, ...]]:
         row.first_transferring_party,
         row.vintage,
     )
-    units = f"{named.identifier(row.first_serial)}..{named.identifier(pieces[-1].last_serial)}"
-    return units, row.reference, (row.from_registry, *_to(row))
+    return (
+        Range(named, row.first_serial, pieces[-1].last_serial).units,
+        row.reference,
+        (row.from_registry, *_to(row)),
+    )
 
 
 def _to(row: Any) -> tuple[str | None, str | None]:

@@ -38,7 +38,7 @@ def correct_ledger(
     ``account`` is an account of the international registry, None for a Party registry. ``case_id``
     is the reconciliation case that this puts right, if there is one.
     """
-    named = units_of(parse_range(units))
+    named = parse_range(units).units
     if from_registry == to_registry:
         raise AdministrationError(
             f"--from and --to are both {to_registry}: a correction is between two registries"
@@ -51,12 +51,6 @@ def correct_ledger(
     if case_id is not None:
         parameters["case"] = case_id
     return Deed(CORRECTED, named, parameters)
-
-
-def units_of(range_: Range) -> str:
-    """Return a range as ``FIRST_ID..LAST_ID``, both ids in full."""
-    identifier = range_.series.identifier
-    return f"{identifier(range_.first)}..{identifier(range_.last)}"
 
 
 def reference_of(log_index: int) -> str:
@@ -86,7 +80,7 @@ def do_correct_ledger(doing: Doing, deed: Deed) -> None:
             "(`itmo-hub transfer list`, `itmo-hub suspension list`)"
         ) from error
     _tell_both(doing, asked, reference, deed.parameters, before)
-    moved = f"{units_of(asked)} moved from {from_registry} to {to_registry} ({reference})"
+    moved = f"{asked.units} moved from {from_registry} to {to_registry} ({reference})"
     case_acts.note_compensation(doing, touched, f"{moved}: {doing.act.reason}")
 
 
@@ -163,7 +157,7 @@ def _tell_both(
         told |= _readers(doing, from_registry, block.account)
     target = to_registry if account is None else f"{to_registry}, account {account}"
     text = (
-        f"{units_of(asked)} ({asked.quantity} units) went from {from_registry} to {target} in the "
+        f"{asked.units} ({asked.quantity} units) went from {from_registry} to {target} in the "
         f"central ledger by the act at log index {doing.log_index}. Reason: {doing.act.reason}"
     )
     body = {"subject": "The central ledger was corrected", "text": text, "refers_to": reference}

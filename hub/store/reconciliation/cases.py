@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from hub.checks.frozen import Freeze, FrozenSerials
+from hub.international_registry.units import Range
 from hub.international_registry.units import Series as LedgerSeries
 from hub.store.many_rows import Insert
 from hub.store.parts import in_parts
@@ -99,8 +100,7 @@ class RangeRow:
     @property
     def units(self) -> str:
         """Return the serials as commands name them: ``FIRST_ID..LAST_ID``."""
-        series = LedgerSeries(*self.series)
-        return f"{series.identifier(self.first_serial)}..{series.identifier(self.last_serial)}"
+        return Range(LedgerSeries(*self.series), self.first_serial, self.last_serial).units
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from hub.store.reconciliation.links import LinkRow
 from hub.store.reconciliation.movements import Journal, TotalKey
 from hub.store.tables import unit_block
 from reconciliation.books import Window
-from reconciliation.digests import KEPT_SHIFTS, MASK, Chunks, EdgeHasher
+from reconciliation.digests import KEPT_SHIFTS, MASK, Chunks, EdgeHasher, added
 from reconciliation.movements import (
     Countable,
     Moved,
@@ -348,7 +348,7 @@ class SqlLedgerView:
             return kept
         merged = dict(kept)
         for series, changes in overlay.items():
-            merged[series] = _added(kept.get(series, {}), changes)
+            merged[series] = added(kept.get(series, {}), changes)
             if not merged[series]:
                 del merged[series]
         return merged
@@ -369,7 +369,7 @@ class SqlLedgerView:
                 self._snapshot.hasher, self._later_pieces(series, wider)
             ):
                 changes[position >> shift] = changes.get(position >> shift, 0) - change
-        found = _added(found, changes) if changes else found
+        found = added(found, changes) if changes else found
         return {chunk: value for chunk, value in found.items() if low <= chunk <= high}
 
     def items(self, series: Series, window: Window) -> list[Countable]:
@@ -434,15 +434,3 @@ class SqlLedgerView:
                 chunk = position >> shift
                 of_series[chunk] = of_series.get(chunk, 0) + sign * change
         return overlay
-
-
-def _added(values: dict[int, int], changes: dict[int, int]) -> dict[int, int]:
-    """Return the sums of both, without zeros."""
-    merged = dict(values)
-    for chunk, change in changes.items():
-        value = (merged.get(chunk, 0) + change) & MASK
-        if value:
-            merged[chunk] = value
-        else:
-            merged.pop(chunk, None)
-    return merged

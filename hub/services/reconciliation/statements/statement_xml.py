@@ -22,6 +22,7 @@ from typing import BinaryIO, Final
 
 from lxml import etree
 
+from message_schemas.strict_xml import STRICT
 from reconciliation.owned import OWNED
 from reconciliation.statement_cells import Cell
 from reconciliation.statements import Problem, StatementError
@@ -82,15 +83,7 @@ class _Document:
         self._parser = etree.XMLPullParser(
             events=("start", "end"),
             tag=[_tag(name) for name in ("statement", "registry", "compared", "block")],
-            encoding="utf-8",
-            resolve_entities=False,
-            load_dtd=False,
-            dtd_validation=False,
-            attribute_defaults=False,
-            no_network=True,
-            huge_tree=False,
-            recover=False,
-            collect_ids=False,
+            **STRICT,
         )
         self._registry = registry
         self._root: etree._Element | None = None

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 import subprocess
 import threading
 from dataclasses import fields, replace
@@ -30,8 +29,7 @@ from tests.hub.services.reconciliation.night_rows import (
     SOUND,
     plant_night,
 )
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.tools import CHROMIUM, needs_chromium
 
 
 @pytest.fixture
@@ -320,9 +318,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(
-    CHROMIUM is None, reason="NOT TESTED: the report in a browser; no Chromium is installed"
-)
+@needs_chromium
 @pytest.mark.slow
 def test_a_browser_shows_and_prints_the_page(planted: Database, tmp_path: Path) -> None:
     """Chromium reads the page without a complaint, runs nothing of it, and prints it as PDF."""
