@@ -86,6 +86,9 @@ def test_the_settings_of_the_documents_are_read(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     text = hub.text.replace("/etc/itmo-hub/", f"{tmp_path}/")
     assert Settings(**tomllib.loads(text)).metrics_port == 9470
+    (nights,) = blocks_of("reconciliation.md", "toml")
+    policy = Settings(**tomllib.loads(nights.text)).reconciliation
+    assert (policy.at, policy.mail is not None, len(policy.webhooks)) == ("01:30", True, 1)
     party, change, link, by_api, log, witness, mechanism = blocks_of("joining.md", "toml")
     whole = RegistryConfig(**tomllib.loads(party.text + log.text + witness.text))
     assert whole.participant == "THA01"
