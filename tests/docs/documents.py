@@ -13,6 +13,7 @@ NAMES = (
     "evidence.md",
     "xml-binding.md",
     "mechanism-registry.md",
+    "reconciliation.md",
 )
 _BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
