@@ -166,12 +166,13 @@ administrator = Table(
     Column("public_key", LargeBinary, nullable=False),
     Column("added_at", Instant, nullable=False),
     Column("removed_at", Instant, nullable=True),
+    Column("role", String(15), nullable=False, server_default="administrator"),
 )
 
+# What one administrator proposed (a signed statement) and what another one said to it.
 act_proposal = Table(
     "act_proposal",
     metadata,
-    # what one administrator proposed (a signed statement) and what another one said to it
     Column("proposal_id", String(36), primary_key=True),
     Column("kind", String(50), nullable=False),
     Column("subject", String(200), nullable=False),

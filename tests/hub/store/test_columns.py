@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import String
 
+from hub.store.people import tables as _people  # noqa: F401 - adds its tables
 from hub.store.reconciliation import tables as _reconciliation  # noqa: F401 - adds its tables
 from hub.store.tables import metadata
 from message_schemas import schema_files

@@ -13,6 +13,7 @@ from hub.store import head as heads
 from hub.store import log, schema
 from hub.store.database import Database
 from hub.store.head import Head
+from hub.store.people import tables as _people  # noqa: F401 - adds its tables
 from hub.store.reconciliation import tables as _reconciliation  # noqa: F401 - adds its tables
 from hub.store.schema import SchemaError
 from hub.store.tables import metadata
