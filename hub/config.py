@@ -7,11 +7,13 @@ Nested settings use two underscores: ``ITMO_HUB_LIMITS__ENVELOPE_BYTES_MAX``. Se
 a setting: keys are named by URI, passphrases by the name of a variable or file.
 """
 
+import ipaddress
 import re
 import tomllib
 from datetime import UTC, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, FilePath, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import (
@@ -22,6 +24,7 @@ from pydantic_settings import (
 )
 
 from hub.checks.facts import Policy
+from hub.protocol.console_policy import ConsolePolicy
 from hub.protocol.limits import Limits
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
 from hub.protocol.retry_schedule import RetrySchedule
@@ -62,6 +65,7 @@ class Settings(BaseSettings):
     policy: Policy = Policy()
     retry: RetrySchedule = RetrySchedule()
     reconciliation: ReconciliationPolicy = ReconciliationPolicy()
+    console: ConsolePolicy = ConsolePolicy()
     batch_envelopes_max: PositiveInt = Field(256, description="envelopes that share one commit")
     queue_envelopes_max: PositiveInt = Field(2_000, description="envelopes waiting before 503")
     queue_bytes_max: PositiveInt = Field(268_435_456, description="bytes waiting before 503")
@@ -131,6 +135,31 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name} must not be negative")
         return policy
 
+    @field_validator("console")
+    @classmethod
+    def _people_can_sign_in(cls, policy: ConsolePolicy) -> ConsolePolicy:
+        """Refuse addresses that are none, passwords in the clear, and sessions without time."""
+        _require_address("url", policy.url, path=False)
+        if policy.url.startswith("http:") and not _is_loopback(policy.host):
+            raise ValueError(
+                f"host: {policy.host} is reached from elsewhere, and {policy.url} would send "
+                "passwords in the clear: put a TLS proxy before it and set its https:// address"
+            )
+        if not 0 <= policy.port <= 65_535:
+            raise ValueError("port must be 0 to 65535")
+        if not 0 < policy.session_idle_seconds <= policy.session_seconds_max:
+            raise ValueError("session_idle_seconds must be 1 to session_seconds_max")
+        if policy.oidc is not None:
+            _require_address("oidc.issuer", policy.oidc.issuer, path=True)
+            if not policy.oidc.client_id or not policy.oidc.name:
+                raise ValueError("oidc.client_id and oidc.name must not be empty")
+        for proxy in policy.trusted_proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"trusted_proxies: {error}") from error
+        return policy
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -143,6 +172,28 @@ class Settings(BaseSettings):
         """Put the TOML file after the environment."""
         del dotenv_settings, file_secret_settings
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def _require_address(name: str, url: str, *, path: bool) -> None:
+    """Raise ValueError unless a URL is https, or http to this machine, and has nothing else."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("http", "https") or re.search(r"[^!-~]", url):
+        raise ValueError(f"{name}: {url!r} is not an address such as https://console.example")
+    if parts.username is not None or parts.query or parts.fragment or (parts.path and not path):
+        raise ValueError(f"{name}: {url!r} must be an address without anything behind the host")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError(f"{name}: {url} is unprotected; http:// is for this machine alone")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load(config: Path | None = None, **options: Any) -> Settings:
