@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -137,6 +138,8 @@ saved_filter: Final = Table(
     Column("name", String(60), nullable=False),
     # The query of the page's address, as the page itself writes it.
     Column("query", Text, nullable=False),
+    # Shown when the page is opened without a query; one of a person and page at most.
+    Column("is_default", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("person_id", "page", "name"),
 )

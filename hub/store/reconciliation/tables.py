@@ -189,8 +189,20 @@ case: Final = Table(
     Column("closed_session", String(40), nullable=True),
     Column("reopened_count", Integer, nullable=False),
     Index("ix_reconciliation_case_state", "state", "opened_at"),
-    Index("ix_reconciliation_case_registry", "registry", "state"),
+    Index("ix_reconciliation_case_registry", "registry", "state", "opened_at"),
+    # Lists in another order than by age, a page at a time.
+    Index("ix_reconciliation_case_changed", "state", "changed_at"),
+    Index("ix_reconciliation_case_due", "state", "due_on"),
+    Index("ix_reconciliation_case_units", "state", "units"),
 )
+# Few cases are somebody's, or about one message.
+for _column in ("assignee", "reference"):
+    Index(
+        f"ix_reconciliation_case_{_column}",
+        case.c[_column],
+        sqlite_where=case.c[_column].is_not(None),
+        postgresql_where=case.c[_column].is_not(None),
+    )
 
 case_range: Final = Table(
     "reconciliation_case_range",
@@ -208,6 +220,16 @@ case_range: Final = Table(
     Column("is_frozen", Boolean, nullable=False),
     # The message type by which the registry may correct frozen units, if there is one.
     Column("allows", String(40), nullable=True),
+    # Which cases there are over some serials.
+    Index(
+        "ix_reconciliation_case_range_serials",
+        "cooperative_approach",
+        "originating_registry",
+        "first_transferring_party",
+        "vintage",
+        "first_serial",
+        "last_serial",
+    ),
 )
 Index(
     "ix_reconciliation_case_range_frozen",

@@ -89,6 +89,7 @@ def _add_people() -> None:
         sa.Column("page", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["person_id"], ["person.person_id"], name=op.f("fk_saved_filter_person_id")
