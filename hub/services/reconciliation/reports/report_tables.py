@@ -1,8 +1,6 @@
 """The report of a night for machines: JSON whole, CSV as flat rows of one header.
 
-A spreadsheet takes a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end for a
-formula. What peers and people wrote must not be one, so such a cell is written behind an
-apostrophe. Numbers are numbers: none of ours is negative.
+What peers and people wrote is no formula in a spreadsheet (``spreadsheet_cells``).
 """
 
 import csv as csv_files
@@ -15,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from hub.services.reconciliation.reports.night_report import NightReport
+from hub.services.spreadsheet_cells import cell
 from message_schemas import timestamps
 
 FORMAT: Final = "itmo-reconciliation-night/1"
@@ -26,7 +25,6 @@ COLUMNS: Final = (
 )
 """The columns of the CSV; ``record`` is night, missed_night, session, case, own_books
 or own_books_fault."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def json(report: NightReport) -> bytes:
@@ -63,18 +61,6 @@ def csv(report: NightReport) -> bytes:
     for row in _rows(report):
         writer.writerow({"night": report.night} | {key: cell(row[key]) for key in row})
     return text.getvalue().encode()
-
-
-def cell(value: Any) -> Any:
-    """Return a value as a cell that no spreadsheet takes for a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return value
-    text = str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def _plain(value: Any) -> Any:
