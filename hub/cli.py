@@ -18,6 +18,12 @@ PARTS: Final = (
         "Run the hub. Its address is printed once it takes envelopes.",
     ),
     LatePart(
+        "console",
+        "hub.commands.console",
+        "console",
+        "Serve the console's pages, beside the hub. Its address is printed.",
+    ),
+    LatePart(
         "demo",
         "hub.demo.command",
         "demo",

@@ -1,0 +1,1 @@
+"""The pages, one module for each family; each ends with the table of its routes."""

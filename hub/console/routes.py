@@ -1,0 +1,16 @@
+"""The one table of all routes of the console. What is not in it does not exist.
+
+``tests/hub/console/test_privileges.py`` tries every row in every role. ``CONTEXTS`` are what runs
+beside the pages while the console runs (aiohttp's ``cleanup_ctx``).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from aiohttp import web
+
+from hub.console.pages import preferences
+from hub.console.routing import Route
+
+ROUTES: Final[tuple[Route, ...]] = (*preferences.ROUTES,)
+CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = ()

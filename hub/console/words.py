@@ -1,0 +1,151 @@
+"""The enumerated words of the exchange as people read them, by family; each is a marked text.
+
+What is not listed is shown as it stands in the data: a new word must not break a page.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from hub.console.translating import N_, translate
+
+WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "role": {
+        "viewer": N_("viewer"),
+        "officer": N_("officer"),
+        "operator": N_("operator"),
+        "administrator": N_("administrator"),
+        "auditor": N_("auditor"),
+    },
+    "person_state": {
+        "invited": N_("invited"),
+        "active": N_("active"),
+        "disabled": N_("disabled"),
+    },
+    "case_state": {
+        "open": N_("open"),
+        "acknowledged": N_("acknowledged"),
+        "being_corrected": N_("being corrected"),
+        "awaiting_rerun": N_("awaiting re-run"),
+        "closed": N_("closed"),
+    },
+    "case_kind": {
+        "in_flight": N_("in flight"),
+        "timing": N_("timing"),
+        "lost_message": N_("lost message"),
+        "doubled_message": N_("doubled message"),
+        "missing_at_registry": N_("missing at the registry"),
+        "missing_at_ledger": N_("missing in the ledger"),
+        "attribute_differs": N_("attribute differs"),
+        "held_twice": N_("held twice"),
+        "used_or_cancelled_on_one_side": N_("used or cancelled on one side"),
+        "no_answer": N_("no answer"),
+        "record_differs": N_("record differs"),
+    },
+    "case_event": {
+        "open": N_("opened"),
+        "acknowledge": N_("acknowledged"),
+        "begin_correction": N_("correction begun"),
+        "compensate": N_("compensating entry"),
+        "ask_rerun": N_("re-run asked"),
+        "assign": N_("assigned"),
+        "set_due": N_("due date set"),
+        "note": N_("note"),
+        "explain": N_("explained by the registry"),
+        "find_again": N_("found again"),
+        "find_clean": N_("found clean"),
+    },
+    "transfer_state": {
+        "proposed": N_("proposed"),
+        "accepted": N_("accepted"),
+        "completed": N_("completed"),
+        "rejected": N_("rejected"),
+        "cancelled": N_("cancelled"),
+        "expired": N_("expired"),
+    },
+    "transfer_mode": {
+        "move": N_("moves units"),
+        "notify_and_record": N_("notify and record"),
+    },
+    "participant_kind": {
+        "party_registry": N_("Party registry"),
+        "mechanism_registry": N_("mechanism registry"),
+        "international_registry": N_("international registry"),
+        "hub": N_("hub"),
+    },
+    "participant_state": {
+        "registered": N_("registered"),
+        "active": N_("active"),
+        "suspended": N_("suspended"),
+        "closed": N_("closed"),
+    },
+    "block_status": {
+        "authorized": N_("authorized"),
+        "itmo": N_("ITMO"),
+        "used": N_("used"),
+        "cancelled": N_("cancelled"),
+    },
+    "first_transfer": {
+        "authorization": N_("authorization"),
+        "issuance": N_("issuance"),
+        "international_transfer": N_("international transfer"),
+        "use": N_("use"),
+        "cancellation": N_("cancellation"),
+        "omge": N_("overall mitigation in global emissions"),
+        "adaptation_fund": N_("Adaptation Fund"),
+    },
+    "suspension_level": {
+        "account": N_("account"),
+        "message_type": N_("message type"),
+        "participant": N_("participant"),
+        "pair": N_("pair"),
+        "hub": N_("hub"),
+        "block": N_("units"),
+    },
+    "session_state": {
+        "asking": N_("asking"),
+        "done": N_("done"),
+        "refused": N_("refused"),
+        "silent": N_("silent"),
+        "failed": N_("failed"),
+    },
+    "session_trigger": {
+        "night": N_("night"),
+        "request": N_("request"),
+        "movements": N_("movements"),
+        "case": N_("case"),
+        "statement": N_("statement"),
+    },
+    "night_state": {
+        "running": N_("running"),
+        "finished": N_("finished"),
+        "missed": N_("missed"),
+    },
+    "comparison_mode": {
+        "digests": N_("digests"),
+        "totals": N_("totals"),
+        "statement": N_("statements"),
+        "records": N_("records"),
+        "off": N_("off"),
+    },
+    "delivery_mode": {
+        "push": N_("push"),
+        "pull": N_("pull"),
+    },
+    "right": {
+        "signed in": N_("be signed in"),
+        "look": N_("look"),
+        "read messages": N_("read messages"),
+        "read acts": N_("read acts"),
+        "work cases": N_("work cases"),
+        "operate": N_("operate"),
+        "administer": N_("administer"),
+    },
+}
+
+
+def word(value: str | None, family: str, empty: str = "–") -> str:
+    """Return a word of a family in the reader's language. Raises KeyError for no family."""
+    if value is None:
+        return empty
+    known = WORDS[family].get(str(value))
+    return str(value).replace("_", " ") if known is None else translate(known)
