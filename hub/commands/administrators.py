@@ -47,6 +47,9 @@ def add(
     name: Annotated[str, typer.Argument(help="Who it is: a name used once, for ever.")],
     key: Annotated[Path, typer.Argument(help="KEY.proof.jws, from `itmo-hub keys generate`.")],
     reason: Reason,
+    role: Annotated[
+        str, typer.Option(help="For which acts the key counts: " + ", ".join(deeds.SIGNING_ROLES))
+    ] = "administrator",
     actor: Actor = None,
     signer: SignerUri = None,
     propose: Propose = False,
@@ -56,11 +59,11 @@ def add(
     """Register an administrator. From the first one on, every act is signed."""
     with refusals():
         record = verify_possession(key.read_bytes().strip())
-        deed = deeds.add_administrator(name, record)
+        deed = deeds.add_administrator(name, record, role)
         settings = settings_of(config, database)
         done = carry_out(settings, deed, reason, By(actor, signer, propose))
     if done:
-        typer.echo(f"{name}\tadministrator\t{record.key_id}\t{fingerprint(record.public_key_der)}")
+        typer.echo(f"{name}\t{role}\t{record.key_id}\t{fingerprint(record.public_key_der)}")
 
 
 @app.command()
@@ -94,7 +97,7 @@ def list_administrators(
         with database_of(config, database).reading() as connection:
             rows = administrators.every(connection)
         show(
-            ("name", "key_id", "algorithm", "fingerprint", "added_at", "removed_at"),
+            ("name", "key_id", "algorithm", "fingerprint", "added_at", "removed_at", "role"),
             [
                 (
                     row.name,
@@ -103,6 +106,7 @@ def list_administrators(
                     fingerprint(row.key.public_key_der),
                     row.added_at,
                     row.removed_at,
+                    row.role,
                 )
                 for row in rows
                 if every or row.removed_at is None

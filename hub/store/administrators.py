@@ -16,12 +16,16 @@ from keys.public_keys import PublicKey
 
 @dataclass(frozen=True, slots=True)
 class AdministratorRow:
-    """An administrator, and from when until when the key spoke for them."""
+    """An administrator, and from when until when the key spoke for them.
+
+    ``role`` is which acts it signs; who administers signs all of them.
+    """
 
     name: str
     key: PublicKey
     added_at: datetime
     removed_at: datetime | None
+    role: str = "administrator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ def every(connection: Connection) -> list[AdministratorRow]:
             administrator.c.public_key,
             administrator.c.added_at,
             administrator.c.removed_at,
+            administrator.c.role,
         ).order_by(administrator.c.name)
     )
     return [
@@ -60,6 +65,7 @@ def every(connection: Connection) -> list[AdministratorRow]:
             key=PublicKey(participant_of(row[1]), row[1], Algorithm(row[2]), bytes(row[3])),
             added_at=row[4],
             removed_at=row[5],
+            role=row[6],
         )
         for row in rows
     ]
@@ -80,6 +86,7 @@ def add(connection: Connection, row: AdministratorRow) -> None:
             public_key=row.key.public_key_der,
             added_at=row.added_at,
             removed_at=row.removed_at,
+            role=row.role,
         )
     )
 

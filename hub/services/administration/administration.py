@@ -30,6 +30,9 @@ from hub.store.database import Database
 
 DEFAULT_IDENTITY: Final = HubIdentity("XHB01", "XIR01", "XMR01", Policy())
 DEFAULT_LIMITS: Final = Limits()
+_NOBODY_ELSE: Final = (
+    "there is no second administrator who could approve this: act directly, without --propose"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,12 @@ class Administration:
                     "no administrator is registered here, so a signature counts for nothing: "
                     "leave --signer out, or register yourself with `itmo-hub administrator add`"
                 )
-            if len(judge.administrators) > 1 and kind.takes_two(deed, self._identity.hub):
+            signed = judge.require(statement, Says.DO, deed, act)
+            if judge.takes_two(deed, kind.takes_two(deed, self._identity.hub)):
                 raise AdministrationError(
                     f"{deed.kind} takes two administrators: say the same with --propose, and have "
                     "another one run `itmo-hub administrator approve ID`"
                 )
-            signed = judge.require(statement, Says.DO, deed, act)
             _note_used(doing, signed)
             return self._carry_out(doing, deed, [signed])
 
@@ -106,11 +109,10 @@ class Administration:
         kind_of(deed)
         with self._beginning(act) as (doing, judge):
             if len(judge.administrators) < 2:
-                raise AdministrationError(
-                    "there is no second administrator who could approve this: act directly, "
-                    "without --propose"
-                )
+                raise AdministrationError(_NOBODY_ELSE)
             signed = judge.require(statement, Says.PROPOSE, deed, act)
+            if len(judge.who_may(deed.kind)) < 2:
+                raise AdministrationError(_NOBODY_ELSE)
             self._try_out(doing, deed)
             row = proposals.row_of(signed)
             _note_used(doing, signed)

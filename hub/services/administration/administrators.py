@@ -1,9 +1,16 @@
-"""Deeds about administrators themselves: who may sign acts, from when until when.
+"""Deeds about administrators themselves: who may sign which acts, from when until when.
 
 1. An administrator has one name and one key, neither ever used twice. The key is made under the
    hub's code and is in nobody's list of message keys: it signs acts and opens no door.
-2. The last administrator cannot be removed: acts would again need no signature.
+2. An administrator has a role, which says for which kinds of acts the key's signature counts
+   (``people.roles``). It stays the same for ever, as name and key do: whoever gets another role
+   gets another name and key. A deed without a role is of the role administrator.
+3. Somebody can always administer: the first one has the role administrator, and the last one of
+   this role cannot be removed.
 """
+
+from collections.abc import Mapping
+from typing import Any, Final
 
 from hub.services.administration.deeds import (
     ACTOR_CHARACTERS_MAX,
@@ -14,14 +21,21 @@ from hub.services.administration.deeds import (
 )
 from hub.services.administration.doing import Doing
 from hub.services.administration.key_forms import key_form, key_of_form
+from hub.services.people.roles import Right, Role, may, may_sign
 from hub.store import administrators
 from hub.store.administrators import AdministratorRow
 from keys.algorithms import signs_messages
 from keys.public_keys import KeyRecord
 
+ADDED: Final = "administrator.add"
+REMOVED: Final = "administrator.remove"
+_SIGNING: Final = frozenset({Right.WORK_CASES, Right.OPERATE, Right.ADMINISTER})
+SIGNING_ROLES: Final = tuple(role for role in Role if any(may(role, one) for one in _SIGNING))
+"""The roles whose signature counts for some act."""
 
-def add_administrator(name: str, key: KeyRecord) -> Deed:
-    """Register an administrator with the key they sign acts with."""
+
+def add_administrator(name: str, key: KeyRecord, role: str = Role.ADMINISTRATOR) -> Deed:
+    """Register an administrator with the key they sign acts with, and for which kinds of acts."""
     if not is_line(name, ACTOR_CHARACTERS_MAX):
         raise AdministrationError(
             f"an administrator's name is one line of 1 to {ACTOR_CHARACTERS_MAX} characters"
@@ -33,21 +47,29 @@ def add_administrator(name: str, key: KeyRecord) -> Deed:
         )
     if not signs_messages(key.algorithm):
         raise AdministrationError(f"{key.algorithm} cannot sign acts; take Ed25519 or ES256")
-    return Deed(
-        "administrator.add", name, {"participant": key.participant, "keys": [key_form(key)]}
-    )
+    if role not in SIGNING_ROLES:
+        raise AdministrationError(
+            f"the role {role[:20]!r} signs no acts; an administrator's is one of "
+            f"{', '.join(SIGNING_ROLES)}"
+        )
+    parameters: dict[str, Any] = {"participant": key.participant, "keys": [key_form(key)]}
+    # The role of whoever may all stands nowhere: so the deeds of before keep their one form.
+    if role != Role.ADMINISTRATOR:
+        parameters["role"] = str(role)
+    return Deed(ADDED, name, parameters)
 
 
 def remove_administrator(name: str) -> Deed:
     """End an administrator's time; what they signed before stays good."""
-    return Deed("administrator.remove", name, {"name": name})
+    return Deed(REMOVED, name, {"name": name})
 
 
 def do_add_administrator(doing: Doing, deed: Deed) -> None:
     """Register an administrator whose name and key nobody has or had."""
     (form,) = deed.parameters["keys"]
     key = key_of_form(deed.parameters["participant"], form)
-    require_same(add_administrator(deed.subject, key), deed)
+    role = role_of(deed.parameters)
+    require_same(add_administrator(deed.subject, key, role), deed)
     hub = doing.identity.hub
     if key.participant != hub:
         raise AdministrationError(
@@ -56,7 +78,13 @@ def do_add_administrator(doing: Doing, deed: Deed) -> None:
         )
     if key.valid_from > doing.at:
         raise AdministrationError(f"the key {key.key_id} is not valid yet")
-    for row in administrators.every(doing.connection):
+    every = administrators.every(doing.connection)
+    if role != Role.ADMINISTRATOR and not any(row.removed_at is None for row in every):
+        raise AdministrationError(
+            f"the first administrator has the role administrator, not {role}: nobody could "
+            "register another one, and every act would need a signature"
+        )
+    for row in every:
         if row.name == deed.subject:
             raise AdministrationError(f"there is or was an administrator {row.name}")
         if row.key.public_key_der == key.public_key_der:
@@ -70,19 +98,26 @@ def do_add_administrator(doing: Doing, deed: Deed) -> None:
                 "key of their own"
             )
     administrators.add(
-        doing.connection, AdministratorRow(deed.subject, key.public_key, doing.at, None)
+        doing.connection, AdministratorRow(deed.subject, key.public_key, doing.at, None, role)
     )
 
 
 def do_remove_administrator(doing: Doing, deed: Deed) -> None:
-    """Remove an administrator, unless it is the last one."""
+    """Remove an administrator, unless nobody could administer afterwards."""
     require_same(remove_administrator(deed.subject), deed)
-    names = [row.name for row in administrators.active(doing.connection)]
-    if deed.subject not in names:
+    active = {row.name: row.role for row in administrators.active(doing.connection)}
+    if deed.subject not in active:
         raise AdministrationError(f"{deed.subject[:60]} is no administrator")
-    if len(names) == 1:
+    left = [role for name, role in active.items() if name != deed.subject]
+    if not any(may_sign(role, ADDED) for role in left):
         raise AdministrationError(
-            f"{deed.subject} is the last administrator, and acts would need no signature again; "
-            "add another one first"
+            f"{deed.subject} is the last administrator with the role administrator, and nobody "
+            "could register another one; add one first"
         )
     administrators.remove(doing.connection, deed.subject, doing.at)
+
+
+def role_of(parameters: Mapping[str, Any]) -> str:
+    """Return the role that a deed of adding gives; one that says none gives all rights."""
+    role = parameters.get("role", Role.ADMINISTRATOR)
+    return str(role)

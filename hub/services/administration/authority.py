@@ -2,11 +2,13 @@
 
 1. While no administrator is registered, an act needs a name and a reason only, and no statement
    counts. From the first administrator on, every act is a statement signed by one.
-2. With two or more, some deeds take two (``kinds``): one proposes, another approves. A sole
-   administrator does them alone; the act's document then shows one statement.
+2. Where two or more may do a deed, some take two (``kinds``): one proposes, another approves. Who
+   alone may do it does it alone; the act's document then shows one statement.
 3. A statement counts if its signature is that of an administrator as of now, under their own name,
    for this hub and this log, about this deed and nothing else, with this reason, fresh, and never
    used before.
+4. It counts for the kinds of deeds that its signer's role has the right to (``people.roles``), be
+   it to do, to propose, to approve or to reject.
 """
 
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ from hub.services.administration.statements import (
     Statement,
     read_statement,
 )
+from hub.services.people.roles import RIGHTS, Role, may_sign, right_for
 from hub.store import administrators, log
 from hub.store.administrators import AdministratorRow
 from keys.errors import SignatureInvalidError
@@ -56,6 +59,14 @@ class Judge:
                 "ITMO_HUB_ADMINISTRATOR_SIGNER"
             )
 
+    def who_may(self, kind: str) -> list[AdministratorRow]:
+        """Return the administrators whose signature counts for a kind of act."""
+        return [row for row in self.administrators if may_sign(row.role, kind)]
+
+    def takes_two(self, deed: Deed, by_kind: bool) -> bool:
+        """Tell whether a deed of a kind that takes two has anybody who could approve it."""
+        return by_kind and len(self.who_may(deed.kind)) > 1
+
     def require(
         self, raw: bytes, says: Says, deed: Deed, act: Act, *, proposal: bytes | None = None
     ) -> SignedStatement:
@@ -65,7 +76,7 @@ class Judge:
         """
         signed = read_statement(raw)
         said = signed.statement
-        self.require_signature(signed)
+        row = self.require_signature(signed)
         expected = Statement(
             statement_id=said.statement_id,
             place=self.place,
@@ -81,6 +92,7 @@ class Judge:
                 f"{said.actor} signed something else than what is to be done: "
                 f"{_difference(said, expected)}"
             )
+        require_right(row, deed.kind)
         if abs(said.at - act.at) > self.fresh:
             raise AdministrationError(
                 f"the statement was signed at {timestamps.render(said.at)}; it counts for "
@@ -124,6 +136,19 @@ class Judge:
                 f"this statement was used already, for the act at log index {used}; none counts "
                 "twice"
             )
+
+
+def require_right(row: AdministratorRow, kind: str) -> None:
+    """Raise AdministrationError if an administrator's role has not the right to a kind of act."""
+    if may_sign(row.role, kind):
+        return
+    right = right_for(kind)
+    able = ", ".join(role for role in Role if right in RIGHTS[role])
+    raise AdministrationError(
+        f"{row.name} has the role {row.role}, whose signature does not count for {kind}: that "
+        f"takes the right to {right} ({able}). Ask somebody who has it "
+        "(`itmo-hub administrator list`)"
+    )
 
 
 def place_of(connection: Connection, hub: str) -> Place:

@@ -52,6 +52,10 @@ class _KeyAdded(TypedDict):
     keys: Annotated[list[_Key], msgspec.Meta(min_length=1, max_length=1)]
 
 
+class _AdministratorAdded(_KeyAdded):
+    role: NotRequired[str]
+
+
 class _KeyRevoked(TypedDict):
     key_id: str
 
@@ -173,8 +177,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     case_acts.BEGIN_CORRECTION: Kind(case_acts.CaseCorrection, case_acts.do_begin_correction),
     case_acts.ASK_RERUN: Kind(case_acts.CasesNamed, case_acts.do_ask_rerun),
     LOSS_ACCEPTED: Kind(_Loss, log_losses.do_accept_loss, _always),
-    "administrator.add": Kind(_KeyAdded, administrators.do_add_administrator, _always),
-    "administrator.remove": Kind(_Name, administrators.do_remove_administrator, _always),
+    administrators.ADDED: Kind(_AdministratorAdded, administrators.do_add_administrator, _always),
+    administrators.REMOVED: Kind(_Name, administrators.do_remove_administrator, _always),
 }
 
 

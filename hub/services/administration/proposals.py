@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from hub.services.administration.authority import Judge
+from hub.services.administration.authority import Judge, require_right
 from hub.services.administration.deeds import AdministrationError, Deed
 from hub.services.administration.statements import Says, SignedStatement, Statement, read_statement
 from hub.store import administrators
@@ -76,7 +76,7 @@ def believed(judge: Judge, row: ProposalRow, at: datetime, lapse_after: timedelt
     """Check a stored proposal again. Raises AdministrationError."""
     try:
         signed = read_statement(row.statement)
-        judge.require_signature(signed)
+        require_right(judge.require_signature(signed), signed.statement.deed.kind)
     except AdministrationError as error:
         raise AdministrationError(
             f"the proposal {row.proposal_id} cannot be believed: {error}"

@@ -1,11 +1,13 @@
 """Acts read back: who, what, why, and whether the statements in them hold.
 
 1. The document is what the log's entry commits to.
-2. Who was an administrator then is read from the log's own acts of adding and removing, in their
-   order, not from the table of today.
-3. Each statement must be signed by one of them, in their own name, for this log, and say what the
-   document says. Two statements are a proposal and an approval of exactly it, by two keys; where
-   there were two administrators, what takes two has them. No statement serves two acts.
+2. Who was an administrator then, and in which role, is read from the log's own acts of adding and
+   removing, in their order, not from the table of today; where that table says otherwise, it is
+   the table that was changed.
+3. Each statement must be signed by one of them, in their own name, for this log, in a role that has
+   the right to it, and say what the document says. Two statements are a proposal and an approval of
+   exactly it, by two keys; where two could have signed it, what takes two has them. No statement
+   serves two acts.
    Each was signed when it was used, within the limit for clocks; only a proposal waits, and what
    is done on it is approved when it is done.
 4. An act without a statement is in order before the first administrator, and if the hub did it by
@@ -24,12 +26,14 @@ from sqlalchemy import Connection
 
 from hub.protocol.limits import Limits
 from hub.services.acts import FORMAT
+from hub.services.administration.administrators import ADDED, REMOVED, role_of
 from hub.services.administration.authority import place_of
 from hub.services.administration.deeds import AdministrationError, Deed, canonical
 from hub.services.administration.key_forms import key_of_form
 from hub.services.administration.kinds import KINDS
 from hub.services.administration.statements import Place, Says, SignedStatement, read_statement
-from hub.store import acts, log
+from hub.services.people.roles import Role, may_sign
+from hub.store import acts, administrators, log
 from hub.store.acts import ActRow
 from hub.transparency_log.entries import commitment, decode
 from keys.errors import SignatureInvalidError
@@ -37,8 +41,6 @@ from keys.jws import check_signature
 from keys.public_keys import PublicKey
 from message_schemas import timestamps
 
-ADDED = "administrator.add"
-REMOVED = "administrator.remove"
 PAGE_COUNT = 1_000
 DEFAULT_LIMITS = Limits()
 
@@ -83,6 +85,7 @@ class Tenure:
     key: PublicKey
     after: int
     until: int | None
+    role: str = Role.ADMINISTRATOR
 
     def covers(self, log_index: int) -> bool:
         """Tell whether they were an administrator when this act was done."""
@@ -167,6 +170,26 @@ class ActReader:
                             f"{statement_id} was used for the one at {before} already"
                         )
             last = page[-1].log_index
+        yield from self._table_faults()
+
+    def _table_faults(self) -> Iterator[str]:
+        """Compare the table, by which statements are accepted today, with the log's own acts."""
+        said = {one.name: one for one in self._tenures}
+        for row in administrators.every(self._connection):
+            one = said.pop(row.name, None)
+            stored = row.key, row.role, row.removed_at is None
+            if one is None:
+                yield f"{row.name} is an administrator in the database, and by no act in the log"
+            elif stored != (one.key, one.role, one.until is None):
+                yield (
+                    f"the administrator {row.name} was changed in the database: the act at log "
+                    f"index {one.after} gave {one.key.key_id} the role {one.role}"
+                    + ("" if one.until is None else f", and the one at {one.until} ended it")
+                    + f"; stored is {row.key.key_id}, {row.role}, "
+                    + ("active" if row.removed_at is None else "removed")
+                )
+        for name, one in said.items():
+            yield f"the act at log index {one.after} added {name}, whom the database does not have"
 
     def _read(self, row: ActRow) -> RecordedAct:
         document = _document_of(row)
@@ -177,7 +200,8 @@ class ActReader:
         fault = self._fault(row, document)
         if fault is None and not found and there and not self._is_own(document):
             fault = "nobody signed it, and there were administrators"
-        if fault is None and len(there) > 1 and len(found) == 1 and self._takes_two(document):
+        could = [one for one in there if may_sign(one.role, document.kind)]
+        if fault is None and len(could) > 1 and len(found) == 1 and self._takes_two(document):
             fault = "it takes two administrators, and one signed it"
         return RecordedAct(row, document, found, fault)
 
@@ -260,7 +284,7 @@ def tenures(connection: Connection) -> list[Tenure]:
             with contextlib.suppress(AdministrationError, KeyError, IndexError, TypeError):
                 detail = document.detail
                 key = key_of_form(detail["participant"], detail["keys"][0]).public_key
-                known[name] = Tenure(name, key, row.log_index, None)
+                known[name] = Tenure(name, key, row.log_index, None, role_of(detail))
         elif document.kind == REMOVED and name in known:
             known[name] = replace(known[name], until=row.log_index)
     return list(known.values())
@@ -285,6 +309,7 @@ def _judge(
         said = signed.statement
         fault = (
             _signature_fault(signed, there, place)
+            or _right_fault(document, signed, there)
             or _content_fault(document, read, signed)
             or _age_fault(document, signed, at, fresh)
         )
@@ -314,6 +339,17 @@ def _signature_fault(signed: SignedStatement, there: Sequence[Tenure], place: Pl
     except SignatureInvalidError as error:
         return error.detail
     return None if said.place == place else "it was signed for another hub's log"
+
+
+def _right_fault(
+    document: ActDocument, signed: SignedStatement, there: Sequence[Tenure]
+) -> str | None:
+    """Return what is wrong with the role of who signed; that they signed is known."""
+    kind = document.deed.kind
+    for one in there:
+        if one.name == signed.statement.actor and not may_sign(one.role, kind):
+            return f"{one.name} had the role {one.role}, which does not sign {kind}"
+    return None
 
 
 def _content_fault(

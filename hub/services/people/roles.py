@@ -70,3 +70,8 @@ def right_for(kind: str) -> Right:
 def may(role: Role | str, right: Right) -> bool:
     """Tell whether a role has a right. Raises ValueError for what is no role."""
     return right in RIGHTS[Role(role)]
+
+
+def may_sign(role: str, kind: str) -> bool:
+    """Tell whether the signature of a role counts for a kind of act; no role's never does."""
+    return role in set(Role) and may(role, right_for(kind))

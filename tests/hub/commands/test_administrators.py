@@ -115,6 +115,26 @@ def test_administrators_are_appointed_listed_and_removed(hands: tuple[Hand, Hand
     assert "not the key of an administrator" in alice.refused(*stop)
 
 
+def test_an_administrator_has_a_role_that_is_listed_and_limits_what_the_key_signs(
+    hands: tuple[Hand, Hand, Hand],
+) -> None:
+    """``--role``; another one than the three is refused, and so is an act beyond it."""
+    alice, bob, carol = hands
+    words = ("administrator", "add", "carol", carol.proof, "--reason", "works the cases")
+    assert "officer, operator" in alice.refused(*words, "--role", "viewer", "--propose")
+    proposal_id = alice.proposes(*words, "--role", "officer")
+    bob.done("administrator", "approve", proposal_id)
+    rows = done("administrator", "list", "--json", "--database", alice.database).document
+    assert {row["name"]: row["role"] for row in rows} == {
+        "alice": "administrator",
+        "bob": "administrator",
+        "carol": "officer",
+    }
+    refusal = carol.refused("participant", "suspend", "CHE01", "--reason", "x")
+    assert "carol has the role officer" in refusal
+    assert "(operator, administrator)" in refusal
+
+
 def test_every_act_is_signed_by_options_or_by_the_environment(
     hands: tuple[Hand, Hand, Hand],
 ) -> None:

@@ -63,6 +63,15 @@ def appoint(world: World, *names: str) -> None:
             approve(world, proposal_id, names[1])
 
 
+def appoint_as(world: World, role: str, name: str, *, by: tuple[str, ...] = ("alice",)) -> None:
+    """Register somebody in another role: by one, or proposed and approved by two."""
+    deed = add_administrator(name, key_of(name), role)
+    if len(by) == 1:
+        do(world, deed, by[0])
+    else:
+        approve(world, propose(world, deed, by[0]), by[1])
+
+
 def do(world: World, deed: Deed, name: str) -> Any:
     """Do a deed at once, signed."""
     act = act_by(name)

@@ -264,9 +264,10 @@ def test_a_document_that_cannot_be_read_is_a_fault_and_no_crash(
         )
     assert read(world, appointed).verdict == "WRONG: its document cannot be read"
     with world.database.reading() as connection:
-        faults = list(ActReader(connection, HUB).faults())
+        *faults, table = ActReader(connection, HUB).faults()
     places = [fault.partition(":")[0].split()[-1] for fault in faults]
     assert places == [str(appointed), str(done)]
+    assert table == "alice is an administrator in the database, and by no act in the log"
 
 
 def test_the_number_of_eyes_is_that_of_the_statements(world: World) -> None:
