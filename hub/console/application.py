@@ -102,7 +102,7 @@ async def _page(
     reference: str = "",
 ) -> web.Response:
     request.setdefault(security.PERSON, None)
-    request.setdefault(security.SECRET, None)
+    request.setdefault(security.SESSION, None)
     return await render(
         request,
         "error.html",

@@ -27,7 +27,7 @@ from hub.services.people.roles import Right, may
 from hub.services.people.sessions import SignedIn
 
 PERSON: Final = "person"
-SECRET: Final = "secret_of_browser"
+SESSION: Final = "session"
 NEW_VISIT: Final = "new_visit"
 SAFE: Final = frozenset({"GET", "HEAD"})
 
@@ -92,7 +92,7 @@ def person_of(request: web.Request) -> SignedIn:
 def csrf_token(request: web.Request) -> str:
     """Return the token that forms of this browser carry; begins a visit where there is none."""
     console = console_of(request)
-    secret = request[SECRET] or request.cookies.get(visit_cookie(console))
+    secret = request[SESSION] or request.cookies.get(visit_cookie(console))
     if not secret:
         secret = request.get(NEW_VISIT) or secrets.token_urlsafe(32)
         request[NEW_VISIT] = secret
@@ -159,7 +159,7 @@ async def with_session(
 ) -> web.StreamResponse:
     """Find out who is signed in, after the address was found to be ours."""
     console = console_of(request)
-    request[PERSON] = request[SECRET] = None
+    request[PERSON] = request[SESSION] = None
     if request.path.startswith("/static/"):
         return await handler(request)
     if request.host != console.address.partition("://")[2]:
@@ -168,7 +168,7 @@ async def with_session(
     if token and len(token) <= 100:
         person = await console.run(console.sessions.find, token, console.ground.clock())
         if person is not None:
-            request[PERSON], request[SECRET] = person, token
+            request[PERSON], request[SESSION] = person, token
     return await handler(request)
 
 
@@ -179,7 +179,7 @@ async def _require_own_form(request: web.Request) -> None:
         raise CsrfError
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise CsrfError
-    secret = request[SECRET] or request.cookies.get(visit_cookie(console_of(request)))
+    secret = request[SESSION] or request.cookies.get(visit_cookie(console_of(request)))
     given = request.headers.get("X-CSRF-Token") or (await read_form(request)).raw(CSRF)
     # Compared as bytes: a text that is not ASCII is wrong like any other.
     if not secret or not hmac.compare_digest(_derived(secret).encode(), given.encode()):
