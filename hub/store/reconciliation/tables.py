@@ -196,13 +196,20 @@ case: Final = Table(
     Index("ix_reconciliation_case_units", "state", "units"),
 )
 # Few cases are somebody's, or about one message.
-for _column in ("assignee", "reference"):
-    Index(
-        f"ix_reconciliation_case_{_column}",
-        case.c[_column],
-        sqlite_where=case.c[_column].is_not(None),
-        postgresql_where=case.c[_column].is_not(None),
-    )
+Index(
+    "ix_reconciliation_case_assignee",
+    case.c.assignee,
+    case.c.state,
+    case.c.opened_at,
+    sqlite_where=case.c.assignee.is_not(None),
+    postgresql_where=case.c.assignee.is_not(None),
+)
+Index(
+    "ix_reconciliation_case_reference",
+    case.c.reference,
+    sqlite_where=case.c.reference.is_not(None),
+    postgresql_where=case.c.reference.is_not(None),
+)
 
 case_range: Final = Table(
     "reconciliation_case_range",

@@ -21,11 +21,11 @@ def upgrade() -> None:
         op.create_index(
             f"ix_reconciliation_case_{name}", "reconciliation_case", columns, unique=False
         )
-    for column in ("assignee", "reference"):
+    for column, more in (("assignee", ["state", "opened_at"]), ("reference", [])):
         op.create_index(
             f"ix_reconciliation_case_{column}",
             "reconciliation_case",
-            [column],
+            [column, *more],
             unique=False,
             sqlite_where=sa.text(f"{column} IS NOT NULL"),
             postgresql_where=sa.text(f"{column} IS NOT NULL"),
