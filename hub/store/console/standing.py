@@ -1,0 +1,151 @@
+"""How the books stand, registry by registry: sessions of the last nights, open cases, frozen units.
+
+All of it is bounded: by the nights asked for, and by the open cases; the database counts them.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy import case as when
+
+from hub.store.parts import in_parts
+from hub.store.reconciliation.tables import case, case_range, request, session
+from reconciliation.case_states import IS_OPEN
+
+_OPEN: Final = case.c.state.in_(sorted(IS_OPEN))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A session as a heat map shows it. ``late``: it ended after the time for its last answer."""
+
+    session: str
+    registry: str
+    night: str | None
+    mode: str
+    state: str
+    agreed: bool | None
+    finding_count: int
+    log_index: int
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCases:
+    """How many open cases of one kind there are: by age, of how many units, how many overdue.
+
+    ``by_age`` has a number for each group of ages that was asked for.
+    """
+
+    kind: str
+    by_age: tuple[int, ...]
+    overdue: int
+
+    @property
+    def count(self) -> int:
+        """Return how many there are."""
+        return sum(self.by_age)
+
+
+def first_cut(connection: Connection, night: str) -> int | None:
+    """Return the log index of a night's first cut, None if nobody was asked in it."""
+    found: int | None = connection.execute(
+        select(func.min(session.c.log_index)).where(session.c.night == night)
+    ).scalar_one()
+    return found
+
+
+def sessions_since(
+    connection: Connection, registries: Collection[str], log_index: int
+) -> list[Compared]:
+    """Return the sessions of registries whose cut is at a log index or behind it, in that order.
+
+    Those of nights and those that somebody asked for.
+    """
+    rows = (
+        row
+        for part in in_parts(sorted(registries))
+        for row in connection.execute(
+            select(
+                session.c.session,
+                session.c.registry,
+                session.c.night,
+                session.c.mode,
+                session.c.state,
+                session.c.agreed,
+                func.coalesce(session.c.finding_count, 0),
+                session.c.log_index,
+                func.coalesce(session.c.finished_at > session.c.answer_by, False),
+            ).where(session.c.registry.in_(part), session.c.log_index >= log_index)
+        )
+    )
+    found = [Compared(*row) for row in rows]
+    return sorted(found, key=lambda one: one.log_index)
+
+
+def last_statements(
+    connection: Connection, registries: Collection[str]
+) -> dict[str, tuple[datetime, str]]:
+    """Return when registries that hand in statements last did, and what came of it (a state).
+
+    Of a registry that hands them in, few sessions are anything else.
+    """
+    found: dict[str, tuple[datetime, str]] = {}
+    for registry in sorted(registries):
+        row = connection.execute(
+            select(session.c.asked_at, session.c.state)
+            .where(session.c.registry == registry, session.c.trigger == "statement")
+            .order_by(session.c.log_index.desc())
+            .limit(1)
+        ).one_or_none()
+        if row is not None:
+            found[registry] = (row[0], row[1])
+    return found
+
+
+def open_cases(
+    connection: Connection, *, since: Collection[datetime], today: date
+) -> list[OpenCases]:
+    """Return the open cases by kind, most first.
+
+    ``since`` parts the ages, latest first: opened at or after the first instant, then between it
+    and the next, and so on; what is older is the last group.
+    """
+    steps = list(since)
+    is_of = []
+    for place in range(len(steps) + 1):
+        parts = []
+        if place < len(steps):
+            parts.append(case.c.opened_at >= steps[place])
+        if place > 0:
+            parts.append(case.c.opened_at < steps[place - 1])
+        condition = parts[0] if len(parts) == 1 else parts[0] & parts[1]
+        is_of.append(func.sum(when((condition, 1), else_=0)))
+    overdue = func.sum(when((case.c.due_on < today.isoformat(), 1), else_=0))
+    rows = connection.execute(
+        select(case.c.kind, overdue, *is_of).where(_OPEN).group_by(case.c.kind)
+    )
+    found = [OpenCases(row[0], tuple(map(int, row[2:])), int(row[1])) for row in rows]
+    return sorted(found, key=lambda one: (-one.count, one.kind))
+
+
+def frozen_units_of(connection: Connection) -> dict[str, int]:
+    """Return how many units are frozen by the cases of each registry."""
+    rows = connection.execute(
+        select(
+            case.c.registry,
+            func.sum(case_range.c.last_serial - case_range.c.first_serial + 1),
+        )
+        .join(case, case.c.case_id == case_range.c.case_id)
+        .where(case_range.c.is_frozen)
+        .group_by(case.c.registry)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def newest_request(connection: Connection) -> int:
+    """Return the number of the newest comparison that somebody asked for, 0 without any."""
+    return connection.execute(select(func.max(request.c.request_id))).scalar_one() or 0
