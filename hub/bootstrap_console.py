@@ -47,7 +47,7 @@ def build(settings: Settings) -> Console:
     require_safe_address(settings)
     database = bootstrap.open_database(settings)
     ground = ground_of(settings, database)
-    return Console(ground, Sessions(ground), Assets())
+    return Console(ground, Sessions(database, settings.console), Assets())
 
 
 def require_safe_address(settings: Settings) -> None:

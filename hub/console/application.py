@@ -101,8 +101,8 @@ async def _page(
     remedy: str = "",
     reference: str = "",
 ) -> web.Response:
-    request.setdefault(security.PERSON, None)
-    request.setdefault(security.SESSION, None)
+    if security.PERSON not in request:  # it went wrong before anybody was looked for
+        request[security.PERSON], request[security.SESSION] = None, None
     return await render(
         request,
         "error.html",

@@ -10,7 +10,6 @@ from aiohttp import web
 
 from hub.console.translating import N_, translate
 
-FORM: Final = "form"
 CSRF: Final = "csrf"
 _NO_TEXT: Final = frozenset(map(chr, (*range(9), 11, 12, *range(14, 32), 127)))
 
@@ -107,6 +106,9 @@ class Fields:
         return list(getall(name, []))
 
 
+FORM: Final[web.RequestKey[Fields]] = web.RequestKey("form")
+
+
 class Query(Fields):
     """The query of an address."""
 
@@ -118,5 +120,4 @@ async def read_form(request: web.Request) -> Fields:
     """Return the form of a request; its token was checked before the page was called."""
     if FORM not in request:
         request[FORM] = Fields(await request.post())
-    form: Fields = request[FORM]
-    return form
+    return request[FORM]

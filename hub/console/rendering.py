@@ -23,7 +23,8 @@ from hub.console.security import PERSON, csrf_token
 from hub.console.surroundings import console_of
 from hub.console.translating import LANGUAGES, translate, translate_count
 from hub.console.words import word
-from hub.services.people.roles import Right, may
+from hub.services.people.roles import Right, Role, may
+from hub.services.people.sessions import SignedIn
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 # In a script block nothing is escaped as in HTML: what could end it is written another way.
@@ -36,13 +37,13 @@ async def render(
     """Return a page. ``values`` are what the template names, beside what all pages have."""
     console = console_of(request)
     person = request[PERSON]
-    flash = flash_of(request)
+    role, flash = _room_role(person), flash_of(request)
     shared: Mapping[str, Any] = {
         "person": person,
-        "can": lambda right: person is not None and may(person.role, Right(right)),
+        "can": lambda right: role is not None and may(role, Right(right)),
         "here": request.path_qs,
         "path": request.path,
-        "navigation": entries(None if person is None else person.role, request.path),
+        "navigation": entries(role, request.path),
         "asset": console.assets.address,
         "csrf_field": lambda: Markup('<input type="hidden" name="csrf" value="{}">').format(
             csrf_token(request)
@@ -61,6 +62,11 @@ async def render(
     if flash is not None:
         response.del_cookie(FLASH, path="/")
     return response
+
+
+def _room_role(person: SignedIn | None) -> Role | None:
+    """Return the role whose rooms are listed; somebody without a second factor has none yet."""
+    return None if person is None or person.is_confined else person.role
 
 
 @cache

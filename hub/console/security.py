@@ -26,10 +26,12 @@ from hub.console.surroundings import Console, console_of
 from hub.services.people.roles import Right, may
 from hub.services.people.sessions import SignedIn
 
-PERSON: Final = "person"
-SESSION: Final = "session"
-NEW_VISIT: Final = "new_visit"
+PERSON: Final[web.RequestKey[SignedIn | None]] = web.RequestKey("person")
+SESSION: Final[web.RequestKey[str | None]] = web.RequestKey("session")
+NEW_VISIT: Final[web.RequestKey[str]] = web.RequestKey("new_visit")
 SAFE: Final = frozenset({"GET", "HEAD"})
+SET_UP: Final = "/me"
+"""Where somebody is led whose second factor is still missing."""
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -84,7 +86,7 @@ def forget_session(request: web.Request, response: web.StreamResponse) -> None:
 
 def person_of(request: web.Request) -> SignedIn:
     """Return who is signed in; only on routes that need a right."""
-    person: SignedIn | None = request[PERSON]
+    person = request[PERSON]
     assert person is not None, "the route needs nobody signed in"
     return person
 
@@ -96,7 +98,13 @@ def csrf_token(request: web.Request) -> str:
     if not secret:
         secret = request.get(NEW_VISIT) or secrets.token_urlsafe(32)
         request[NEW_VISIT] = secret
-    return _derived(secret)
+    return csrf_of(secret)
+
+
+def csrf_of(secret: str) -> str:
+    """Return the token of forms that belongs to the token of a session or a visit."""
+    digest = hmac.new(secret.encode(), b"itmo-console-form", hashlib.sha256).digest()
+    return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def client_address(request: web.Request) -> str:
@@ -116,10 +124,12 @@ def guarded(route: Route) -> Handler:
     """Return a route's handler behind what it needs: somebody with the right, a form of ours."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        person: SignedIn | None = request[PERSON]
+        person = request[PERSON]
         if route.right is not None:
             if person is None:
                 return _to_sign_in(request)
+            if person.is_confined and route.right is not Right.SIGNED_IN:
+                return web.Response(status=303, headers={"Location": SET_UP})
             if not may(person.role, route.right):
                 raise RightError(route.right)
         if request.method not in SAFE:
@@ -159,7 +169,7 @@ async def with_session(
 ) -> web.StreamResponse:
     """Find out who is signed in, after the address was found to be ours."""
     console = console_of(request)
-    request[PERSON] = request[SESSION] = None
+    request[PERSON], request[SESSION] = None, None
     if request.path.startswith("/static/"):
         return await handler(request)
     if request.host != console.address.partition("://")[2]:
@@ -182,13 +192,8 @@ async def _require_own_form(request: web.Request) -> None:
     secret = request[SESSION] or request.cookies.get(visit_cookie(console_of(request)))
     given = request.headers.get("X-CSRF-Token") or (await read_form(request)).raw(CSRF)
     # Compared as bytes: a text that is not ASCII is wrong like any other.
-    if not secret or not hmac.compare_digest(_derived(secret).encode(), given.encode()):
+    if not secret or not hmac.compare_digest(csrf_of(secret).encode(), given.encode()):
         raise CsrfError
-
-
-def _derived(secret: str) -> str:
-    digest = hmac.new(secret.encode(), b"itmo-console-form", hashlib.sha256).digest()
-    return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _to_sign_in(request: web.Request) -> web.Response:

@@ -50,6 +50,7 @@ class Console:
 
     def close(self) -> None:
         """Let the threads end."""
+        self.sessions.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

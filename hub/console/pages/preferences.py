@@ -10,7 +10,7 @@ from hub.console.routing import Route
 from hub.console.security import PERSON
 from hub.console.surroundings import console_of
 from hub.console.translating import LANGUAGES, negotiate, use
-from hub.services.people.persons import Persons
+from hub.services.people.preferences import Preferences
 
 LANGUAGE: Final = "itmo-language"
 THEME: Final = "itmo-theme"
@@ -35,7 +35,7 @@ async def set_preferences(request: web.Request) -> web.Response:
     person = request[PERSON]
     if person is not None:
         console = console_of(request)
-        await console.run(console.desk(Persons).set_preferences, person.person_id, language, theme)
+        await console.run(console.desk(Preferences).keep, person.person_id, language, theme)
     for name, value in ((LANGUAGE, language), (THEME, theme)):
         if value is None:
             response.del_cookie(name, path="/")
