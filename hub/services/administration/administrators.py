@@ -12,6 +12,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hub.services.administration import people
 from hub.services.administration.deeds import (
     ACTOR_CHARACTERS_MAX,
     AdministrationError,
@@ -34,8 +35,13 @@ SIGNING_ROLES: Final = tuple(role for role in Role if any(may(role, one) for one
 """The roles whose signature counts for some act."""
 
 
-def add_administrator(name: str, key: KeyRecord, role: str = Role.ADMINISTRATOR) -> Deed:
-    """Register an administrator with the key they sign acts with, and for which kinds of acts."""
+def add_administrator(
+    name: str, key: KeyRecord, role: str = Role.ADMINISTRATOR, person: str | None = None
+) -> Deed:
+    """Register an administrator with the key they sign acts with, and for which kinds of acts.
+
+    ``person`` is who offered the key in their browser, and acts under this name from then on.
+    """
     if not is_line(name, ACTOR_CHARACTERS_MAX):
         raise AdministrationError(
             f"an administrator's name is one line of 1 to {ACTOR_CHARACTERS_MAX} characters"
@@ -56,6 +62,8 @@ def add_administrator(name: str, key: KeyRecord, role: str = Role.ADMINISTRATOR)
     # The role of whoever may all stands nowhere: so the deeds of before keep their one form.
     if role != Role.ADMINISTRATOR:
         parameters["role"] = str(role)
+    if person is not None:
+        parameters["person"] = person
     return Deed(ADDED, name, parameters)
 
 
@@ -69,7 +77,8 @@ def do_add_administrator(doing: Doing, deed: Deed) -> None:
     (form,) = deed.parameters["keys"]
     key = key_of_form(deed.parameters["participant"], form)
     role = role_of(deed.parameters)
-    require_same(add_administrator(deed.subject, key, role), deed)
+    person = deed.parameters.get("person")
+    require_same(add_administrator(deed.subject, key, role, person), deed)
     hub = doing.identity.hub
     if key.participant != hub:
         raise AdministrationError(
@@ -100,6 +109,9 @@ def do_add_administrator(doing: Doing, deed: Deed) -> None:
     administrators.add(
         doing.connection, AdministratorRow(deed.subject, key.public_key, doing.at, None, role)
     )
+    if person is not None:
+        people.require_offered(doing.connection, person, key.public_key_der)
+        people.link(doing, person, deed.subject)
 
 
 def do_remove_administrator(doing: Doing, deed: Deed) -> None:

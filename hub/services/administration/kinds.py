@@ -18,6 +18,7 @@ from hub.services.administration import (
     holdings_statements,
     log_losses,
     participants,
+    people,
     suspensions,
 )
 from hub.services.administration.deeds import AdministrationError, Deed
@@ -54,6 +55,7 @@ class _KeyAdded(TypedDict):
 
 class _AdministratorAdded(_KeyAdded):
     role: NotRequired[str]
+    person: NotRequired[str]
 
 
 class _KeyRevoked(TypedDict):
@@ -123,6 +125,19 @@ class _Name(TypedDict):
     name: str
 
 
+class _Person(TypedDict):
+    display_name: str
+    role: str
+
+
+class _Role(TypedDict):
+    role: str
+
+
+class _Link(TypedDict):
+    administrator: str | None
+
+
 def _always(deed: Deed, hub: str) -> bool:
     del deed, hub
     return True
@@ -179,6 +194,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     LOSS_ACCEPTED: Kind(_Loss, log_losses.do_accept_loss, _always),
     administrators.ADDED: Kind(_AdministratorAdded, administrators.do_add_administrator, _always),
     administrators.REMOVED: Kind(_Name, administrators.do_remove_administrator, _always),
+    people.ADD: Kind(_Person, people.do_add_person, people.gives_power),
+    people.SET_ROLE: Kind(_Role, people.do_set_role, people.gives_power),
+    people.DISABLE: Kind(_Name, people.do_disable_person),
+    people.ENABLE: Kind(_Name, people.do_enable_person),
+    people.RESET: Kind(_Name, people.do_reset_person),
+    people.LINK: Kind(_Link, people.do_link_administrator, people.gives_power),
 }
 
 
