@@ -33,7 +33,7 @@ _LOAD = _SELECT.where(transfer.c.transfer_id.in_(bindparam("ids", expanding=True
 _ADD = Insert(transfer, _NAMES)
 
 
-def _record(row: Sequence[Any]) -> TransferRecord:
+def record_of(row: Sequence[Any]) -> TransferRecord:
     """Return a row as the value that the checks see."""
     values = list(row)
     values[_STATE] = TransferState(values[_STATE])
@@ -43,7 +43,7 @@ def _record(row: Sequence[Any]) -> TransferRecord:
 def load(connection: Connection, ids: Collection[str]) -> dict[str, TransferRecord]:
     """Return the transfers among ``ids`` that exist."""
     return {
-        row[0]: _record(row)
+        row[0]: record_of(row)
         for part in in_parts(ids)
         for row in connection.execute(_LOAD, {"ids": part})
     }
@@ -108,7 +108,7 @@ def search(
         )
     if state is not None:
         query = query.where(transfer.c.state == state)
-    return [_record(row) for row in connection.execute(query.limit(limit))]
+    return [record_of(row) for row in connection.execute(query.limit(limit))]
 
 
 def count_by_state(connection: Connection) -> dict[str, int]:
