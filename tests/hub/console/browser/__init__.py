@@ -1,0 +1,1 @@
+"""The console in a real browser: Playwright drives the system's Chromium."""
