@@ -16,6 +16,7 @@ from hub.console.security import CsrfError, RightError
 from hub.console.surroundings import CONSOLE, Console
 from hub.console.translating import N_, translate
 from hub.console.words import word
+from hub.services.administration.deeds import AdministrationError
 from hub.services.console.ground import DatabaseUnavailableError
 
 log = structlog.get_logger(__name__)
@@ -81,6 +82,9 @@ async def _errors_as_pages(
     except web.HTTPException as error:
         heading, text = _ERRORS.get(error.status, _ERRORS[400])
         return await _page(request, error.status, translate(heading), translate(text))
+    except AdministrationError as error:
+        remedy = translate(N_("Nothing was changed."))
+        return await _page(request, 409, translate(N_("Not possible")), str(error), remedy)
     except DatabaseUnavailableError as error:
         log.warning("database unavailable", detail=str(error))
         text = translate(N_("The database cannot be reached now; nothing was changed."))
