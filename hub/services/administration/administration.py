@@ -77,12 +77,20 @@ class Administration:
             judge = Judge.of(connection, self._identity.hub, self._fresh)
             return Signatories(judge.place, tuple(judge.administrators))
 
-    def do(self, deed: Deed, act: Act, statement: bytes | None = None) -> Done:
-        """Do a deed at once. ``statement`` says the same, signed, once administrators exist."""
+    def do(
+        self, deed: Deed, act: Act, statement: bytes | None = None, once: str | None = None
+    ) -> Done:
+        """Do a deed at once. ``statement`` says the same, signed, once administrators exist.
+
+        ``once`` is the id of a form that counts once, for what nobody signs.
+        """
         kind = kind_of(deed)
         with self._beginning(act) as (doing, judge):
             if statement is None:
                 judge.require_none()
+                if once is not None:
+                    judge.require_unused(once)
+                    administrators.note_used(doing.connection, once, doing.log_index)
                 return self._carry_out(doing, deed, [])
             if not judge.administrators:
                 raise AdministrationError(
@@ -103,6 +111,12 @@ class Administration:
         kind_of(deed)
         with self._beginning(act) as (doing, _):
             return self._carry_out(doing, deed, [])
+
+    def try_out(self, deed: Deed, act: Act) -> None:
+        """Do a deed and take it back, to hear what would refuse it; no act, nothing is changed."""
+        kind_of(deed)
+        with self._beginning(act) as (doing, _):
+            self._try_out(doing, deed)
 
     def propose(self, deed: Deed, act: Act, statement: bytes) -> str:
         """Store a deed that another administrator may approve; return the proposal's id."""

@@ -98,7 +98,7 @@ class Judge:
                 f"the statement was signed at {timestamps.render(said.at)}; it counts for "
                 f"{self.fresh.total_seconds():.0f} s. Sign a new one, and look at the clock"
             )
-        self._require_unused(said)
+        self.require_unused(said.statement_id)
         return signed
 
     def require_signature(self, signed: SignedStatement) -> AdministratorRow:
@@ -123,14 +123,15 @@ class Judge:
             )
         return row
 
-    def _require_unused(self, said: Statement) -> None:
+    def require_unused(self, statement_id: str) -> None:
+        """Raise AdministrationError unless this is an id that nothing was done with yet."""
         try:
-            known = str(UUID(said.statement_id)) == said.statement_id
+            known = str(UUID(statement_id)) == statement_id
         except ValueError:
             known = False
         if not known:
             raise AdministrationError("the id of a statement is a UUID in its usual form")
-        used = administrators.used_at(self.connection, said.statement_id)
+        used = administrators.used_at(self.connection, statement_id)
         if used is not None:
             raise AdministrationError(
                 f"this statement was used already, for the act at log index {used}; none counts "

@@ -1,4 +1,4 @@
-"""Deeds about the people of the console: who they are, in which role, and whose name they act under.
+"""Deeds about people of the console: who they are, in which role, under whose name they act.
 
 1. What gives the most power takes two (``kinds``): the role administrator, and a link to an
    administrator, whose signatures the person's browser makes from then on.
