@@ -59,7 +59,7 @@ class ServedConsole:
             sessions.close()
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: Playwright keeps something beside a method that hears events
 class Visitor:
     """A person before a browser. ``complaints`` are what the browser said was wrong."""
 
@@ -131,7 +131,7 @@ def visiting(
         )
     page = context.new_page()
     visitor = Visitor(console, context, page)
-    page.on("console", lambda message: visitor.hear(message))
+    page.on("console", visitor.hear)
     page.on("pageerror", lambda error: visitor.complaints.append(f"script: {error}"))
     try:
         yield visitor
