@@ -7,14 +7,19 @@ as soon as the leader is dead.
 
 import fcntl
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from hub.store.database import Database
 
-_ADVISORY_KEY = 0x49544D4F  # "ITMO"
+ADVISORY_KEY: Final = 0x49544D4F  # "ITMO"
+
+
+def leader_file(database: Database) -> Path:
+    """Return the file beside a SQLite database that the leading process locks."""
+    return Path(f"{database.url.database}-leader")
 
 
 class Leadership:
@@ -34,8 +39,7 @@ class Leadership:
     def _seek_file(self) -> bool:
         if self._file is not None:
             return True
-        path = Path(f"{self._database.url.database}-leader")
-        handle = path.open("w")
+        handle = leader_file(self._database).open("w")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -53,7 +57,7 @@ class Leadership:
                 self._connection.execute(text("SELECT 1"))
                 return True
             got = self._connection.execute(
-                text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}
+                text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY_KEY}
             ).scalar_one()
             return bool(got)
         except DBAPIError:
