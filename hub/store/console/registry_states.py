@@ -89,6 +89,18 @@ _DELIVERIES: Final = select(
     delivery.c.body.is_(None),
 )
 _SAID: Final = select(envelope.c.log_index, envelope.c.received_at, envelope.c.key_ids)
+_ENTRIES: Final = select(log_entry.c.log_index, log_entry.c.entry)
+_ACKNOWLEDGED_LAST: Final = (
+    select(mailbox.c.recipient, envelope.c.log_index, envelope.c.received_at, envelope.c.key_ids)
+    .join(
+        delivery,
+        and_(
+            delivery.c.recipient == mailbox.c.recipient,
+            delivery.c.last_sequence == mailbox.c.acknowledged_sequence,
+        ),
+    )
+    .join(envelope, envelope.c.log_index == delivery.c.acknowledged_log_index)
+)
 _ACT_LINES: Final = select(
     act.c.log_index, act.c.at, act.c.kind, act.c.actor, act.c.subject, act.c.reason
 )
@@ -140,6 +152,60 @@ def first_acknowledged(connection: Connection, recipient: str) -> DeliveryLine |
     return None if row is None or row.acknowledged_at is None else DeliveryLine(*row)
 
 
+def last_heard(connection: Connection, codes: Collection[str], rounds_max: int) -> dict[str, Said]:
+    """Return the newest envelope of each participant, as far as it is found cheaply.
+
+    That is the newer one of: the envelope that acknowledged last; the newest one among its last
+    ``rounds_max`` entries of the log. A registry that acknowledges what it is sent is found so.
+    """
+    found = {
+        row[0]: Said(row[1], row[2], tuple(row[3].split()))
+        for part in in_parts(sorted(codes))
+        for row in connection.execute(_ACKNOWLEDGED_LAST.where(mailbox.c.recipient.in_(part)))
+    }
+    own = _newest_own(connection, codes, rounds_max)
+    newer = [at for code, at in own.items() if code not in found or found[code].log_index < at]
+    said = {
+        one.log_index: one
+        for part in in_parts(newer)
+        for one in map(_said, connection.execute(_SAID.where(envelope.c.log_index.in_(part))))
+    }
+    return found | {code: said[at] for code, at in own.items() if at in said}
+
+
+def _newest_own(connection: Connection, codes: Collection[str], rounds_max: int) -> dict[str, int]:
+    """Return the index of each participant's newest own envelope among its last entries.
+
+    Every entry names, for each participant it concerns, the one before; all are followed together.
+    """
+    at: dict[str, int] = {
+        row[0]: row[1]
+        for part in in_parts(sorted(codes))
+        for row in connection.execute(
+            select(log_party.c.code, log_party.c.last_index).where(log_party.c.code.in_(part))
+        )
+    }
+    found: dict[str, int] = {}
+    for _ in range(rounds_max):
+        entries = {
+            row[0]: decode(bytes(row[1]))
+            for part in in_parts(sorted(set(at.values())))
+            for row in connection.execute(_ENTRIES.where(log_entry.c.log_index.in_(part)))
+        }
+        before: dict[str, int] = {}
+        for code, index in at.items():
+            entry = entries[index]
+            step = entry.step_of(code)
+            if entry.kind == "envelope" and entry.sender == code:
+                found[code] = index
+            elif step is not None and step.previous is not None:
+                before[code] = step.previous
+        if not before:
+            break
+        at = before
+    return found
+
+
 def last_said(connection: Connection, code: str, steps_max: int) -> list[Said]:
     """Return the newest envelopes of a participant, newest first.
 
@@ -152,11 +218,7 @@ def last_said(connection: Connection, code: str, steps_max: int) -> list[Said]:
     for _ in range(steps_max):
         if at is None:
             break
-        raw = connection.execute(
-            select(log_entry.c.entry).where(log_entry.c.log_index == at)
-        ).scalar_one_or_none()
-        if raw is None:
-            break
+        raw = connection.execute(_ENTRIES.where(log_entry.c.log_index == at)).one()[1]
         entry = decode(bytes(raw))
         if entry.kind == "envelope" and entry.sender == code:
             own.append(at)
@@ -177,12 +239,6 @@ def first_said(connection: Connection, code: str, after: int, up_to: int) -> Sai
         .order_by(envelope.c.log_index)
         .limit(1)
     ).one_or_none()
-    return None if row is None else _said(row)
-
-
-def said_at(connection: Connection, log_index: int) -> Said | None:
-    """Return the envelope at a log index, if that entry is one."""
-    row = connection.execute(_SAID.where(envelope.c.log_index == log_index)).one_or_none()
     return None if row is None else _said(row)
 
 
