@@ -71,6 +71,38 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class SerialsTold:
+    """What the words about a case need of its serials, however many there are.
+
+    ``first_units`` are the first of them as commands name them; None for a case without serials.
+    ``allows`` are those of the frozen ranges; the two ``ended`` tell whether there are ranges that
+    the registry alone has ended, and whether there are others.
+    """
+
+    first_units: str | None = None
+    frozen_units: int = 0
+    frozen_ranges: int = 0
+    has_none_at_ledger: bool = False
+    allows: frozenset[str] = frozenset()
+    ended_there: bool = False
+    ended_elsewhere: bool = False
+
+    @classmethod
+    def of(cls, ranges: Sequence[RangeRow]) -> "SerialsTold":
+        """Return the same of ranges that are all at hand."""
+        frozen = [one for one in ranges if one.is_frozen]
+        return cls(
+            ranges[0].units if ranges else None,
+            sum(one.quantity for one in frozen),
+            len(frozen),
+            any(not one.has_ledger for one in frozen),
+            frozenset(one.allows for one in frozen if one.allows is not None),
+            any(one.allows is not None for one in ranges),
+            any(one.allows is None for one in ranges),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """A case for a person."""
 
@@ -128,21 +160,21 @@ def explain(connection: Connection, case_id: str) -> Explanation:
             f"there is no case {case_id[:40]} (`itmo-hub reconcile case list --state all`)"
         )
     ranges = cases.ranges(connection, [case_id])[case_id]
-    words, cause = KINDS[row.kind], _cause(connection, row)
+    cause, told = cause_found(connection, row), SerialsTold.of(ranges)
     return Explanation(
         row,
-        words.means,
+        KINDS[row.kind].means,
         tuple(
-            _records(connection, row)
+            records_differing(connection, row)
             if row.kind == RECORD_DIFFERS
             else _differences(connection, row, ranges)
         ),
         cause,
-        tuple(_addressed(step, row) for step in _at_registry(words.at_registry, ranges)),
-        tuple(_addressed(step, row) for step in words.at_hub),
-        tuple(_commands(row, ranges, cause)),
-        _frozen(row, ranges),
-        _closes(row),
+        steps_at_registry(row, told),
+        steps_at_hub(row),
+        commands_for(row, told, cause),
+        frozen_text(row, told),
+        closes_by(row),
         tuple(cases.events(connection, case_id)),
     )
 
@@ -166,7 +198,7 @@ def _differences(
             Difference(
                 full_range(one.series, one.first_serial, one.last_serial),
                 one.quantity,
-                _rows(msgspec.json.decode(one.body)),
+                side_by_side(one.body),
                 one.is_frozen,
                 one.allows if one.is_frozen else None,
                 tuple(sorted(others)),
@@ -175,7 +207,7 @@ def _differences(
     return found
 
 
-def _records(connection: Connection, row: CaseRow) -> list[Difference]:
+def records_differing(connection: Connection, row: CaseRow) -> list[Difference]:
     """Return the transfers without units that differed when the case was last found."""
     found: list[Difference] = []
     for one in cases.findings(connection, row.last_session):
@@ -194,8 +226,9 @@ def _records(connection: Connection, row: CaseRow) -> list[Difference]:
     return found
 
 
-def _rows(body: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
-    """Return both views side by side: what differs, and enough to recognise the units by."""
+def side_by_side(finding: str) -> tuple[tuple[str, str, str], ...]:
+    """Return both views of a finding: what differs, and enough to recognise the units by."""
+    body: dict[str, Any] = msgspec.json.decode(finding)
     ledger, registry = body.get("ledger", []), body.get("registry", [])
     rows = [("has them", _times(ledger), _times(registry))] if len(ledger) != len(registry) else []
     if len(ledger) == len(registry) == 1:
@@ -223,7 +256,8 @@ def _values(name: str, view: Sequence[Any]) -> str:
 # --- the cause -----------------------------------------------------------------------------------
 
 
-def _cause(connection: Connection, row: CaseRow) -> CauseFound | None:
+def cause_found(connection: Connection, row: CaseRow) -> CauseFound | None:
+    """Return the entry of the log behind a case, None if none is known."""
     if row.cause_index is None:
         return None
     content = evidence.content_at(connection, row.cause_index)
@@ -282,20 +316,30 @@ def _addressed(step: str, row: CaseRow) -> str:
     return step.replace("The registry", row.registry).replace("the registry", row.registry)
 
 
-def _at_registry(steps: Sequence[str], ranges: Sequence[RangeRow]) -> list[str]:
-    """Return the steps without the one for units that were ended on the other side."""
-    ended_there = {one.allows is not None for one in ranges}
+def steps_at_registry(row: CaseRow, told: SerialsTold) -> tuple[str, ...]:
+    """Return what the registry does, without a step that is for the other side."""
     needless: set[str] = set()
-    if ended_there == {True}:
+    if told.ended_there and not told.ended_elsewhere:
         needless = {ENDED_HERE}
-    elif ended_there == {False}:
+    elif told.ended_elsewhere and not told.ended_there:
         needless = {ENDED_THERE}
-    return [step for step in steps if step not in needless]
+    steps = KINDS[row.kind].at_registry
+    return tuple(_addressed(step, row) for step in steps if step not in needless)
 
 
-def _commands(
-    row: CaseRow, ranges: Sequence[RangeRow], cause: CauseFound | None
-) -> list[tuple[str, str]]:
+def steps_at_hub(row: CaseRow) -> tuple[str, ...]:
+    """Return what the hub's operators do."""
+    return tuple(_addressed(step, row) for step in KINDS[row.kind].at_hub)
+
+
+def may_be_compensated(row: CaseRow) -> bool:
+    """Tell whether an entry in the ledger can put such a case right."""
+    return row.is_open and row.units > 0 and row.kind in _COMPENSATED
+
+
+def commands_for(
+    row: CaseRow, told: SerialsTold, cause: CauseFound | None
+) -> tuple[tuple[str, str], ...]:
     """Return what the hub's operators may run for this very case: (for what, the command)."""
     case = f"itmo-hub reconcile case {{}} {row.case_id} --reason TEXT"
     commands: list[tuple[str, str]] = []
@@ -303,19 +347,19 @@ def _commands(
         commands.append(("acknowledge", case.format("acknowledge")))
     if cause is not None and cause.evidence is not None:
         commands.append(("evidence", cause.evidence))
-    if ranges:
-        commands.append(("history", f"itmo-hub query history --units {ranges[0].units}"))
-    if ranges and row.is_open and row.kind in _COMPENSATED:
+    if told.first_units is not None:
+        commands.append(("history", f"itmo-hub query history --units {told.first_units}"))
+    if told.first_units is not None and may_be_compensated(row):
         commands.append(
             (
                 "compensating entry",
-                f"itmo-hub ledger correct {ranges[0].units} --from CODE --to CODE "
+                f"itmo-hub ledger correct {told.first_units} --from CODE --to CODE "
                 f"--case {row.case_id} --reason TEXT",
             )
         )
     if row.is_open:
         commands.append(("compare again", case.format("rerun")))
-    return commands
+    return tuple(commands)
 
 
 _COMPENSATED: Final = frozenset(
@@ -327,21 +371,21 @@ _COMPENSATED: Final = frozenset(
 )
 
 
-def _frozen(row: CaseRow, ranges: Sequence[RangeRow]) -> str:
-    frozen = [one for one in ranges if one.is_frozen]
-    if not frozen:
+def frozen_text(row: CaseRow, told: SerialsTold) -> str:
+    """Return what is frozen by a case, and for whom not."""
+    if not told.frozen_ranges:
         return "Nothing is frozen by this case."
-    units, allows = sum(one.quantity for one in frozen), {one.allows for one in frozen}
     text = (
-        f"{_counted(units, 'unit')} in {_counted(len(frozen), 'range')}: no transfer, "
-        "use or cancellation may touch these serials (5005). All other serials move as always."
+        f"{_counted(told.frozen_units, 'unit')} in {_counted(told.frozen_ranges, 'range')}: no "
+        "transfer, use or cancellation may touch these serials (5005). All other serials move as "
+        "always."
     )
-    if any(not one.has_ledger for one in frozen):
+    if told.has_none_at_ledger:
         text += (
             f" What the ledger has not with {row.registry} is frozen for {row.registry} alone:"
             " it can neither give nor take it."
         )
-    for type_ in sorted(one for one in allows if one is not None):
+    for type_ in sorted(told.allows):
         text += f" {row.registry} may send the `{type_}` that puts the ledger right."
     return text
 
@@ -350,7 +394,8 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _closes(row: CaseRow) -> str:
+def closes_by(row: CaseRow) -> str:
+    """Return what closes a case, or what closed it."""
     if not row.is_open:
         return f"Closed by session {row.closed_session}."
     if row.kind == NO_ANSWER:
