@@ -40,7 +40,8 @@ class Rule:
         over = failure_count - self.free_count
         if over < 0:
             return None
-        return min(self.first_block * 2 ** min(over, 30), self.longest_block)
+        times: int = 1 << min(over, 20)
+        return min(self.first_block * times, self.longest_block)
 
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -64,10 +65,9 @@ class Bucket:
 class BlockedError(Exception):
     """Too many tries failed; ``until`` is when the next one is judged."""
 
-    def __init__(self, until: datetime, is_first: bool) -> None:
+    def __init__(self, until: datetime) -> None:
         super().__init__(f"blocked until {until:%Y-%m-%d %H:%M:%S} UTC")
         self.until = until
-        self.is_first = is_first
 
 
 def of_password(name: str, address: str) -> list[Bucket]:
@@ -98,8 +98,12 @@ def of_start(address: str) -> list[Bucket]:
     return [Bucket(_key("start-at", network_of(address)), START)]
 
 
-def charge(connection: Connection, buckets: Sequence[Bucket], now: datetime) -> None:
-    """Count a try that is about to be judged. Raises BlockedError, and then counts nothing."""
+def charge(connection: Connection, buckets: Sequence[Bucket], now: datetime) -> bool:
+    """Count a try that is about to be judged; tell whether a bucket is closed now, if it fails.
+
+    Raises BlockedError, and then counts nothing. Buckets forgotten meanwhile are deleted.
+    """
+    store.erase_before(connection, now - LONGEST_MEMORY)
     rows = store.lock(connection, [one.key for one in buckets], now)
     closed = [
         row.blocked_until
@@ -107,15 +111,18 @@ def charge(connection: Connection, buckets: Sequence[Bucket], now: datetime) -> 
         if row.blocked_until is not None and row.blocked_until > now
     ]
     if closed:
-        raise BlockedError(max(closed), is_first=False)
+        raise BlockedError(max(closed))
+    closes = False
     for bucket in buckets:
         row = rows[bucket.key]
         before = 0 if now - row.failed_at > bucket.rule.forget_after else row.failure_count
         block = bucket.rule.block_after(before + 1)
+        closes = closes or block is not None
         store.write(
             connection,
             LimitRow(bucket.key, before + 1, now, None if block is None else now + block),
         )
+    return closes
 
 
 def refund(
@@ -135,12 +142,6 @@ def refund(
         row = rows[bucket.key]
         count = max(row.failure_count - 1, 0)
         store.write(connection, replace(row, failure_count=count, blocked_until=None))
-
-
-def is_closed_now(connection: Connection, buckets: Sequence[Bucket], now: datetime) -> bool:
-    """Tell whether a bucket of a counted try is closed by it."""
-    rows = store.lock(connection, [one.key for one in buckets], now)
-    return any(one.blocked_until is not None and one.blocked_until > now for one in rows.values())
 
 
 def network_of(address: str) -> str:
