@@ -131,6 +131,25 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "push": N_("push"),
         "pull": N_("pull"),
     },
+    "session_result": {
+        "asking": N_("asking"),
+        "agreed": N_("agreed"),
+        "differs": N_("differs"),
+        "refused": N_("refused"),
+        "silent": N_("silent"),
+        "failed": N_("failed"),
+    },
+    "circuit": {
+        "closed": N_("flows"),
+        "open": N_("stopped after failures"),
+        "half-open": N_("one attempt due"),
+    },
+    "key_state": {
+        "valid": N_("speaks now"),
+        "not_yet_valid": N_("not yet"),
+        "ended": N_("ended"),
+        "revoked": N_("revoked"),
+    },
     "right": {
         "signed in": N_("be signed in"),
         "look": N_("look"),

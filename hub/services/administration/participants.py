@@ -148,7 +148,7 @@ def do_set_delivery(doing: Doing, deed: Deed) -> None:
         raise AdministrationError(f"the delivery mode {mode[:40]!r} is neither push nor pull")
     if mode == "push" and endpoint is None:
         raise AdministrationError("push needs an endpoint")
-    _check_endpoint(endpoint)
+    check_endpoint(endpoint)
     reference.set_delivery(doing.connection, deed.subject, mode=mode, endpoint=endpoint)
 
 
@@ -212,7 +212,7 @@ def _check_participant(row: ParticipantRow) -> None:
         raise AdministrationError(f"a name has 1 to {NAME_CHARACTERS_MAX} characters")
     if row.delivery_mode == "push" and row.endpoint is None:
         raise AdministrationError("a participant that takes pushes needs an endpoint")
-    _check_endpoint(row.endpoint)
+    check_endpoint(row.endpoint)
     _check_binding(row.binding)
     if not set(row.suites) <= SUITES:
         raise AdministrationError(f"suites {row.suites} are not among {sorted(SUITES)}")
@@ -224,7 +224,7 @@ def _check_binding(binding: str) -> None:
         raise AdministrationError(f"the binding {binding[:40]!r} is neither json nor xml")
 
 
-def _check_endpoint(endpoint: str | None) -> None:
+def check_endpoint(endpoint: str | None) -> None:
     """Raise AdministrationError unless deliveries could be posted to this address."""
     if endpoint is None:
         return
