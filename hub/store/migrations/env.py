@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from hub.store.console import indexes as _indexes  # noqa: F401 - adds its indexes
 from hub.store.people import tables as _people  # noqa: F401 - adds its tables
 from hub.store.reconciliation import tables as _reconciliation  # noqa: F401 - adds its tables
 from hub.store.tables import metadata

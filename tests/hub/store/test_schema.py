@@ -11,6 +11,7 @@ from sqlalchemy import Connection, inspect, text
 
 from hub.store import head as heads
 from hub.store import log, schema
+from hub.store.console import indexes as _indexes  # noqa: F401 - adds its indexes
 from hub.store.database import Database
 from hub.store.head import Head
 from hub.store.people import tables as _people  # noqa: F401 - adds its tables
