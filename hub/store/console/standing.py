@@ -3,7 +3,7 @@
 All of it is bounded: by the nights asked for, and by the open cases; the database counts them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -58,6 +58,19 @@ def first_cut(connection: Connection, night: str) -> int | None:
     return found
 
 
+_COMPARED: Final = select(
+    session.c.session,
+    session.c.registry,
+    session.c.night,
+    session.c.mode,
+    session.c.state,
+    session.c.agreed,
+    func.coalesce(session.c.finding_count, 0),
+    session.c.log_index,
+    func.coalesce(session.c.finished_at > session.c.answer_by, False),
+)
+
+
 def sessions_since(
     connection: Connection, registries: Collection[str], log_index: int
 ) -> list[Compared]:
@@ -69,21 +82,20 @@ def sessions_since(
         row
         for part in in_parts(sorted(registries))
         for row in connection.execute(
-            select(
-                session.c.session,
-                session.c.registry,
-                session.c.night,
-                session.c.mode,
-                session.c.state,
-                session.c.agreed,
-                func.coalesce(session.c.finding_count, 0),
-                session.c.log_index,
-                func.coalesce(session.c.finished_at > session.c.answer_by, False),
-            ).where(session.c.registry.in_(part), session.c.log_index >= log_index)
+            _COMPARED.where(session.c.registry.in_(part), session.c.log_index >= log_index)
         )
     )
-    found = [Compared(*row) for row in rows]
-    return sorted(found, key=lambda one: one.log_index)
+    return sorted((Compared(*row) for row in rows), key=lambda one: one.log_index)
+
+
+def newest_of(connection: Connection, registries: Iterable[str]) -> list[Compared]:
+    """Return the newest session of each registry that has one; for few registries."""
+    found: list[Compared] = []
+    for registry in registries:
+        of_registry = _COMPARED.where(session.c.registry == registry)
+        rows = connection.execute(of_registry.order_by(session.c.log_index.desc()).limit(1))
+        found += [Compared(*row) for row in rows]
+    return found
 
 
 def last_statements(
