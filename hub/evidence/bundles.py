@@ -27,7 +27,7 @@ from hub.evidence.archives import (
     read_archive,
     read_manifest,
 )
-from hub.evidence.verification import CHECKPOINT, KEYS, PARTICIPANTS
+from hub.evidence.verification import CHECKPOINT, KEYS_FILE, PARTICIPANTS
 from hub.evidence.xml_signatures import is_xml
 
 STORY: Final = "story.html"
@@ -94,7 +94,7 @@ def write(evidence: Evidence, story: str) -> bytes:
     files = {CHECKPOINT: evidence.checkpoint, STORY: story.encode("utf-8")}
     if evidence.participants is not None:
         files[PARTICIPANTS] = evidence.participants
-    files[KEYS] = _document({"keys": [asdict(key) for key in evidence.keys]})
+    files[KEYS_FILE] = _document({"keys": [asdict(key) for key in evidence.keys]})
     items = sorted(evidence.items, key=lambda item: item.index)
     listed = []
     for item in items:
@@ -154,7 +154,7 @@ def read(bundle: bytes) -> Evidence:
         log_origin=manifest["log_origin"],
         checkpoint=files[CHECKPOINT],
         items=items,
-        keys=[BundleKey(**one) for one in parse_json(files[KEYS], KEYS)["keys"]],
+        keys=[BundleKey(**one) for one in parse_json(files[KEYS_FILE], KEYS_FILE)["keys"]],
         participants=files.get(PARTICIPANTS),
     )
 

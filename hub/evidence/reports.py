@@ -38,19 +38,65 @@ class Finding:
         return cls(status, plain(about), plain(text))
 
 
+# What is checked, in the order in which it is.
+TREE: Final = "tree"
+COSIGNATURES: Final = "cosignatures"
+KEYS: Final = "keys"
+LEAF: Final = "leaf"
+CONTENT: Final = "content"
+SIGNATURE: Final = "signature"
+RECEIPT: Final = "receipt"
+DELIVERY: Final = "delivery"
+ACT: Final = "act"
+STORY: Final = "story"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One check and what came of it: ``kind`` is what was checked, ``about`` of which part."""
+
+    kind: str
+    about: str
+    status: str
+    text: str
+
+    @classmethod
+    def of(cls, kind: str, about: str, status: str, text: str) -> Step:
+        """Return a step fit for a screen, whatever a bundle put into it."""
+        return cls(kind, plain(about), status, plain(text))
+
+
+class Steps:
+    """The checks as they are made: what is begun, and what came of it."""
+
+    def __init__(self) -> None:
+        self.made: list[Step] = []
+        self._kind, self._about = TREE, ""
+
+    def begin(self, kind: str, about: str | None = None) -> None:
+        """Say what is checked next, of the same part or of another; if it fails, that is where."""
+        self._kind, self._about = kind, self._about if about is None else about
+
+    def end(self, text: str, status: str = PROVED) -> None:
+        """Note what came of what was begun."""
+        self.made.append(Step.of(self._kind, self._about, status, text))
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What one bundle proves.
 
     `outcome` is how the transfer ended: completed, rejected, cancelled, expired; open when there is
     a proposal and nothing that ends it, which more entries might; unknown when that is not shown.
-    `complete` is False when contents are missing, as after their time of retention.
+    `complete` is False when contents are missing, as after their time of retention. `steps` are the
+    checks one by one, in order; the findings say the same in fewer lines.
     """
 
     transfer_id: str
     outcome: str
     complete: bool
     findings: tuple[Finding, ...]
+    steps: tuple[Step, ...] = ()
 
     @property
     def verdict(self) -> str:

@@ -32,7 +32,25 @@ from hub.evidence.archives import (
     read_manifest,
 )
 from hub.evidence.narratives import UNKNOWN, Narrative, Record, Said
-from hub.evidence.reports import FAILED, NOT_PROVED, PROVED, Finding, Report, plain
+from hub.evidence.reports import (
+    ACT,
+    CONTENT,
+    COSIGNATURES,
+    DELIVERY,
+    FAILED,
+    KEYS,
+    LEAF,
+    NOT_PROVED,
+    PROVED,
+    RECEIPT,
+    SIGNATURE,
+    STORY,
+    TREE,
+    Finding,
+    Report,
+    Steps,
+    plain,
+)
 from hub.evidence.signatures import (
     DELIVERY_TYP,
     ENVELOPE_TYP,
@@ -47,7 +65,7 @@ from hub.evidence.signatures import (
 PARTICIPANTS_TYP: Final = "itmo-participants+jws"
 KEY_TYP: Final = "itmo-key+jws"
 CHECKPOINT: Final = "checkpoint.txt"
-KEYS: Final = "keys.json"
+KEYS_FILE: Final = "keys.json"
 PARTICIPANTS: Final = "participants.jws"
 COMMITTED: Final = {
     "envelope": ("envelope", "receipt"),
@@ -76,6 +94,7 @@ class _Verification:
         self._manifest = manifest
         self._anchor = anchor
         self._findings: list[Finding] = []
+        self._steps = Steps()
         self._trees: dict[bytes, Tree] = {}
         self._keys: dict[str, Key] = {}
         self._used: dict[str, str] = {}
@@ -93,27 +112,34 @@ class _Verification:
         for note in (self._files[CHECKPOINT], *(note for _, note in proofs)):
             tree = Tree.parse(note)
             self._trees.setdefault(tree.text, tree).lines.update(tree.lines)
-        self._try("log", self._check_trees)
-        self._try("keys", self._read_keys)
+        self._try("log", self._check_trees, TREE)
+        self._try("keys", self._read_keys, KEYS)
         for item, (path, note) in zip(items, proofs, strict=True):
             tree = self._trees[Tree.parse(note).text]
             check = partial(self._check_item, item, path, tree)
-            self._try(f"entry {item['index']}", check)
+            self._try(f"entry {item['index']}", check, LEAF)
         narrative = Narrative(self._record, str(self._manifest["transfer_id"]))
-        self._try("transfer", lambda: self._findings.extend(narrative.tell()))
-        self._try("keys", self._tell_keys)
+        self._try("transfer", lambda: self._tell_story(narrative), STORY)
+        self._try("keys", self._tell_keys, KEYS)
         self._tell_limits()
         complete = self._complete and narrative.outcome != UNKNOWN
         transfer_id = plain(str(self._manifest["transfer_id"]))
-        return Report(transfer_id, narrative.outcome, complete, tuple(self._findings))
+        findings, steps = tuple(self._findings), tuple(self._steps.made)
+        return Report(transfer_id, narrative.outcome, complete, findings, steps)
 
-    def _try(self, about: str, step: Callable[[], None]) -> None:
+    def _try(self, about: str, step: Callable[[], None], first: str) -> None:
+        """Make findings of what a step raises; ``first`` is what it checks before all else."""
+        self._steps.begin(first, about)
         try:
             step()
         except RefutedError as error:
-            self._say(FAILED, about, str(error))
+            self._fail(about, str(error))
         except MALFORMED as error:
-            self._say(FAILED, about, f"it is not of its form: {error!r}")
+            self._fail(about, f"it is not of its form: {error!r}")
+
+    def _fail(self, about: str, text: str) -> None:
+        self._say(FAILED, about, text)
+        self._steps.end(text, FAILED)
 
     def _say(self, status: str, about: str, text: str) -> None:
         self._findings.append(Finding.of(status, about, text))
@@ -135,7 +161,10 @@ class _Verification:
             root = tree.root.hex()[:16]
             text = f"{tree.origin} signed its tree of {tree.size} entries, root {root}… ({kinds})"
             self._say(PROVED, "log", text)
+            self._steps.end(text)
+            self._steps.begin(COSIGNATURES)
             self._check_witnesses(tree)
+            self._steps.begin(TREE)
 
     def _check_witnesses(self, tree: Tree) -> None:
         names = {key: name for name, key in self._anchor.witnesses.items()}
@@ -148,16 +177,18 @@ class _Verification:
         if self._anchor.quorum == "none":
             text = "that everybody is shown the same log: the anchor asks for no witness"
             self._say(NOT_PROVED, "log", text)
+            self._steps.end(text, NOT_PROVED)
         else:
             text = f"{count}: {shown}; what it holds existed by then, and whoever asks for these "
             text += "witnesses is shown the same log"
             self._say(PROVED, "log", text)
+            self._steps.end(text)
 
     # --- step 4: keys ---------------------------------------------------------------------------
 
     def _read_keys(self) -> None:
         """Take the keys that the bundle claims; what proves them comes with the entries."""
-        for one in parse_json(self._files[KEYS], "keys.json")["keys"]:
+        for one in parse_json(self._files[KEYS_FILE], KEYS_FILE)["keys"]:
             key_id, der = str(one["key_id"]), decode_base64(one["public_key"])
             if not is_id_of(key_id, der) or one["participant"] != key_id[:5]:
                 raise RefutedError(f"{key_id} is not the id of the key that stands under it")
@@ -237,10 +268,12 @@ class _Verification:
             text = f"the key {key_id} ({algorithm}) is {owner}'s: {key.source}"
             if key.source:
                 self._say(PROVED, "keys", text)
+                self._steps.end(text)
             else:
                 self._complete = False
                 text = f"whose key {key_id} ({algorithm}) is: its registration is not here"
                 self._say(NOT_PROVED, "keys", text)
+                self._steps.end(text, NOT_PROVED)
             if not key.vouched:
                 resting.add(owner)
         if resting:
@@ -254,6 +287,8 @@ class _Verification:
         index = item["index"]
         raw = self._files[item["entry"]]
         check_inclusion(index, raw, path, tree)
+        self._steps.end(f"it is leaf {index} of the tree of {tree.size} entries")
+        self._steps.begin(CONTENT)
         entry = parse_json(raw, "the entry")
         names = COMMITTED.get(str(entry["kind"]))
         if entry["index"] != index or names is None or set(names) != set(entry["commitments"]):
@@ -261,6 +296,8 @@ class _Verification:
         self._record.entries[index] = entry
         self._check_counts(entry)
         contents = self._opened(item, entry, names)
+        if contents:
+            self._steps.end(f"the leaf commits to these very bytes: {' and '.join(contents)}")
         at, where = entry["at"], f"at {index} of {tree.size}, {entry['at']}"
         match entry["kind"], contents:
             case "envelope", {"envelope": envelope}:
@@ -278,6 +315,8 @@ class _Verification:
             self._complete = self._complete and name == "receipt" and "envelope" in contents
             text = f"what the {name} of {at} says: its bytes are not here (erased, or left out)"
             self._say(NOT_PROVED, f"entry {index}", text)
+            self._steps.begin(CONTENT)
+            self._steps.end(text, NOT_PROVED)
 
     def _check_counts(self, entry: Json) -> None:
         """Check that each participant's own count grows as the log does."""
@@ -306,19 +345,27 @@ class _Verification:
 
     def _check_envelope(self, entry: Json, raw: bytes, receipt: bytes | None, salt: str) -> str:
         sender = str(entry["sender"])
+        self._steps.begin(SIGNATURE)
         payload, key_ids = self._authentic(raw, ENVELOPE_TYP, sender, parse_time(entry["at"]))
         if (payload["sender"], payload["recipient"]) != (sender, entry["recipient"]):
             raise RefutedError("the envelope is of other participants than the entry says")
         self._check_suite(entry, sender, key_ids)
         self._note_speakers(entry, key_ids)
+        self._steps.end(f"{sender} signed the message {self._with(key_ids)}")
         said = self._record.add_envelope(entry, raw, payload)
         if receipt is not None:
+            self._steps.begin(RECEIPT)
             self._check_receipt(entry, payload, receipt, salt)
         for one in said:
             self._learn_keys(one, key_ids)
         types = ", ".join(sorted({one.type for one in said}))
         answered = "" if receipt is None else "; the hub signed a receipt for it"
         return f"{sender} signed for {payload['recipient']}: {types}{answered}"
+
+    def _with(self, key_ids: Sequence[str]) -> str:
+        """Name the keys that signed, each with its algorithm."""
+        named = " and ".join(f"{one} ({self._used[one]})" for one in key_ids)
+        return f"with {named}, valid at that time"
 
     def _note_speakers(self, entry: Json, key_ids: Sequence[str]) -> None:
         for key_id in key_ids:
@@ -350,8 +397,11 @@ class _Verification:
             raise RefutedError("the receipt answers other messages than the envelope has")
         for outcome in receipt["outcomes"]:
             self._record.answer(entry["index"], outcome)
+        decided = ", ".join(sorted({str(one["outcome"]) for one in receipt["outcomes"]}))
+        self._steps.end(f"{self._hub} signed the receipt for it: {decided}")
 
     def _check_delivery(self, entry: Json, raw: bytes, salt: str) -> str:
+        self._steps.begin(DELIVERY)
         delivery = self._by_hub(raw, DELIVERY_TYP, entry)
         told = (delivery["recipient"], delivery["created_at"], delivery["entry_salt"])
         if told != (entry["recipient"], entry["at"], salt) or entry["sender"] != self._hub:
@@ -359,6 +409,7 @@ class _Verification:
         self._record.add_delivery(entry, raw, delivery)
         first, last = delivery["first_sequence"], delivery["last_sequence"]
         items = f"item {first}" if first == last else f"items {first} to {last}"
+        self._steps.end(f"{self._hub} signed the delivery for {delivery['recipient']}, {items}")
         return f"the hub signed a delivery for {delivery['recipient']}: {items} of its mailbox"
 
     def _by_hub(self, raw: bytes, typ: str, entry: Json) -> Json:
@@ -372,6 +423,7 @@ class _Verification:
         return payload
 
     def _check_act(self, entry: Json, raw: bytes) -> str:
+        self._steps.begin(ACT)
         act = parse_json(raw, "the act")
         if (act["log_index"], act["at"]) != (entry["index"], entry["at"]):
             raise RefutedError("the act is of another entry")
@@ -385,6 +437,7 @@ class _Verification:
         if act["kind"] == "key.revoke":
             self._end_key(str(act["subject"]), str(act["at"]))
         did = f"{act['actor']} did {act['kind']} {act['subject']}: {act['reason']}"
+        self._steps.end(f"the hub states it: {act['kind']} {act['subject']}")
         return f"the hub states that {did}"
 
     def _learn_keys(self, said: Said, signers: Sequence[str]) -> None:
@@ -414,6 +467,12 @@ class _Verification:
     def _end_key(self, key_id: str, at: str) -> None:
         if key_id in self._keys:
             self._keys[key_id].end(parse_time(at))
+
+    def _tell_story(self, narrative: Narrative) -> None:
+        for one in narrative.tell():
+            self._findings.append(one)
+            self._steps.begin(STORY, one.about)
+            self._steps.end(one.text, one.status)
 
     def _tell_limits(self) -> None:
         if self._record.acts:
