@@ -14,6 +14,7 @@ NAMES = (
     "xml-binding.md",
     "mechanism-registry.md",
     "reconciliation.md",
+    "console.md",
 )
 _BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
