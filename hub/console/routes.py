@@ -9,8 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.console.pages import preferences
+from hub.console.pages import acts, preferences
 from hub.console.routing import Route
 
-ROUTES: Final[tuple[Route, ...]] = (*preferences.ROUTES,)
+ROUTES: Final[tuple[Route, ...]] = (*preferences.ROUTES, *acts.ROUTES)
 CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = ()
