@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from hub.console import translating
+from hub.console.act_words import kind_word
 from hub.console.flash import FLASH, flash_of
 from hub.console.navigation import entries
 from hub.console.security import PERSON, csrf_token
@@ -92,6 +93,7 @@ def environment() -> Environment:
         word=word,
         json_script=json_script,
         translated=translate,
+        kind_word=kind_word,
     )
     return made
 

@@ -192,7 +192,7 @@ class ActReader:
             yield f"the act at log index {one.after} added {name}, whom the database does not have"
 
     def _read(self, row: ActRow) -> RecordedAct:
-        document = _document_of(row)
+        document = read_document(row)
         if document is None:
             return RecordedAct(row, None, (), "its document cannot be read")
         there = [one for one in self._tenures if one.covers(row.log_index)]
@@ -260,7 +260,8 @@ def _stored(row: ActRow) -> tuple[object, ...]:
     return (row.log_index, at, row.kind, row.actor, row.subject, row.reason, detail)
 
 
-def _document_of(row: ActRow) -> ActDocument | None:
+def read_document(row: ActRow) -> ActDocument | None:
+    """Return the document of an act, or None if it cannot be read."""
     try:
         document = msgspec.json.decode(row.document, type=ActDocument)
         document.deed.canonical()
@@ -276,7 +277,7 @@ def tenures(connection: Connection) -> list[Tenure]:
     """
     known: dict[str, Tenure] = {}
     for row in acts.of_kinds(connection, (ADDED, REMOVED)):
-        document = _document_of(row)
+        document = read_document(row)
         if document is None:
             continue
         name = document.subject
