@@ -9,8 +9,16 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.console.pages import acts, preferences
+from hub.console.pages import (
+    acts,
+    health,
+    preferences,
+)
 from hub.console.routing import Route
 
-ROUTES: Final[tuple[Route, ...]] = (*preferences.ROUTES, *acts.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (
+    *acts.ROUTES,
+    *health.ROUTES,
+    *preferences.ROUTES,
+)
 CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = ()

@@ -67,3 +67,12 @@ async def test_a_form_without_the_token_of_its_session_changes_nothing(
         assert "This form was not sent from a page of your session" in answer.text
     foreign = await console.post("/preferences", form, as_="viewer", Origin="https://evil.example")
     assert foreign.status == 403
+
+
+async def test_whoever_watches_the_process_hears_under_any_name_that_it_is_ready(
+    console: ConsoleWorld,
+) -> None:
+    """A proxy asks by address; it learns no more than that."""
+    page = await console.get("/health/ready", None, Host="10.0.0.7:8480")
+    assert (page.status, page.text) == (200, '{"status": "ready", "database": "ready"}')
+    assert (await console.get("/health/live", None)).text == '{"status": "live"}'
