@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 from sqlalchemy import case as when
 
 from hub.store.parts import in_parts
-from hub.store.reconciliation.tables import case, case_range, request, session
+from hub.store.reconciliation.cases import FindingRow
+from hub.store.reconciliation.tables import answer, case, case_range, finding, question, session
 from reconciliation.case_states import IS_OPEN
 
 _OPEN: Final = case.c.state.in_(sorted(IS_OPEN))
@@ -158,6 +159,64 @@ def frozen_units_of(connection: Connection) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
-def newest_request(connection: Connection) -> int:
-    """Return the number of the newest comparison that somebody asked for, 0 without any."""
-    return connection.execute(select(func.max(request.c.request_id))).scalar_one() or 0
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question and its answer, if it has one; bodies are the first characters of their JSON."""
+
+    number: int
+    type: str
+    log_index: int
+    asked_at: datetime
+    characters: int
+    body: str
+    answer_type: str | None
+    answer_log_index: int | None
+    answered_at: datetime | None
+    answer_characters: int
+    answer_body: str | None
+
+
+def turns(
+    connection: Connection, name: str, *, after: int, limit: int, characters: int
+) -> list[Turn]:
+    """Return what was said in a session behind the question ``after``, in order."""
+    rows = connection.execute(
+        select(
+            question.c.number,
+            question.c.type,
+            question.c.log_index,
+            question.c.asked_at,
+            func.length(question.c.body),
+            func.substr(question.c.body, 1, characters),
+            answer.c.type,
+            answer.c.log_index,
+            answer.c.received_at,
+            func.coalesce(func.length(answer.c.body), 0),
+            func.substr(answer.c.body, 1, characters),
+        )
+        .outerjoin(
+            answer,
+            and_(answer.c.session == question.c.session, answer.c.number == question.c.number),
+        )
+        .where(question.c.session == name, question.c.number > after)
+        .order_by(question.c.number)
+        .limit(limit)
+    )
+    return [Turn(*row) for row in rows]
+
+
+def findings(connection: Connection, name: str, *, after: int, limit: int) -> list[FindingRow]:
+    """Return the findings of a session behind the ordinal ``after``, in order."""
+    rows = connection.execute(
+        select(
+            finding.c.session,
+            finding.c.ordinal,
+            finding.c.kind,
+            finding.c.body,
+            finding.c.case_id,
+        )
+        .where(finding.c.session == name, finding.c.ordinal > after)
+        .order_by(finding.c.ordinal)
+        .limit(limit)
+    )
+    return [FindingRow(*row) for row in rows]
