@@ -30,6 +30,7 @@ PROPOSED: Final = "proposed"
 _ENTRIES_AT: Final = select(log_entry.c.log_index, log_entry.c.entry).where(
     log_entry.c.log_index.in_(bindparam("b_indices", expanding=True))
 )
+# From the few mailboxes to the many items: an outer join keeps SQLite from beginning with these.
 _OLDEST: Final = (
     select(
         mailbox_item.c.recipient,
@@ -37,8 +38,9 @@ _OLDEST: Final = (
         mailbox_item.c.log_index,
         mailbox_item.c.recorded_at,
     )
-    .join(
-        mailbox,
+    .select_from(mailbox)
+    .outerjoin(
+        mailbox_item,
         and_(
             mailbox_item.c.recipient == mailbox.c.recipient,
             mailbox_item.c.sequence == mailbox.c.acknowledged_sequence + 1,
@@ -168,7 +170,8 @@ def counts_before(
 
 def oldest_waiting(connection: Connection) -> dict[str, WaitingItem]:
     """Return the first item that each recipient has not acknowledged, by recipient."""
-    return {row[0]: WaitingItem(*row) for row in connection.execute(_OLDEST)}
+    rows = connection.execute(_OLDEST)
+    return {row[0]: WaitingItem(*row) for row in rows if row[0] is not None}
 
 
 def newest_entries(connection: Connection) -> dict[str, int]:

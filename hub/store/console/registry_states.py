@@ -67,9 +67,10 @@ class ActLine:
     reason: str
 
 
+# From the few mailboxes to the many items: an outer join keeps SQLite from beginning with these.
 _OLDEST_WAITING: Final = (
     select(mailbox.c.recipient, mailbox_item.c.recorded_at)
-    .join(
+    .outerjoin(
         mailbox_item,
         and_(
             mailbox_item.c.recipient == mailbox.c.recipient,
@@ -92,14 +93,14 @@ _SAID: Final = select(envelope.c.log_index, envelope.c.received_at, envelope.c.k
 _ENTRIES: Final = select(log_entry.c.log_index, log_entry.c.entry)
 _ACKNOWLEDGED_LAST: Final = (
     select(mailbox.c.recipient, envelope.c.log_index, envelope.c.received_at, envelope.c.key_ids)
-    .join(
+    .outerjoin(
         delivery,
         and_(
             delivery.c.recipient == mailbox.c.recipient,
             delivery.c.last_sequence == mailbox.c.acknowledged_sequence,
         ),
     )
-    .join(envelope, envelope.c.log_index == delivery.c.acknowledged_log_index)
+    .outerjoin(envelope, envelope.c.log_index == delivery.c.acknowledged_log_index)
 )
 _ACT_LINES: Final = select(
     act.c.log_index, act.c.at, act.c.kind, act.c.actor, act.c.subject, act.c.reason
@@ -108,7 +109,8 @@ _ACT_LINES: Final = select(
 
 def oldest_waiting(connection: Connection) -> dict[str, datetime]:
     """Return since when the oldest item without acknowledgement waits, by recipient."""
-    return {row[0]: row[1] for row in connection.execute(_OLDEST_WAITING)}
+    rows = connection.execute(_OLDEST_WAITING)
+    return {row[0]: row[1] for row in rows if row[1] is not None}
 
 
 def deliveries(
@@ -162,6 +164,7 @@ def last_heard(connection: Connection, codes: Collection[str], rounds_max: int) 
         row[0]: Said(row[1], row[2], tuple(row[3].split()))
         for part in in_parts(sorted(codes))
         for row in connection.execute(_ACKNOWLEDGED_LAST.where(mailbox.c.recipient.in_(part)))
+        if row[1] is not None
     }
     own = _newest_own(connection, codes, rounds_max)
     newer = [at for code, at in own.items() if code not in found or found[code].log_index < at]
