@@ -135,6 +135,34 @@ def counts_of(connection: Connection, case_id: str) -> RangeCounts:
     )
 
 
+def ranges_of(connection: Connection, case_id: str, limit: int) -> list[RangeRow]:
+    """Return the first ranges of a case, in the order in which they are numbered."""
+    rows = connection.execute(
+        select(*(case_range.c[name] for name in _RANGE_NAMES))
+        .where(case_range.c.case_id == case_id)
+        .order_by(case_range.c.ordinal)
+        .limit(limit)
+    )
+    return [RangeRow(*row) for row in rows]
+
+
+def range_over(
+    connection: Connection, case_id: str, series: Series, first: int, last: int
+) -> RangeRow | None:
+    """Return the range of a case that all of these serials lie in, None if there is none."""
+    row = connection.execute(
+        select(*(case_range.c[name] for name in _RANGE_NAMES))
+        .where(
+            *_of(series, case_id),
+            case_range.c.first_serial <= first,
+            case_range.c.last_serial >= last,
+        )
+        .order_by(case_range.c.ordinal)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else RangeRow(*row)
+
+
 def ranges_from(
     connection: Connection, case_id: str, series: Series, serial: int, limit: int
 ) -> list[RangeRow]:

@@ -156,6 +156,16 @@ def of_request(connection: Connection, request_id: int) -> list[SessionRow]:
     return _rows(connection, found.order_by(session.c.registry, session.c.log_index))
 
 
+def with_results(
+    connection: Connection, registry: str, log_indices: Collection[int]
+) -> list[SessionRow]:
+    """Return the sessions of a registry whose results are these entries of the log."""
+    found = _SESSIONS.where(
+        session.c.registry == registry, session.c.result_log_index.in_(sorted(log_indices))
+    )
+    return _rows(connection, found.order_by(session.c.log_index))
+
+
 def newest(
     connection: Connection, limit: int, *, registry: str | None = None, night: str | None = None
 ) -> list[SessionRow]:

@@ -207,10 +207,12 @@ def _differences(
     return found
 
 
-def records_differing(connection: Connection, row: CaseRow) -> list[Difference]:
+def records_differing(
+    connection: Connection, row: CaseRow, limit: int | None = None
+) -> list[Difference]:
     """Return the transfers without units that differed when the case was last found."""
     found: list[Difference] = []
-    for one in cases.findings(connection, row.last_session):
+    for one in cases.findings(connection, row.last_session, limit):
         if one.case_id != row.case_id:
             continue
         body = msgspec.json.decode(one.body)
