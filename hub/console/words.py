@@ -42,7 +42,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "record_differs": N_("record differs"),
     },
     "case_event": {
-        "open": N_("opened"),
+        "opened": N_("opened"),
+        "found_again": N_("found again"),
+        "reopened": N_("opened again"),
+        "closed": N_("closed"),
         "acknowledge": N_("acknowledged"),
         "begin_correction": N_("correction begun"),
         "compensate": N_("compensating entry"),
@@ -92,6 +95,12 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "cancellation": N_("cancellation"),
         "omge": N_("overall mitigation in global emissions"),
         "adaptation_fund": N_("Adaptation Fund"),
+    },
+    "owned_status": {
+        "held": N_("held"),
+        "used": N_("used"),
+        "cancelled": N_("cancelled"),
+        "authorized": N_("authorized"),
     },
     "suspension_level": {
         "account": N_("account"),
