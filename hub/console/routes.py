@@ -12,6 +12,7 @@ from aiohttp import web
 from hub.console.pages import (
     acts,
     health,
+    live,
     preferences,
 )
 from hub.console.routing import Route
@@ -19,6 +20,7 @@ from hub.console.routing import Route
 ROUTES: Final[tuple[Route, ...]] = (
     *acts.ROUTES,
     *health.ROUTES,
+    *live.ROUTES,
     *preferences.ROUTES,
 )
-CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = ()
+CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = (live.live_context,)

@@ -156,8 +156,9 @@ async def with_headers(
 
 
 def headers_for(request: web.Request, response: web.StreamResponse) -> None:
-    """Set the headers of an answer; what is not said to be kept is kept by nobody."""
-    response.headers.update(HEADERS)
+    """Set the headers of an answer that it does not have; what is not said to be kept is not."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
     if console_of(request).is_secure:
         response.headers["Strict-Transport-Security"] = _HSTS
@@ -176,7 +177,10 @@ async def with_session(
         raise web.HTTPMisdirectedRequest
     token = request.cookies.get(session_cookie(console))
     if token and len(token) <= 100:
-        person = await console.run(console.sessions.find, token, console.ground.clock())
+        # What a page asks by itself is no use of a session: left alone, it ends.
+        by_itself = "X-By-Itself" in request.headers or request.path == "/live"
+        now = console.ground.clock()
+        person = await console.run(console.sessions.find, token, now, by_itself=by_itself)
         if person is not None:
             request[PERSON], request[SESSION] = person, token
     return await handler(request)

@@ -9,6 +9,8 @@ from typing import Final
 from hub.services.console.ground import Ground
 from hub.store.console.pulse import Pulse, pulse
 
+__all__ = ["TOPICS", "LiveDesk", "Pulse", "topics_of"]
+
 TOPICS: Final = ("head", "cases", "nights", "registries", "people")
 
 

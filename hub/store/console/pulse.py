@@ -50,7 +50,7 @@ _MAILBOXES: Final = select(
 )
 _PARTICIPANTS: Final = select(func.count(), func.max(participant.c.added_at))
 _PEOPLE: Final = select(func.count(), func.max(person.c.changed_at))
-_PROPOSALS: Final = select(func.count()).where(act_proposal.c.state == "open")
+_PROPOSALS: Final = select(func.count()).where(act_proposal.c.state == "proposed")
 
 
 def pulse(connection: Connection) -> Pulse:
