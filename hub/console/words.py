@@ -148,6 +148,14 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "silent": N_("silent"),
         "failed": N_("failed"),
     },
+    "account_status": {
+        "requested": N_("requested"),
+        "acknowledged": N_("acknowledged"),
+        "provisional": N_("provisional"),
+        "open": N_("open"),
+        "suspended": N_("suspended"),
+        "closed": N_("closed"),
+    },
     "circuit": {
         "closed": N_("flows"),
         "open": N_("stopped after failures"),
