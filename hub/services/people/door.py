@@ -51,7 +51,7 @@ class Door:
         self.provider: Provider | None = None
         self.provider_sign_in: ProviderSignIn | None = None
         if policy.oidc is not None:
-            self.provider = Provider(policy.oidc, policy.url, ground.clock)
+            self.provider = Provider(policy.oidc, ground.clock)
             self.provider_sign_in = ProviderSignIn(
                 database, self.sign_in, self.invitations, policy.oidc.issuer
             )

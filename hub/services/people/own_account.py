@@ -104,7 +104,7 @@ class OwnAccount:
         self._flows = Flows(database)
         self._hub = hub
 
-    def account(self, person: SignedIn) -> Account:
+    def account(self, person: SignedIn, visitor: Visitor) -> Account:
         """Return how somebody signs in."""
         with self._database.reading() as connection:
             row = persons.by_id(connection, person.person_id)
@@ -119,8 +119,8 @@ class OwnAccount:
                 for key in keys
             ],
             provider=row.oidc_issuer,
-            can_drop=not self._demands_factor or len(keys) + (row.totp_secret is not None) > 1,
-            passkeys_possible=self._sign_in.party.is_possible,
+            can_drop=self._can_drop(row, len(keys)),
+            passkeys_possible=visitor.party.is_possible,
         )
 
     # --- proving it again ------------------------------------------------------------------------
@@ -229,13 +229,15 @@ class OwnAccount:
 
     # --- passkeys --------------------------------------------------------------------------------
 
-    def passkey_question(self, person: SignedIn, now: datetime) -> tuple[str, dict[str, Any]]:
+    def passkey_question(
+        self, person: SignedIn, visitor: Visitor, now: datetime
+    ) -> tuple[str, dict[str, Any]]:
         """Return the token of a step, and what the browser is to ask its device.
 
         Raises AccountError, NotFreshError.
         """
         self._require_local(person, now)
-        party = self._sign_in.party
+        party = visitor.party
         if not party.is_possible:
             raise AccountError(
                 f"browsers make no passkeys for {party.rp_id}: reach the console by a name "
@@ -280,7 +282,7 @@ class OwnAccount:
         flow = self._flows.take(flow_token, Kind.NEW_PASSKEY, now)
         if flow.person_id != person.person_id:
             raise FlowOverError("the step is somebody else's")
-        made = self._sign_in.party.made(credential, bytes.fromhex(flow.data["challenge"]))
+        made = visitor.party.made(credential, bytes.fromhex(flow.data["challenge"]))
         row = PasskeyRow(
             made.credential_id, person.person_id, made.public_key, made.sign_count, name, now
         )
@@ -332,10 +334,16 @@ class OwnAccount:
             raise NotFreshError
 
     def _require_not_last(self, person: SignedIn) -> None:
-        if not self.account(person).can_drop:
+        with self._database.reading() as connection:
+            passkey_count = passkey_store.count(connection, person.person_id)
+        if not self._can_drop(self._row(person), passkey_count):
             raise AccountError(
                 "this is your last second factor, and one is required: set up another one first"
             )
+
+    def _can_drop(self, row: PersonRow, passkey_count: int) -> bool:
+        """Tell whether a second factor is left when one is removed, or none is needed."""
+        return not self._demands_factor or passkey_count + (row.totp_secret is not None) > 1
 
     def _gained(self, person: SignedIn, token: str, method: str, now: datetime) -> str:
         """Return the new token of a session; with a password alone it was, now it is more."""

@@ -66,6 +66,7 @@ class Departure:
     """The address a browser is sent to, and what must be remembered until it is back."""
 
     address: str
+    callback: str
     state: str
     nonce: str
     verifier: str
@@ -85,9 +86,8 @@ class Metadata:
 class Provider:
     """The provider of a console. Methods are asynchronous and raise ProviderError."""
 
-    def __init__(self, policy: OidcPolicy, url: str, clock: Callable[[], datetime]) -> None:
+    def __init__(self, policy: OidcPolicy, clock: Callable[[], datetime]) -> None:
         self.policy = policy
-        self.callback = url.rstrip("/") + CALLBACK
         self._clock = clock
         self._secret = _secret_of(policy)
         self._metadata: Metadata | None = None
@@ -95,22 +95,23 @@ class Provider:
         self._keys: KeySet | None = None
         self._keys_at: datetime | None = None
 
-    async def departure(self) -> Departure:
-        """Return where to send a browser."""
+    async def departure(self, origin: str) -> Departure:
+        """Return where to send a browser that reached the console at an address."""
         metadata = await self._known()
         state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         verifier = secrets.token_urlsafe(_VERIFIER_CHARACTERS)[:_VERIFIER_CHARACTERS]
+        callback = origin.rstrip("/") + CALLBACK
         client = OAuth2Client(
             session=None,
             client_id=self.policy.client_id,
-            redirect_uri=self.callback,
+            redirect_uri=callback,
             scope=SCOPE,
             code_challenge_method="S256",
         )
         address, _ = client.create_authorization_url(
             metadata.authorization, state=state, code_verifier=verifier, nonce=nonce
         )
-        return Departure(address, state, nonce, verifier)
+        return Departure(address, callback, state, nonce, verifier)
 
     async def subject(self, query: Mapping[str, str], departure: Departure) -> str:
         """Return who came back, as the provider calls them."""
@@ -129,7 +130,7 @@ class Provider:
         code = query.get("code", "")
         if not code:
             raise ProviderError("the provider sent no code")
-        answer = await self._token(metadata, code, departure.verifier)
+        answer = await self._token(metadata, code, departure)
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise ProviderError("the provider gave no ID token")
@@ -137,13 +138,13 @@ class Provider:
 
     # --- the token -------------------------------------------------------------------------------
 
-    async def _token(self, metadata: Metadata, code: str, verifier: str) -> dict[str, Any]:
+    async def _token(self, metadata: Metadata, code: str, departure: Departure) -> dict[str, Any]:
         """Exchange the code for tokens."""
         body = prepare_token_request(
             "authorization_code",
             code=code,
-            redirect_uri=self.callback,
-            code_verifier=verifier,
+            redirect_uri=departure.callback,
+            code_verifier=departure.verifier,
             **({} if self._secret else {"client_id": self.policy.client_id}),
         )
         headers = {

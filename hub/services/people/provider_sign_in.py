@@ -48,6 +48,7 @@ class ProviderSignIn:
         if invitation is not None:
             self._invitations.look(invitation, visitor, now)
         data = {
+            "callback": departure.callback,
             "state": departure.state,
             "nonce": departure.nonce,
             "verifier": departure.verifier,
@@ -95,4 +96,4 @@ class ProviderSignIn:
 def departure_of(flow: Flow) -> Departure:
     """Return what a browser was sent with."""
     data: Mapping[str, str] = flow.data
-    return Departure("", data["state"], data["nonce"], data["verifier"])
+    return Departure("", data["callback"], data["state"], data["nonce"], data["verifier"])

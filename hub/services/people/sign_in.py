@@ -51,10 +51,16 @@ class SignInRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """From where somebody comes."""
+    """From where somebody comes, and at which address (``origin``) they reached the console."""
 
     address: str
     agent: str
+    origin: str
+
+    @property
+    def party(self) -> RelyingParty:
+        """Return the console as this visitor's devices know it."""
+        return RelyingParty.of(self.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,6 @@ class SignIn:
         self._sessions = sessions
         self._flows = Flows(database)
         self._demands_factor = policy.second_factor == "required"
-        self.party = RelyingParty.of(policy.url)
 
     # --- a password ------------------------------------------------------------------------------
 
@@ -186,7 +191,7 @@ class SignIn:
         flow = self._flows.begin_for_anybody(
             Kind.PASSKEY, {"challenge": challenge.hex()}, visitor.address, now
         )
-        return flow, self.party.options_to_sign_in(challenge)
+        return flow, visitor.party.options_to_sign_in(challenge)
 
     def with_passkey(
         self, flow_token: str, credential: str, visitor: Visitor, now: datetime
@@ -196,14 +201,16 @@ class SignIn:
         self.charge(buckets, now)
         flow = self._flows.take(flow_token, Kind.PASSKEY, now)
         try:
-            row = self._answered(credential, bytes.fromhex(flow.data["challenge"]), now)
+            row = self._answered(credential, bytes.fromhex(flow.data["challenge"]), visitor, now)
         except PasskeyRefusedError as error:
             self.note(REFUSED, PASSKEY, visitor, now, None, str(error))
             raise SignInRefusedError(str(error)) from error
         self.refund(buckets, now)
         return self.open(row, PASSKEY, visitor, now)
 
-    def _answered(self, credential: str, challenge: bytes, now: datetime) -> PersonRow:
+    def _answered(
+        self, credential: str, challenge: bytes, visitor: Visitor, now: datetime
+    ) -> PersonRow:
         """Return whose passkey answered rightly. Raises PasskeyRefusedError."""
         answer = passkeys.read_answer(credential)
         with self._database.reading() as connection:
@@ -215,7 +222,7 @@ class SignIn:
             raise PasskeyRefusedError("the passkey is somebody else's")
         if not row.is_active:
             raise PasskeyRefusedError(f"{row.name} is {row.state}")
-        count = self.party.count_after(answer, challenge, known.public_key, known.sign_count)
+        count = visitor.party.count_after(answer, challenge, known.public_key, known.sign_count)
         with self._database.writing() as connection:
             if not passkey_store.note_used(
                 connection, known.credential_id, known.sign_count, count, now
