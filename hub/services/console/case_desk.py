@@ -201,7 +201,10 @@ def states_of(view: CaseView) -> frozenset[CaseState]:
 
 def _wanted(view: CaseView, me: str, now: datetime) -> CaseFilter:
     states = states_of(view)
-    until = None if view.older_days is None else now - timedelta(days=view.older_days)
+    until = None
+    if view.older_days is not None:  # whole days, as the home page counts ages
+        today = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+        until = today + timedelta(days=1 - view.older_days)
     return CaseFilter(
         states=states & IS_OPEN if view.is_overdue else states,
         registry=view.registry,

@@ -2,7 +2,7 @@
 
 1. All is read in one view of the database, so that no number contradicts another.
 2. The verdict speaks of now: of the newest comparison with each registry, whoever asked for it.
-3. Ages of cases are whole days since they were opened; a case of today has the age 0.
+3. Ages of cases count days of the calendar, UTC: a case of today has the age 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,15 +81,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class AgeGroup:
-    """An age of open cases: whole days from, to (None: and more), as dates of opening too.
-
-    ``opened_from`` and ``opened_until`` are days, both included.
-    """
+    """An age of open cases: whole days from, to (None: and more); ``since`` is the first day."""
 
     first: int
     last: int | None
-    opened_from: str | None
-    opened_until: str | None
+    since: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +282,7 @@ class TonightDesk:
             AgeGroup(
                 first,
                 last,
-                opened_from=None if last is None else str((midnight - timedelta(days=last)).date()),
-                opened_until=None if first == 0 else str((midnight - timedelta(days=first)).date()),
+                None if last is None else str((midnight - timedelta(days=last)).date()),
             )
             for first, last in AGES
         )
