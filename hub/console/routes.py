@@ -14,6 +14,10 @@ from hub.console.pages import (
     health,
     live,
     preferences,
+    registries,
+    registry_acts,
+    suspensions,
+    system,
 )
 from hub.console.routing import Route
 
@@ -22,5 +26,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     *health.ROUTES,
     *live.ROUTES,
     *preferences.ROUTES,
+    *registry_acts.ROUTES,
+    *registries.ROUTES,
+    *suspensions.ROUTES,
+    *system.ROUTES,
 )
 CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = (live.live_context,)

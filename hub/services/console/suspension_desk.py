@@ -23,6 +23,20 @@ from hub.store.reconciliation import cases
 from hub.store.reference import SuspensionRow
 from message_schemas.catalogue import MESSAGE_TYPES
 
+__all__ = [
+    "ALL_LEVELS",
+    "BLOCK",
+    "HUB_SUBJECT",
+    "Before",
+    "History",
+    "Stop",
+    "StoppedNow",
+    "SuspensionDesk",
+    "Told",
+    "read_place",
+    "write_place",
+]
+
 BLOCK: Final = "block"
 ALL_LEVELS: Final = ("hub", "participant", "pair", "message_type", "account", BLOCK)
 assert set(ALL_LEVELS) == {*LEVELS, BLOCK}, "every level that the services know"

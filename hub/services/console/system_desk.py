@@ -19,12 +19,14 @@ from hub.protocol.reconciliation_policy import ReconciliationPolicy
 from hub.services import log_standing
 from hub.services.console.ground import Ground
 from hub.services.leadership import ADVISORY_KEY, leader_file
+from hub.store import alerts, log_checkpoints, schema
 from hub.store import head as heads
-from hub.store import log_checkpoints, schema
+from hub.store.alerts import Alert
 from hub.store.console import system_facts
 from message_schemas import code_lists
 
 _LARGEST_SHOWN: Final = 8
+_ALERTS_SHOWN: Final = 50
 _LOCKS: Final = Path("/proc/locks")
 
 
@@ -42,6 +44,7 @@ class SystemFacts:
     log_index: int
     checkpoint_size: int | None
     halted: str | None
+    alerts: tuple[Alert, ...]
     leads: bool | None
     database: str
     database_version: str
@@ -78,6 +81,7 @@ class SystemDesk:
                 log_index=heads.read(connection).log_index,
                 checkpoint_size=None if newest is None else newest.size,
                 halted=log_standing.read(connection).halted,
+                alerts=tuple(alerts.newest(connection, _ALERTS_SHOWN)),
                 leads=self._leads(connection),
                 database="SQLite" if database.is_sqlite else "PostgreSQL",
                 database_version=system_facts.version_of(connection, database),
