@@ -71,6 +71,24 @@ def newest(connection: Connection, limit: int) -> list[ActRow]:
     return [ActRow(*row) for row in rows]
 
 
+def page(
+    connection: Connection,
+    limit: int,
+    *,
+    before: int | None = None,
+    kind: str | None = None,
+    actor: str | None = None,
+    subject: str | None = None,
+) -> list[ActRow]:
+    """Return up to ``limit`` acts, newest first, behind ``before``, of what is given."""
+    found = _ACTS if before is None else _ACTS.where(act.c.log_index < before)
+    for column, wanted in ((act.c.kind, kind), (act.c.actor, actor), (act.c.subject, subject)):
+        if wanted is not None:
+            found = found.where(column == wanted)
+    rows = connection.execute(found.order_by(act.c.log_index.desc()).limit(limit))
+    return [ActRow(*row) for row in rows]
+
+
 def after(connection: Connection, log_index: int, limit: int) -> list[ActRow]:
     """Return the acts behind ``log_index``, oldest first."""
     found = _ACTS.where(act.c.log_index > log_index).order_by(act.c.log_index).limit(limit)

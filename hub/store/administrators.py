@@ -6,7 +6,7 @@ None of it is ever deleted: a removed administrator's key still proves what it s
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from hub.store.tables import act_proposal, act_statement, administrator
 from keys.algorithms import Algorithm
@@ -129,6 +129,32 @@ def add_proposal(connection: Connection, row: ProposalRow) -> None:
 def proposals(connection: Connection) -> list[ProposalRow]:
     """Return all proposals, oldest first."""
     ordered = _PROPOSALS.order_by(act_proposal.c.proposed_at, act_proposal.c.proposal_id)
+    return [ProposalRow(*row) for row in connection.execute(ordered)]
+
+
+def waiting(connection: Connection, limit: int) -> list[ProposalRow]:
+    """Return proposals nobody has decided, oldest first."""
+    found = _PROPOSALS.where(act_proposal.c.state == "proposed")
+    ordered = found.order_by(act_proposal.c.proposed_at, act_proposal.c.proposal_id).limit(limit)
+    return [ProposalRow(*row) for row in connection.execute(ordered)]
+
+
+def decided(
+    connection: Connection, limit: int, before: tuple[datetime, str] | None = None
+) -> list[ProposalRow]:
+    """Return decided proposals, the last made first, from the one behind ``before``."""
+    found = _PROPOSALS.where(act_proposal.c.state != "proposed")
+    if before is not None:
+        at, proposal_id = before
+        found = found.where(
+            or_(
+                act_proposal.c.proposed_at < at,
+                and_(act_proposal.c.proposed_at == at, act_proposal.c.proposal_id < proposal_id),
+            )
+        )
+    ordered = found.order_by(
+        act_proposal.c.proposed_at.desc(), act_proposal.c.proposal_id.desc()
+    ).limit(limit)
     return [ProposalRow(*row) for row in connection.execute(ordered)]
 
 

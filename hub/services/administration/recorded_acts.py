@@ -143,6 +143,21 @@ class ActReader:
         """Return the newest acts, newest first."""
         return [self._read(row) for row in acts.newest(self._connection, limit)]
 
+    def page(
+        self,
+        limit: int,
+        *,
+        before: int | None = None,
+        kind: str | None = None,
+        actor: str | None = None,
+        subject: str | None = None,
+    ) -> list[RecordedAct]:
+        """Return up to ``limit`` acts, newest first, behind ``before``, of what is given."""
+        rows = acts.page(
+            self._connection, limit, before=before, kind=kind, actor=actor, subject=subject
+        )
+        return [self._read(row) for row in rows]
+
     def at(self, log_index: int) -> RecordedAct:
         """Return one act. Raises AdministrationError if that entry is none."""
         row = acts.at(self._connection, log_index)
