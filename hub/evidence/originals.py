@@ -8,22 +8,26 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from hub.evidence.signatures import ENVELOPE_TYP, open_signed
+from hub.evidence.signatures import DELIVERY_TYP, ENVELOPE_TYP, RECEIPT_TYP, open_signed
 from hub.evidence.xml_documents import Element
 from hub.evidence.xml_signatures import is_xml, open_signed_xml
 from hub.evidence.xml_values import EXCHANGE_NAMESPACE
 
 LINES_MAX: Final = 120
+_TYPS: Final = {"envelope": ENVELOPE_TYP, "receipt": RECEIPT_TYP, "delivery": DELIVERY_TYP}
 _TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _VALUE: Final = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;"})
 
 
-def laid_out(envelope: bytes) -> tuple[str, str]:
-    """Return an envelope's binding and its words; a long one is cut. Raises RefutedError."""
-    if is_xml(envelope):
-        element, _ = open_signed_xml(envelope, EXCHANGE_NAMESPACE, "envelope")
+def laid_out(signed: bytes, kind: str = "envelope") -> tuple[str, str]:
+    """Return the binding of a signed object and its words; a long one is cut.
+
+    ``kind`` is envelope, receipt or delivery. Raises RefutedError.
+    """
+    if is_xml(signed):
+        element, _ = open_signed_xml(signed, EXCHANGE_NAMESPACE, kind)
         return "XML", _cut(_lines(element, ""))
-    payload, _ = open_signed(envelope, ENVELOPE_TYP)
+    payload, _ = open_signed(signed, _TYPS[kind])
     return "JSON", _cut(iter(json.dumps(payload, indent=2, ensure_ascii=False).split("\n")))
 
 

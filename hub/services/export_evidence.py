@@ -87,6 +87,13 @@ class EvidenceExporter:
             )
         return bundles.write(evidence, stories.render(evidence))
 
+    def covering(self, connection: Connection, index: int) -> StoredCheckpoint | None:
+        """Return the checkpoint by which evidence of an entry would be proved; None: not yet."""
+        try:
+            return self._checkpoint(connection, index)[0]
+        except NotCoveredYetError:
+            return None
+
     def _checkpoint(self, connection: Connection, index: int) -> tuple[StoredCheckpoint, str]:
         """Return the best checkpoint that covers an entry, and its note with all cosignatures."""
         wanted = [one for one in (self.policies.settlement, self.policies.prompt) if one]

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
@@ -250,7 +250,16 @@ def _unavailable(error: DatabaseUnavailableError) -> UnavailableError:
     )
 
 
-def policy_file(keys: LogKeys, policy: Policy | None) -> bytes:
+class LogVerifiers(Protocol):
+    """The public keys of a log."""
+
+    @property
+    def vkeys(self) -> list[str]:
+        """The keys as text."""
+        ...
+
+
+def policy_file(keys: LogVerifiers, policy: Policy | None) -> bytes:
     """Return a tlog-policy file with the log's keys and a quorum; witnesses without URLs."""
     lines = [f"log {vkey}" for vkey in keys.vkeys]
     if policy is None:

@@ -100,6 +100,20 @@ def _content(
 
 def delivery_of(connection: Connection, recipient: str, log_index: int) -> MadeDelivery | None:
     """Return the delivery that told ``recipient`` of an entry, or None if none did yet."""
+    sequence = item_of(connection, recipient, log_index)
+    if sequence is None:
+        return None
+    for statement in _DELIVERY_OF:
+        row = connection.execute(
+            statement, {"b_recipient": recipient, "b_sequence": sequence}
+        ).one_or_none()
+        if row is not None:
+            return MadeDelivery(row[0], row[1])
+    return None
+
+
+def item_of(connection: Connection, recipient: str, log_index: int) -> int | None:
+    """Return the number of the item that tells ``recipient`` of an entry, or None."""
     last = connection.execute(
         select(mailbox.c.last_sequence).where(mailbox.c.recipient == recipient)
     ).scalar_one_or_none()
@@ -110,13 +124,7 @@ def delivery_of(connection: Connection, recipient: str, log_index: int) -> MadeD
             _ITEM, {"b_recipient": recipient, "b_sequence": middle}
         ).scalar_one_or_none()
         if at == log_index:
-            for statement in _DELIVERY_OF:
-                row = connection.execute(
-                    statement, {"b_recipient": recipient, "b_sequence": middle}
-                ).one_or_none()
-                if row is not None:
-                    return MadeDelivery(row[0], row[1])
-            return None
+            return middle
         if at is not None and at > log_index:
             high = middle - 1
         else:

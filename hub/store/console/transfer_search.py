@@ -35,7 +35,7 @@ from hub.checks.facts import TransferRecord
 from hub.international_registry.units import Range
 from hub.protocol.transfer_states import TransferState
 from hub.store.instants import Instant
-from hub.store.tables import account, participant, posting, series, transfer, unit_block
+from hub.store.tables import account, participant, posting, record, series, transfer, unit_block
 from hub.store.transfers import record_of
 
 LOOKED_AT_MAX: Final = 20_000
@@ -415,3 +415,22 @@ def _ids(references: Iterable[str | None]) -> FoundIds:
     return FoundIds(
         frozenset(one for one in read if one is not None), len(read) >= SPANS_LOOKED_AT_MAX
     )
+
+
+def approaches(connection: Connection) -> list[str]:
+    """Return the ids of the cooperative approaches that are on record."""
+    rows = connection.execute(
+        select(record.c.record_id)
+        .where(record.c.kind == "cooperative_approach")
+        .distinct()
+        .order_by(record.c.record_id)
+    )
+    return list(rows.scalars())
+
+
+def is_account(connection: Connection, registry: str, account_id: str) -> bool:
+    """Tell whether a registry whose accounts are kept here has an account of this id."""
+    found = select(account.c.account_id).where(
+        account.c.registry == registry, account.c.account_id == account_id
+    )
+    return connection.execute(found).scalar() is not None
