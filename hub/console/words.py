@@ -21,6 +21,20 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "active": N_("active"),
         "disabled": N_("disabled"),
     },
+    "sign_in_method": {
+        "password": N_("password"),
+        "password+totp": N_("password and code"),
+        "passkey": N_("passkey"),
+        "oidc": N_("provider"),
+    },
+    "sign_in_outcome": {
+        "signed_in": N_("signed in"),
+        "refused": N_("refused"),
+        "blocked": N_("kept out for a while"),
+        "signed_out": N_("signed out"),
+        "ended": N_("session ended"),
+        "set_up": N_("set up"),
+    },
     "case_state": {
         "open": N_("open"),
         "acknowledged": N_("acknowledged"),
