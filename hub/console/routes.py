@@ -21,6 +21,7 @@ from hub.console.pages import (
     sign_in,
     suspensions,
     system,
+    tonight,
 )
 from hub.console.routing import Route
 
@@ -36,5 +37,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *sign_in.ROUTES,
     *suspensions.ROUTES,
     *system.ROUTES,
+    *tonight.ROUTES,
 )
 CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = (live.live_context,)
