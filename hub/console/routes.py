@@ -11,6 +11,9 @@ from aiohttp import web
 
 from hub.console.pages import (
     acts,
+    case,
+    cases,
+    filters,
     health,
     live,
     me,
@@ -27,6 +30,9 @@ from hub.console.routing import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *acts.ROUTES,
+    *cases.ROUTES,
+    *case.ROUTES,
+    *filters.ROUTES,
     *health.ROUTES,
     *live.ROUTES,
     *me.ROUTES,

@@ -28,7 +28,7 @@ from reconciliation.owned import Series, series_of
 __all__ = ["UnknownCaseError"]
 
 RANGES_OFFERED: Final = 50
-PARTS_SHOWN: Final = 12
+PARTS_SHOWN: Final = 8
 _OTHERS_MAX: Final = 50
 _HOLDING: Final = frozenset({"party_registry", "international_registry"})
 

@@ -36,7 +36,7 @@ class SavedFilter:
     @property
     def address(self) -> str:
         """Return the address of the page that it is of."""
-        return f"/{self.page}?{self.query}" if self.query else f"/{self.page}?"
+        return f"/{self.page}?{self.query}" if self.query else f"/{self.page}"
 
 
 class FilterDesk:
