@@ -183,7 +183,8 @@ def overview(spans: Sequence[tuple[int, int]], first: int, last: int) -> list[Ma
 
 def extent(line: SerialLine) -> tuple[int, int]:
     """Return from where to where the overview of a line goes: a little more than its ranges."""
-    margin = (line.last - line.first) // 50 + 1
+    length = line.last - line.first + 1
+    margin = length if line.range_count == 1 else length // 50 + 1
     return max(1, line.first - margin), line.last + margin
 
 
