@@ -77,6 +77,11 @@ class Passwords:
         self._here_max = hashing_max + waiting_max
         self._lock = Lock()
 
+    @property
+    def present(self) -> int:
+        """How many tries are being made or wait."""
+        return self._here
+
     def hash(self, password: str) -> str:
         """Return how a password is kept. Raises BusyError."""
         with self._place():

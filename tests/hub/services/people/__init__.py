@@ -1,0 +1,1 @@
+"""Tests of people: who they are, and how they sign in."""
