@@ -127,7 +127,7 @@ async def _close(app: web.Application) -> None:
 async def _warm(console: Console) -> None:
     """Count once what the home page counts up from, before somebody waits for it."""
     with suppress(DatabaseUnavailableError):
-        await console.run(console.desk(TonightDesk).warm)
+        await console.run(console.desk(TonightDesk).states)
 
 
 async def _watch(console: Console, listeners: Listeners) -> None:

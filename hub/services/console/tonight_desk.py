@@ -146,10 +146,10 @@ class TonightDesk:
         self._frozen: tuple[int, Mapping[str, int]] | None = None
         self._key_ends: tuple[int, datetime, Mapping[str, KeyEnd]] | None = None
 
-    def warm(self) -> None:
-        """Count what the first page would count otherwise."""
+    def states(self) -> dict[str, int]:
+        """Return how many transfers are in which state; asked early, no page counts them all."""
         with self._ground.database.reading() as connection:
-            self._counts.states(connection, self._ground.clock())
+            return self._counts.states(connection, self._ground.clock())
 
     def tonight(self, night_count: int = NIGHTS_SHOWN) -> Tonight:
         """Return what the home page shows, with the last ``night_count`` nights."""
