@@ -13,6 +13,7 @@ from hub.console.pages import (
     acts,
     case,
     cases,
+    evidence,
     filters,
     health,
     ledger,
@@ -28,6 +29,7 @@ from hub.console.pages import (
     suspensions,
     system,
     tonight,
+    transfers,
 )
 from hub.console.routing import Route
 
@@ -35,6 +37,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *acts.ROUTES,
     *cases.ROUTES,
     *case.ROUTES,
+    *evidence.ROUTES,
     *filters.ROUTES,
     *health.ROUTES,
     *ledger.ROUTES,
@@ -50,5 +53,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *suspensions.ROUTES,
     *system.ROUTES,
     *tonight.ROUTES,
+    *transfers.ROUTES,
 )
 CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = (live.live_context,)

@@ -25,6 +25,7 @@ from hub.store.tables import unit_block
 
 BLOCKS_OF_A_PAGE: Final = 50
 BLOCKS_OF_A_PART: Final = 500
+START: Final = (0, 0)
 LOOKS_MAX: Final = 6
 """How often a page looks on when a filter leaves it empty."""
 
@@ -66,10 +67,10 @@ class HoldingsView:
 
 @dataclass(frozen=True, slots=True)
 class BlocksPage:
-    """Blocks in order; ``next`` is the place to go on from, None at the end."""
+    """Blocks in order; ``next`` (series, serial) is where to go on from, None at the end."""
 
     rows: tuple[HoldingRow, ...]
-    next: Place | None
+    next: tuple[int, int] | None
     log_index: int
 
 
@@ -101,8 +102,16 @@ class LedgerDesk:
         whole = holdings_pivot.pivot(found, by, wanted.of_sums, 1, 10**9)
         return _view(found, whole)
 
+    def log_index(self) -> int:
+        """Return the index of the newest entry."""
+        with self._database.reading() as connection:
+            return heads.read(connection).log_index
+
     def blocks(
-        self, wanted: BlockFilter, after: Place, limit: int = BLOCKS_OF_A_PAGE
+        self,
+        wanted: BlockFilter,
+        after: tuple[int, int] = START,
+        limit: int = BLOCKS_OF_A_PAGE,
     ) -> BlocksPage:
         """Return a page of blocks behind a place."""
         with self._database.reading() as connection:
@@ -114,7 +123,7 @@ class LedgerDesk:
 
     def _all_rows(self, wanted: BlockFilter) -> Iterator[Sequence[Any]]:
         """Yield rows page by page; while the reader is slow no view of the database is open."""
-        place: Place | None = holdings.START
+        place: tuple[int, int] | None = START
         while place is not None:
             found = self.blocks(wanted, place, BLOCKS_OF_A_PART)
             yield from (_line(row, found.log_index) for row in found.rows)
@@ -126,7 +135,7 @@ class LedgerDesk:
             index = heads.read(connection).log_index
 
             def rows() -> Iterator[Sequence[Any]]:
-                place: Place | None = holdings.START
+                place: tuple[int, int] | None = START
                 while place is not None:
                     found = _blocks(connection, wanted, place, BLOCKS_OF_A_PART)
                     yield from (_line(row, index) for row in found.rows)
@@ -161,10 +170,12 @@ def _view(snapshot: Snapshot, pivot: Pivot) -> HoldingsView:
     return HoldingsView(pivot, snapshot.log_index, snapshot.at, sums.blocks, sums.counted_at)
 
 
-def _blocks(connection: Connection, wanted: BlockFilter, after: Place, limit: int) -> BlocksPage:
+def _blocks(
+    connection: Connection, wanted: BlockFilter, after: tuple[int, int], limit: int
+) -> BlocksPage:
     """Return a page; an empty look is followed by another one, a few times."""
     rows: list[HoldingRow] = []
-    place: Place | None = after
+    place: Place | None = Place(*after)
     for _ in range(LOOKS_MAX):
         assert place is not None, "there is more to look at"
         found = holdings.page(
@@ -178,7 +189,8 @@ def _blocks(connection: Connection, wanted: BlockFilter, after: Place, limit: in
         place = found.next
         if place is None or len(rows) >= limit:
             break
-    return BlocksPage(tuple(rows), place, heads.read(connection).log_index)
+    following = None if place is None else (place.series_id, place.serial)
+    return BlocksPage(tuple(rows), following, heads.read(connection).log_index)
 
 
 def _streams(wanted: BlockFilter) -> tuple[holdings.Stream, ...]:

@@ -123,7 +123,7 @@ class EntryView:
     """One entry: its bytes as they are hashed, what they say, and where they lead.
 
     ``entry`` is None if the bytes are none of ours. ``size`` and ``proof``: of the newest
-    checkpoint, None and empty if none covers the entry yet.
+    checkpoint, None and empty if none covers the entry yet. ``vkeys``: as of a ``LogPage``.
     """
 
     index: int
@@ -135,6 +135,7 @@ class EntryView:
     root: bytes | None
     proof: tuple[bytes, ...]
     note: str | None
+    vkeys: tuple[str, ...]
 
 
 class LogDesk:
@@ -248,6 +249,7 @@ class LogDesk:
                 return None
             newest = log_checkpoints.newest(connection)
             covered = newest is not None and index < newest.size
+            keys = self._log_keys(connection, newest)
             proof: list[bytes] = []
             if newest is not None and covered:
                 proof = inclusion_proof(
@@ -270,6 +272,7 @@ class LogDesk:
             root=None if known is None else known.root,
             proof=tuple(proof),
             note=None if known is None else known.note,
+            vkeys=tuple(key.vkey for key in keys),
         )
 
     # --- for browsers that verify ---------------------------------------------------------------
