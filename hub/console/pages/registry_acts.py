@@ -46,6 +46,15 @@ PROOFS_CHARACTERS_MAX: Final = 64 * 1024
 Effects = Sequence[str]
 Made = tuple[Deed, Effects]
 
+
+class Texts(dict[str, str]):
+    """Texts by field, for templates: an empty one for a field that has none."""
+
+    def __missing__(self, field: str) -> str:
+        """Return the text of a field that has none."""
+        return ""
+
+
 HEADINGS: Final[Mapping[str, str]] = {
     "activate": N_("Activate {code}"),
     "suspend": N_("Suspend {code}"),
@@ -237,7 +246,7 @@ async def _form(
     request: web.Request,
     page: RegistryPage,
     typed: Mapping[str, str],
-    errors: Mapping[str, str] | None = None,
+    errors: Texts | None = None,
 ) -> web.Response:
     act, row = _act_of(request), page.row
     given: dict[str, str] = {"endpoint": row.endpoint or "", "reason": ""}
@@ -251,8 +260,8 @@ async def _form(
         page=page,
         heading=translate(HEADINGS[act]).format(code=row.code),
         key=_key_of(request, page) if act == "revoke" else None,
-        typed=given | dict(typed),
-        errors=errors or {},
+        typed=Texts(given | dict(typed)),
+        errors=errors or Texts(),
         allowed=act not in TRANSITIONS or row.state in TRANSITIONS[act][0],
         delivery_modes=choices(DELIVERY_MODES, "delivery_mode"),
         bindings=[(one, one.upper()) for one in BINDINGS],
@@ -278,12 +287,12 @@ async def _registry(request: web.Request) -> RegistryPage:
     return page
 
 
-def errors_of(error: FormError | AdministrationError) -> dict[str, str]:
+def errors_of(error: FormError | AdministrationError) -> Texts:
     """Return what is wrong with a form, by field; ``form`` is the form as a whole."""
     if isinstance(error, FormError):
-        return {error.field: error.message}
+        return Texts({error.field: error.message})
     field = error.field if isinstance(error, TypedError) else "form"
-    return {field: str(error)}
+    return Texts({field: str(error)})
 
 
 # --- keys and new participants -------------------------------------------------------------------
@@ -332,7 +341,7 @@ async def _key_form(
     request: web.Request,
     page: RegistryPage,
     typed: Mapping[str, str],
-    errors: Mapping[str, str] | None = None,
+    errors: Texts | None = None,
     proofs: Sequence[Proof] = (),
 ) -> web.Response:
     return await render(
@@ -341,8 +350,8 @@ async def _key_form(
         status=400 if errors else 200,
         code=page.row.code,
         proofs=[one.shown for one in proofs],
-        typed={"keys": "", "reason": ""} | dict(typed),
-        errors=errors or {},
+        typed=Texts(typed),
+        errors=errors or Texts(),
         keys_max=PROOFS_CHARACTERS_MAX,
         reason_max=REASON_CHARACTERS_MAX,
     )
@@ -418,17 +427,16 @@ async def add_sent(request: web.Request) -> web.Response:
 async def _add_form(
     request: web.Request,
     typed: Mapping[str, str],
-    errors: Mapping[str, str] | None = None,
+    errors: Texts | None = None,
     suites: Sequence[str] = (),
     proofs: Sequence[Proof] = (),
 ) -> web.Response:
-    names = ("code", "kind", "name", "delivery_mode", "endpoint", "binding", "keys", "reason")
     return await render(
         request,
         "registries/add.html",
         status=400 if errors else 200,
-        typed=dict.fromkeys(names, "") | dict(typed),
-        errors=errors or {},
+        typed=Texts(typed),
+        errors=errors or Texts(),
         suites=suites,
         proofs=[one.shown for one in proofs],
         kinds=choices(KINDS_ADDED, "participant_kind"),

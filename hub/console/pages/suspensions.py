@@ -13,7 +13,7 @@ from aiohttp import web
 
 from hub.console.acting import confirm
 from hub.console.forms import Fields, FormError, Query, read_form
-from hub.console.pages.registry_acts import errors_of
+from hub.console.pages.registry_acts import Texts, errors_of
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.surroundings import console_of
@@ -169,7 +169,7 @@ async def _place_form(
     request: web.Request,
     level: str | None,
     typed: Mapping[str, str],
-    errors: Mapping[str, str] | None = None,
+    errors: Texts | None = None,
 ) -> web.Response:
     console = console_of(request)
     participants = await console.run(console.desk(RegistryDesk).choices)
@@ -179,8 +179,8 @@ async def _place_form(
         status=400 if errors else 200,
         level=level,
         levels=[(one, translate(LEVEL_TEXTS[one])) for one in ALL_LEVELS],
-        typed={"subject": "", "first": "", "second": "", "reason": ""} | dict(typed),
-        errors=errors or {},
+        typed=Texts(typed),
+        errors=errors or Texts(),
         participants=[(code, f"{code} · {name}"[:80]) for code, name in participants],
         message_types=console.desk(SuspensionDesk).message_types(),
         international_registry=console.ground.identity.international_registry,
@@ -218,7 +218,7 @@ async def _lift_form(
     level: str,
     subject: str,
     typed: Mapping[str, str],
-    errors: Mapping[str, str] | None = None,
+    errors: Texts | None = None,
 ) -> web.Response:
     return await render(
         request,
@@ -226,8 +226,8 @@ async def _lift_form(
         status=400 if errors else 200,
         level=level,
         subject=subject,
-        typed={"reason": ""} | dict(typed),
-        errors=errors or {},
+        typed=Texts(typed),
+        errors=errors or Texts(),
         reason_max=REASON_CHARACTERS_MAX,
         units_max=UNITS_CHARACTERS_MAX,
     )
