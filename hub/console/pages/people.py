@@ -16,6 +16,7 @@ from hub.console.forms import Fields, FormError, Query, read_form
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.security import client_address, person_of
+from hub.console.signing_in import NEXT, SET_UP
 from hub.console.surroundings import console_of
 from hub.console.translating import N_, translate
 from hub.console.words import word
@@ -214,10 +215,16 @@ async def show_own_key(request: web.Request) -> web.Response:
 
 
 async def offer_key(request: web.Request) -> web.Response:
-    """Keep the public key that the browser proved to have, to be registered."""
-    form, console = await read_form(request), console_of(request)
+    """Keep the public key that the browser proved to have, to be registered.
+
+    Who offers one has proved a short while ago who they are: a stolen session offers none.
+    """
+    form, console, person = await read_form(request), console_of(request), person_of(request)
+    if person.is_confined or not person.is_fresh(console.ground.clock()):
+        to = SET_UP if person.is_confined else f"/me/confirm?{urlencode({NEXT: '/me/key'})}"
+        return see_other(request, to, N_("Confirm who you are, then offer the key again."))
     proof = form.text("proof", 16_384)
-    offered = await console.run(console.desk(PeopleDesk).offer_key, person_of(request), proof)
+    offered = await console.run(console.desk(PeopleDesk).offer_key, person, proof)
     message = N_("The key {key} is offered. Tell an administrator its fingerprint.")
     return see_other(request, "/me/key", message, key=offered.key_id)
 
