@@ -33,11 +33,12 @@ from hub.transparency_log.tiles import TileError
 
 __all__ = ["EvidenceError", "NotCoveredYetError"]
 
+CHECKS_MAX: Final = 3
 DAMAGED: Final = "the evidence cannot be put together: "
 
 
 class ProofBusyError(Exception):
-    """This person has a check running already."""
+    """This person has a check running already, or too many others have."""
 
 
 class LogKeyUnknownError(EvidenceError):
@@ -107,7 +108,7 @@ class TransferProofs:
     @contextmanager
     def _one_for(self, person: str) -> Iterator[None]:
         with self._lock:
-            if person in self._checking:
+            if person in self._checking or len(self._checking) >= CHECKS_MAX:
                 raise ProofBusyError
             self._checking.add(person)
         try:

@@ -115,6 +115,11 @@ class TransferStories:
             ground.database, ground.identity.hub, ground.origin, ground.policies
         )
 
+    def exists(self, transfer_id: str) -> bool:
+        """Tell whether there is a transfer of this id."""
+        with self._ground.database.reading() as connection:
+            return transfer_id in transfers.load(connection, [transfer_id])
+
     def story(self, transfer_id: str, *, with_originals: bool) -> Story | None:
         """Return the story of a transfer, or None if there is none of this id.
 
