@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import (
     bindings,
+    console,
     exchange,
     mechanism_feeds,
     reconciliation,
@@ -18,6 +19,7 @@ from bench.report import Report
 
 BENCHMARKS = {
     "bindings": bindings.run,
+    "console": console.run,
     "exchange": exchange.run,
     "mechanism-feeds": mechanism_feeds.run,
     "reconciliation": reconciliation.run,

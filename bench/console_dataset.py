@@ -22,9 +22,9 @@ from bench.console_cast import APPROACHES, HUB, Size, cast, open_market, registe
 from bench.console_nights import Nights
 from bench.console_traffic import Traffic
 from bench.console_writing import Bulk, analyze
+from hub.store import schema
 from hub.store.database import Database
 from hub.store.instants import to_milliseconds
-from hub.store.schema import newest_revision
 from hub.store.tables import account, mailbox, participant, record, suspension
 
 CACHE: Final = Path("build/bench/console")
@@ -48,17 +48,17 @@ class Dataset:
 
 
 def dataset(
-    kind: str, transfers: int, cases: int, server: PostgresServer, progress: Progress
+    kind: str, transfers: int, cases: int, server: PostgresServer | None, progress: Progress
 ) -> Dataset:
     """Return the database of a size, from the folder if it is there and of this schema."""
-    name = f"{kind}_{transfers}_{cases}_{newest_revision()}_{_DATASET}"
+    name = f"{kind}_{transfers}_{cases}_{_DATASET}"
     CACHE.mkdir(parents=True, exist_ok=True)
     note = CACHE / f"{name}.json"
     if note.exists():
         kept = json.loads(note.read_text(encoding="utf-8"))
-        return Dataset(**{**kept, "url": _url(kind, name, server)} | _dates(kept))
-    for old in CACHE.glob(f"{kind}_{transfers}_{cases}_*"):
-        old.unlink()
+        found = Dataset(**{**kept, "url": _url(kind, name, server)} | _dates(kept))
+        _upgrade(found.url)
+        return found
     url = _new_url(kind, name, server)
     progress(f"{kind}: making {transfers:,} transfers and {cases:,} open cases, once")
     made = make(url, Size.of_today(transfers, cases), progress)
@@ -74,22 +74,33 @@ def dataset(
     return made
 
 
+def _upgrade(url: str) -> None:
+    """Bring a database of before to the schema of now: what is measured is the code of now."""
+    database = Database(url)
+    if schema.upgrade(database)[0] != schema.newest_revision():
+        with database.engine.connect() as connection:
+            analyze(connection)
+    database.dispose()
+
+
 def _dates(kept: dict[str, str]) -> dict[str, datetime]:
     return {"now": datetime.fromisoformat(kept["now"])}
 
 
-def _url(kind: str, name: str, server: PostgresServer) -> str:
+def _url(kind: str, name: str, server: PostgresServer | None) -> str:
     if kind == "sqlite":
         return f"sqlite:///{(CACHE / name).resolve()}.db"
+    assert server is not None, "a server runs"
     return str(server.get_uri(name))
 
 
-def _new_url(kind: str, name: str, server: PostgresServer) -> str:
+def _new_url(kind: str, name: str, server: PostgresServer | None) -> str:
     """Return the URL of a database that is empty."""
     if kind == "sqlite":
         for ending in ("", "-wal", "-shm"):
             (CACHE / f"{name}.db{ending}").unlink(missing_ok=True)
     else:
+        assert server is not None, "a server runs"
         server.psql(f'DROP DATABASE IF EXISTS "{name}"')
         server.psql(f'CREATE DATABASE "{name}"')
     return _url(kind, name, server)
