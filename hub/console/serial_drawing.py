@@ -3,7 +3,7 @@
 1. The picture is not to scale: one serial beside a thousand million would be nothing. Every cell
    gets a part of the width as of right (``CELL_WIDTH_MIN`` at least), the rest goes by the
    logarithm of its quantity. So no mark ever vanishes, and the serials stand at every border.
-2. The overview is to scale. Its marks have a width that can be seen; those that would lie upon each
+2. The overview is to scale. Its marks have a width that can be seen; those that lie near to each
    other are one, with their count.
 3. What a colour says, a sign says too: see ``SIGNS``.
 """
@@ -24,6 +24,9 @@ CELLS_A_ROW_MAX: Final = 16
 CELL_WIDTH_MIN: Final = 18.0
 MARK_WIDTH_MIN: Final = 5.0
 _MARK_GAP: Final = 3.0
+_MARK_STEP: Final = 28.0
+"""Wide enough for a count of three digits."""
+
 _DIGIT: Final = 6.9
 _LETTER: Final = 7.3
 _TICKS_Y: Final = 118.0
@@ -161,21 +164,25 @@ def _fitting(words: str, short: str, width: float) -> str:
 
 
 def overview(spans: Sequence[tuple[int, int]], first: int, last: int) -> list[Mark]:
-    """Return the marks of ranges (in order) on a line from ``first`` to ``last``, to scale."""
-    scale = INNER / (last - first + 1)
+    """Return the marks of ranges (in order) on a line from ``first`` to ``last``, to scale.
+
+    Ranges that begin within one step of the line are one mark. A mark moves a little to the right
+    where the one before it needs its room.
+    """
+    scale = (INNER - _MARK_STEP) / (last - first + 1)
     marks: list[Mark] = []
+    step = -1
     for low, high in spans:
-        x = LEFT + (low - first) * scale
-        width = max(MARK_WIDTH_MIN, (high - low + 1) * scale)
-        x = max(LEFT, min(x, LEFT + INNER - width))
-        if marks and x < marks[-1].x + marks[-1].width + _MARK_GAP:
-            before = marks[-1]
-            end = max(before.x + before.width, x + width)
-            marks[-1] = Mark(
-                before.x, end - before.x, before.count + 1, before.first, max(before.last, high)
-            )
-        else:
-            marks.append(Mark(x, width, 1, low, high))
+        x, end = LEFT + (low - first) * scale, LEFT + (high + 1 - first) * scale
+        before = marks[-1] if marks else None
+        if before is not None and int((x - LEFT) / _MARK_STEP) == step:
+            width = max(before.width, end - before.x)
+            marks[-1] = Mark(before.x, width, before.count + 1, before.first, high)
+            continue
+        step = int((x - LEFT) / _MARK_STEP)
+        if before is not None:
+            x = max(x, before.x + before.width + _MARK_GAP)
+        marks.append(Mark(x, max(MARK_WIDTH_MIN, end - x), 1, low, high))
     return [
         Mark(round(one.x, 2), round(one.width, 2), one.count, one.first, one.last) for one in marks
     ]

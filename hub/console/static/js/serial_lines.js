@@ -13,6 +13,7 @@ const HEIGHT = 150;
 const LANES = { ledger: 12, registry: 70 };
 const LANE_HEIGHT = 34;
 const MARK_MIN = 5;
+const GROUP_MAX = 44; // as wide as marks that are one may become: room for their count
 const NARROWEST = 4n; // serials in the narrowest view
 const LETTER = 7.3;
 
@@ -149,11 +150,12 @@ class SerialLine {
       if (cell.standing !== "differs") continue;
       const [x, width] = this.place(cell, MARK_MIN);
       const last = groups.at(-1);
-      if (last && width <= MARK_MIN && x < last.x + last.width + 1) {
+      const end = last ? last.x + last.width + 1 : LEFT;
+      if (last && width <= MARK_MIN && x < end && last.width < GROUP_MAX) {
         last.cells.push(cell);
         last.width = Math.max(last.width, x + width - last.x);
       } else {
-        groups.push({ cells: [cell], x, width });
+        groups.push({ cells: [cell], x: Math.max(x, end), width });
       }
     }
     return groups;
@@ -170,7 +172,8 @@ class SerialLine {
       return this.boxes(cell, x, width, cell.ledger, cell.registry, cell.sign, cell.words);
     }
     const words = `${cells.length} × ≠: ${cell.first}–${cells.at(-1).last}`;
-    return this.boxes(cell, x, width, "", "", `${cells.length}×≠`, words);
+    const sign = width < GROUP_MAX / 2 ? "≠" : `${cells.length}×≠`;
+    return this.boxes(cell, x, width, "", "", sign, words);
   }
 
   boxes(cell, x, width, ledger, registry, sign, words) {
