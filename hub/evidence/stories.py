@@ -180,15 +180,17 @@ def _facts(said: Said) -> str:
 def _entries(items: Iterable[BundleItem]) -> str:
     rows = []
     for item in items:
-        entry = parse_json(item.entry, "the entry")
-        route = _route(item, entry)
         digests = "<br>".join(
             f"{_text(name)} <code>{digest(raw)}</code>" if raw is not None else _text(_ERASED)
             for name, raw in item.contents.items()
         )
-        at = _text(str(entry["at"]).replace("T", " "))
+        try:
+            entry = parse_json(item.entry, "the entry")
+            at, route = str(entry["at"]).replace("T", " "), _route(item, entry)
+        except (RefutedError, *MALFORMED):  # the verifier says why
+            at, route = "", "cannot be read"
         what = f"<b>{_text(item.role)}</b><br>{_text(route)}"
-        rows.append((f"{item.index}", at, what, digests))
+        rows.append((f"{item.index}", _text(at), what, digests))
     return _table(("Index", "The hub's time", "What, and who to whom", "SHA-256"), rows)
 
 

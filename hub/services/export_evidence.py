@@ -51,6 +51,10 @@ class NotCoveredYetError(EvidenceError):
     """The newest entries of the transfer are in no published tree of the quorum yet."""
 
 
+class EvidenceDamagedError(EvidenceError):
+    """The database lacks what the evidence is made of, or it cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class EvidenceExporter:
     """Gathers evidence from one database's log. ``origin`` is the log's name."""
@@ -137,7 +141,7 @@ def _roles_of(connection: Connection, transfer: TransferRecord) -> dict[int, str
 def _content(connection: Connection, index: int) -> LoggedContent:
     found = stored.content_at(connection, index)
     if found is None:
-        raise EvidenceError(f"entry {index} is not in the log: run `itmo-hub log check`")
+        raise EvidenceDamagedError(f"entry {index} is not in the log: run `itmo-hub log check`")
     return found
 
 

@@ -16,13 +16,19 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from hub.evidence import anchor_files, bundles, verification
+from hub.evidence import anchor_files, bundles
 from hub.evidence.anchors import ED25519_NOTE, NoteKey, Tree
 from hub.evidence.archives import MALFORMED, RefutedError, UnusableError
 from hub.evidence.reports import FAILED, NOT_PROVED, Finding, Report, Step
 from hub.evidence.signatures import raw_ed25519
+from hub.evidence.verification import verify
 from hub.services.console.ground import Ground
-from hub.services.export_evidence import EvidenceError, EvidenceExporter, NotCoveredYetError
+from hub.services.export_evidence import (
+    EvidenceDamagedError,
+    EvidenceError,
+    EvidenceExporter,
+    NotCoveredYetError,
+)
 from hub.services.log_duties import policy_file
 from hub.services.serve_log import keys_of
 from hub.store import log_checkpoints, reference
@@ -30,11 +36,13 @@ from hub.store.log import LogDamagedError
 from hub.transparency_log.notes import SignatureType, VerifierKey
 from hub.transparency_log.policies import Policy
 from hub.transparency_log.tiles import TileError
+from keys.errors import KeysError
 
 __all__ = ["EvidenceError", "NotCoveredYetError"]
 
 CHECKS_MAX: Final = 3
-DAMAGED: Final = "the evidence cannot be put together: "
+UNREADABLE: Final = (LogDamagedError, TileError, RefutedError, KeysError, *MALFORMED)
+"""What damaged rows can make of an export."""
 
 
 class ProofBusyError(Exception):
@@ -87,8 +95,10 @@ class TransferProofs:
         """Return the file of a transfer. Raises EvidenceError, NotCoveredYetError."""
         try:
             return self._exporter.export(transfer_id, self._ground.clock(), deliveries=deliveries)
-        except (LogDamagedError, TileError, RefutedError, *MALFORMED) as error:
-            raise EvidenceError(f"{DAMAGED}{error}; `itmo-hub log check` says more") from error
+        except UNREADABLE as error:
+            raise EvidenceDamagedError(
+                f"the evidence cannot be put together: {error}; `itmo-hub log check` says more"
+            ) from error
 
     def check(self, transfer_id: str, person: str) -> Proof:
         """Export the evidence of a transfer and check it, one at a time for ``person``.
@@ -98,12 +108,11 @@ class TransferProofs:
         """
         with self._one_for(person):
             try:
-                bundle = self.evidence(transfer_id)
-            except EvidenceError as error:
-                if str(error).startswith(DAMAGED):
-                    return _refused("leaf", str(error))
-                raise
-            return self._checked(bundle)
+                return self._checked(self.evidence(transfer_id))
+            except EvidenceDamagedError as error:
+                return _refused("content", str(error))
+            except KeysError as error:
+                return _refused("keys", f"the keys of this database cannot be read: {error}")
 
     @contextmanager
     def _one_for(self, person: str) -> Iterator[None]:
@@ -122,7 +131,7 @@ class TransferProofs:
         with self._ground.database.reading() as connection:
             anchor = self._anchor(connection, evidence.checkpoint)
         try:
-            report = verification.verify(bundle, anchor)
+            report = verify(bundle, anchor)
         except UnusableError as error:
             return _refused("tree", str(error))
         return _proof(report, len(bundle), len(evidence.items))
