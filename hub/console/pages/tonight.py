@@ -101,7 +101,7 @@ async def night(request: web.Request) -> web.Response:
     found = await console.run(console.desk(NightDesk).night, _night_name(request))
     if found is None:
         raise web.HTTPNotFound
-    return await render(request, "tonight/night.html", report=found, forms=FORMS)
+    return await render(request, "tonight/night.html", view=found, row=found.row)
 
 
 async def report(request: web.Request) -> web.Response:

@@ -411,7 +411,7 @@ def of_comparisons(
     handing_in = [one.code for one in compared if one.mode == "statement"]
     known = standing.last_statements(connection, handing_in)
     for code in handing_in:
-        at = known[code][0] if code in known else None
+        at = known.get(code)
         if at is None or now - at > STATEMENT_EVERY:
             path = f"/registries/{code}"
             found.append(Attention(Cause.STATEMENT_OVERDUE, Severity.WARNING, code, path, at=at))

@@ -6,18 +6,20 @@ when it begins, is one in the log.
 """
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from hub.services.console.ground import Ground
+from hub.services.reconciliation.ledger.book_faults import OwnBooks
 from hub.services.reconciliation.reports import reports
-from hub.services.reconciliation.reports.night_report import NightReport
 from hub.store import head as heads
 from hub.store import reference
 from hub.store.console import standing
-from hub.store.console.standing import Turn
+from hub.store.console.standing import TouchedCase, Turn
 from hub.store.reconciliation import links, nights, sessions
+from hub.store.reconciliation import reports as report_rows
 from hub.store.reconciliation.nights import NightRow
 from hub.store.reconciliation.sessions import SessionRow
 from message_schemas.catalogue import PARTY
@@ -26,6 +28,7 @@ TURNS_SHOWN: Final = 100
 FINDINGS_SHOWN: Final = 100
 BODY_CHARACTERS: Final = 2_000
 NIGHTS_LISTED: Final = 60
+CASES_SHOWN: Final = 200
 FORMS: Final = reports.FORMS
 
 
@@ -50,6 +53,43 @@ class FoundLine:
     cause: int | None
     is_frozen: bool
     case_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NightSession:
+    """A comparison of a night; without ``session`` the registry was not asked.
+
+    ``result`` is that of a session, or waiting, or not asked.
+    """
+
+    registry: str
+    name: str
+    mode: str
+    result: str
+    session: str | None = None
+    question_count: int = 0
+    finding_count: int = 0
+    seconds: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NightView:
+    """A night: its comparisons, and the cases it touched with what it did with them.
+
+    ``cases`` holds the first of them; ``has_more_cases`` tells that there are others.
+    """
+
+    row: NightRow
+    own_books: OwnBooks | None
+    sessions: tuple[NightSession, ...]
+    cases: tuple[tuple[TouchedCase, str], ...]
+    has_more_cases: bool
+
+    @property
+    def results(self) -> Counter[str]:
+        """Return how many comparisons came to what."""
+        return Counter(one.result for one in self.sessions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +119,39 @@ class NightDesk:
         with self._ground.database.reading() as connection:
             return nights.newest(connection, NIGHTS_LISTED)
 
-    def night(self, name: str) -> NightReport | None:
-        """Return the report of a night, or None if there was no such one."""
+    def night(self, name: str) -> NightView | None:
+        """Return a night, or None if there was no such one."""
+        now = self._ground.clock()
         with self._ground.database.reading() as connection:
-            try:
-                return reports.build(connection, name, self._ground.clock())
-            except reports.NoNightError:
+            row = nights.load(connection, name)
+            if row is None:
                 return None
+            of_night = sessions.of_night(connection, name)
+            since = row.started_at or row.due_at
+            ours = [one.session for one in of_night]
+            touched = standing.touched_cases(
+                connection, ours, since, row.finished_at or now, CASES_SHOWN + 1
+            )
+            names = report_rows.names(connection)
+            modes = report_rows.compared(connection)
+        lines = [_night_session(one, names) for one in of_night]
+        lines += _not_asked(row, {one.registry for one in of_night}, names, modes)
+        return NightView(
+            row=row,
+            own_books=None if row.own_books is None else OwnBooks.from_json(row.own_books),
+            sessions=tuple(sorted(lines, key=lambda one: (one.registry, one.session or ""))),
+            cases=tuple((one, _done(one, set(ours))) for one in touched[:CASES_SHOWN]),
+            has_more_cases=len(touched) > CASES_SHOWN,
+        )
 
     def report(self, name: str, form: str) -> bytes | None:
         """Return the report as a file of one of FORMS, or None if there was no such night."""
-        found = self.night(name)
-        return None if found is None else reports.written(found, form)
+        with self._ground.database.reading() as connection:
+            try:
+                found = reports.build(connection, name, self._ground.clock())
+            except reports.NoNightError:
+                return None
+        return reports.written(found, form)
 
     def session(
         self, name: str, *, turns_after: int = 0, findings_after: int = -1
@@ -166,6 +227,42 @@ def _require_comparable(registry: str | None, modes: Mapping[str, str]) -> None:
         raise CompareError(
             f"{registry} is not asked: it hands in statements (`itmo-hub reconcile statement`)"
         )
+
+
+def _night_session(row: SessionRow, names: Mapping[str, str]) -> NightSession:
+    seconds = None if row.finished_at is None else (row.finished_at - row.asked_at).total_seconds()
+    return NightSession(
+        registry=row.registry,
+        name=names.get(row.registry, row.registry),
+        mode=row.mode,
+        result=sessions.result_of(row),
+        session=row.session,
+        question_count=row.question_count or 0,
+        finding_count=row.finding_count or 0,
+        seconds=seconds,
+        reason=row.reason,
+    )
+
+
+def _not_asked(
+    row: NightRow, asked: Collection[str], names: Mapping[str, str], modes: Mapping[str, str]
+) -> list[NightSession]:
+    """Return a line for each registry that the night did not ask, and why."""
+    summary = {} if row.summary is None else json.loads(row.summary)
+    why = summary.get("not_compared", {})
+    result = "waiting" if row.state == nights.RUNNING else "not asked"
+    return [
+        NightSession(code, names.get(code, code), mode, result, reason=why.get(code))
+        for code, mode in modes.items()
+        if code not in asked
+    ]
+
+
+def _done(one: TouchedCase, ours: Collection[str]) -> str:
+    """Return in one word what a night did with a case."""
+    if one.closed_session in ours and one.state == "closed":
+        return "closed"
+    return "opened" if one.opened_session in ours else "continued"
 
 
 def _line(ordinal: int, kind: str, body: str, case_id: str | None) -> FoundLine:

@@ -14,8 +14,9 @@ from sqlalchemy import case as when
 from hub.store.parts import in_parts
 from hub.store.reconciliation.cases import FindingRow
 from hub.store.reconciliation.tables import answer, case, case_range, finding, question, session
-from reconciliation.case_states import IS_OPEN
+from reconciliation.case_states import IS_OPEN, CaseState
 
+_SESSIONS_LOOKED_AT: Final = 10
 _OPEN: Final = case.c.state.in_(sorted(IS_OPEN))
 
 
@@ -99,23 +100,25 @@ def newest_of(connection: Connection, registries: Iterable[str]) -> list[Compare
     return found
 
 
-def last_statements(
-    connection: Connection, registries: Collection[str]
-) -> dict[str, tuple[datetime, str]]:
-    """Return when registries that hand in statements last did, and what came of it (a state).
+def last_statements(connection: Connection, registries: Iterable[str]) -> dict[str, datetime]:
+    """Return when registries that hand in statements last did, of those that ever did lately.
 
-    Of a registry that hands them in, few sessions are anything else.
+    The newest sessions of each are looked at: of a registry that hands them in, few are of another
+    kind.
     """
-    found: dict[str, tuple[datetime, str]] = {}
-    for registry in sorted(registries):
-        row = connection.execute(
-            select(session.c.asked_at, session.c.state)
-            .where(session.c.registry == registry, session.c.trigger == "statement")
+    found: dict[str, datetime] = {}
+    for registry in registries:
+        newest = (
+            select(session.c.asked_at, session.c.trigger)
+            .where(session.c.registry == registry)
             .order_by(session.c.log_index.desc())
-            .limit(1)
-        ).one_or_none()
-        if row is not None:
-            found[registry] = (row[0], row[1])
+            .limit(_SESSIONS_LOOKED_AT)
+            .subquery()
+        )
+        of_statements = select(func.max(newest.c.asked_at)).where(newest.c.trigger == "statement")
+        at = connection.execute(of_statements).scalar_one()
+        if at is not None:
+            found[registry] = at
     return found
 
 
@@ -157,6 +160,70 @@ def frozen_units_of(connection: Connection) -> dict[str, int]:
         .group_by(case.c.registry)
     )
     return {row[0]: int(row[1]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedCase:
+    """A case that a night opened, met again or closed, as it stands today."""
+
+    case_id: str
+    registry: str
+    kind: str
+    state: str
+    units: int
+    summary: str
+    opened_session: str
+    closed_session: str | None
+
+
+def touched_cases(
+    connection: Connection,
+    sessions: Collection[str],
+    since: datetime,
+    until: datetime,
+    limit: int,
+) -> list[TouchedCase]:
+    """Return up to ``limit`` cases that sessions of one night touched, by registry and id.
+
+    Found by what the sessions found, and by when cases were opened or closed; not by reading cases.
+    """
+    names = set(sessions)
+    found: dict[str, TouchedCase] = {}
+    of_findings = [
+        select(finding.c.case_id)
+        .where(finding.c.session.in_(part), finding.c.case_id.is_not(None))
+        .distinct()
+        .limit(limit)
+        for part in in_parts(sorted(names))
+    ]
+    ids = {row[0] for one in of_findings for row in connection.execute(one)}
+    opened = [
+        _TOUCHED.where(case.c.state == state.value, case.c.opened_at.between(since, until))
+        for state in CaseState
+    ]
+    closed = _TOUCHED.where(
+        case.c.state == CaseState.CLOSED.value, case.c.changed_at.between(since, until)
+    )
+    again = [_TOUCHED.where(case.c.case_id.in_(part)) for part in in_parts(sorted(ids))]
+    for statement in (*opened, closed, *again):
+        for row in connection.execute(statement.limit(limit)):
+            one = TouchedCase(*row)
+            if one.case_id in ids or not names.isdisjoint((one.opened_session, one.closed_session)):
+                found[one.case_id] = one
+    ordered = sorted(found.values(), key=lambda one: (one.registry, one.case_id))
+    return ordered[:limit]
+
+
+_TOUCHED: Final = select(
+    case.c.case_id,
+    case.c.registry,
+    case.c.kind,
+    case.c.state,
+    case.c.units,
+    case.c.summary,
+    case.c.opened_session,
+    case.c.closed_session,
+)
 
 
 @dataclass(frozen=True, slots=True)

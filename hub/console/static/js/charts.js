@@ -14,8 +14,21 @@
 const TONES = ["info", "warning", "success", "danger", "secondary"];
 const drawn = new Map();
 
+// What a variable comes to in the end, as the canvas knows colours: it may be mixed of others.
+const probe = document.createElement("span");
+const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+probe.hidden = true;
+document.body.append(probe);
+
 function colour(name, fallback) {
-  return getComputedStyle(document.body).getPropertyValue(name).trim() || fallback;
+  probe.style.color = "";
+  probe.style.color = `var(${name}, ${fallback})`;
+  pixel.clearRect(0, 0, 1, 1);
+  pixel.fillStyle = fallback;
+  pixel.fillStyle = getComputedStyle(probe).color;
+  pixel.fillRect(0, 0, 1, 1);
+  const [red, green, blue, alpha] = pixel.getImageData(0, 0, 1, 1).data;
+  return `rgba(${red}, ${green}, ${blue}, ${alpha / 255})`;
 }
 
 function palette() {
@@ -66,7 +79,7 @@ function optionOf(data) {
     grid: { left: 8, right: 16, top: data.series.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
     legend:
       data.series.length > 1
-        ? { top: 0, textStyle: { color: look.text }, data: data.series.map((one) => plain(one.name)) }
+        ? { type: "scroll", top: 0, textStyle: { color: look.text }, pageTextStyle: { color: look.text }, data: data.series.map((one) => plain(one.name)) }
         : undefined,
     tooltip: {
       trigger: "axis",
