@@ -10,6 +10,8 @@ const state = document.getElementById("key-state");
 const list = document.getElementById("key-list");
 const FILE_BYTES_MAX = 16_384;
 
+document.getElementById("key-needs-script").hidden = true;
+
 // Do something and say how it went; what goes wrong is said in the page's words.
 async function saying(action, done = "") {
   state.textContent = "";

@@ -14,6 +14,8 @@ const button = document.getElementById("signing-button");
 // A statement counts for a while by the hub's clock; a little less here, for the way.
 const TOO_OLD_MS = (toSign.freshSeconds - 15) * 1000;
 
+document.getElementById("signing-needs-script").hidden = true;
+
 const MEMBERS = [
   "says", "kind", "subject", "parameters", "reason", "actor", "at",
   "hub", "log", "proposal", "statement_id", "format",
