@@ -7,8 +7,8 @@
    others as they are. They are counted from one look at the open cases.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -143,14 +143,14 @@ class CaseDesk:
             )
             groups = case_lists.open_groups(connection, wanted, today)
             closed = case_lists.closed_count(connection, wanted.registry)
-        facets = {name: _facet(groups, wanted, view, name) for name in _FACETS}
+        facets, meeting = _facets(groups, wanted, view)
         is_counted = wanted.states <= IS_OPEN and wanted.named is None
         return CasesShown(
             found.rows,
             None if found.next is None else _cursor(found.next),
             today,
             facets,
-            sum(one.count for one in groups if _meets(one, wanted)) if is_counted else None,
+            meeting if is_counted else None,
             closed,
             case_lists.COUNTED_MAX,
         )
@@ -254,61 +254,65 @@ def _place(cursor: str, order: Order) -> Place:
 # --- facets --------------------------------------------------------------------------------------
 
 
-def _facet(
-    groups: list[OpenGroup], wanted: CaseFilter, view: CaseView, name: str
-) -> tuple[FacetValue, ...]:
-    """Return the values of one filter with their counts, the most frequent first."""
-    others = _without(wanted, name)
-    counts: dict[str, int] = {}
+def _facets(
+    groups: Iterable[OpenGroup], wanted: CaseFilter, view: CaseView
+) -> tuple[dict[str, tuple[FacetValue, ...]], int]:
+    """Return the values of each filter with their counts, and how many cases meet all filters.
+
+    A case that meets all filters but one is counted with that one. There are thousands of groups:
+    each is looked at once.
+    """
+    counts: dict[str, dict[str, int]] = {name: {} for name in _FACETS}
+    meeting = 0
     for one in groups:
-        if _meets(one, others):
-            value = _value_of(one, name)
-            counts[value] = counts.get(value, 0) + one.count
-    chosen = {"registry": view.registry, "kind": view.kind}.get(name)
-    if chosen is not None:
-        counts.setdefault(chosen, 0)
+        failed = _failed(one, wanted)
+        if len(failed) > 1:
+            continue
+        if not failed:
+            meeting += one.cases
+        values = _values_of(one)
+        for name in failed or _FACETS:
+            of_filter, value = counts[name], values[name]
+            of_filter[value] = of_filter.get(value, 0) + one.cases
+    for name, chosen in (("registry", view.registry), ("kind", view.kind)):
+        if chosen is not None:
+            counts[name].setdefault(chosen, 0)
+    return {name: _most_first(found) for name, found in counts.items()}, meeting
+
+
+def _failed(group: OpenGroup, wanted: CaseFilter) -> list[str]:
+    """Return the filters that the cases of a group do not meet."""
+    failed = []
+    if group.state not in wanted.states:
+        failed.append("state")
+    if wanted.registry is not None and wanted.registry != group.registry:
+        failed.append("registry")
+    if wanted.kind is not None and wanted.kind != group.kind:
+        failed.append("kind")
+    if wanted.is_nobodys:
+        if group.assignee is not None:
+            failed.append("assignee")
+    elif wanted.assignee is not None and wanted.assignee != group.assignee:
+        failed.append("assignee")
+    if wanted.due_before is not None and not group.is_overdue:
+        failed.append("overdue")
+    return failed
+
+
+def _values_of(group: OpenGroup) -> dict[str, str]:
+    """Return what a group counts for, by filter."""
+    return {
+        "state": group.state,
+        "registry": group.registry,
+        "kind": group.kind,
+        "assignee": NOBODY if group.assignee is None else group.assignee,
+        "overdue": "yes" if group.is_overdue else "no",
+    }
+
+
+def _most_first(counts: Mapping[str, int]) -> tuple[FacetValue, ...]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(FacetValue(value, count) for value, count in ordered)
-
-
-def _without(wanted: CaseFilter, name: str) -> CaseFilter:
-    """Return the filter without one of its parts."""
-    match name:
-        case "state":
-            return replace(wanted, states=IS_OPEN)
-        case "registry":
-            return replace(wanted, registry=None)
-        case "kind":
-            return replace(wanted, kind=None)
-        case "assignee":
-            return replace(wanted, assignee=None, is_nobodys=False)
-        case _:
-            return replace(wanted, due_before=None)
-
-
-def _value_of(group: OpenGroup, name: str) -> str:
-    match name:
-        case "state":
-            return group.state
-        case "registry":
-            return group.registry
-        case "kind":
-            return group.kind
-        case "assignee":
-            return NOBODY if group.assignee is None else group.assignee
-        case _:
-            return "yes" if group.is_overdue else "no"
-
-
-def _meets(group: OpenGroup, wanted: CaseFilter) -> bool:
-    return (
-        group.state in wanted.states
-        and wanted.registry in (None, group.registry)
-        and wanted.kind in (None, group.kind)
-        and wanted.assignee in (None, group.assignee)
-        and not (wanted.is_nobodys and group.assignee is not None)
-        and (wanted.due_before is None or group.is_overdue)
-    )
 
 
 def _exported(row: CaseRow) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -88,8 +88,7 @@ class CasePage:
     next: Place | None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenGroup:
+class OpenGroup(NamedTuple):
     """How many open cases are alike in all that lists are narrowed by."""
 
     state: str
@@ -97,7 +96,7 @@ class OpenGroup:
     kind: str
     assignee: str | None
     is_overdue: bool
-    count: int
+    cases: int
 
 
 _NAMES: Final = tuple(one.name for one in fields(CaseRow))
@@ -152,7 +151,7 @@ def open_groups(connection: Connection, wanted: CaseFilter, today: str) -> list[
         .where(case.c.state.in_(sorted(IS_OPEN)), *_times(wanted))
         .group_by(*keys)
     )
-    return [OpenGroup(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in rows]
+    return [OpenGroup._make(row) for row in rows]
 
 
 def closed_count(connection: Connection, registry: str | None = None) -> int:

@@ -163,10 +163,10 @@ def test_counts_agree_with_the_cases(
         groups = case_lists.open_groups(connection, CaseFilter(), TODAY)
         closed = case_lists.closed_count(connection, registry)
     open_rows = [row for row in rows if row.is_open]
-    assert sum(one.count for one in groups) == len(open_rows)
-    overdue = sum(one.count for one in groups if one.is_overdue)
+    assert sum(one.cases for one in groups) == len(open_rows)
+    overdue = sum(one.cases for one in groups if one.is_overdue)
     assert overdue == sum((row.due_on or "9999") < TODAY for row in open_rows)
-    ada = sum(one.count for one in groups if one.assignee == "ada")
+    ada = sum(one.cases for one in groups if one.assignee == "ada")
     assert ada == sum(row.assignee == "ada" for row in open_rows)
     assert closed == sum(not row.is_open and registry in (None, row.registry) for row in rows)
 
