@@ -50,6 +50,12 @@ PARTS: Final = (
         "app",
         "Who signs acts, and acts that wait for a second administrator.",
     ),
+    LatePart(
+        "people",
+        "hub.commands.people",
+        "app",
+        "Who may sign in at the console, in which role, and who did.",
+    ),
     LatePart("act", "hub.commands.acts", "app", "Acts in the log: who, what, why."),
     LatePart("account", "hub.commands.accounts", "app", "Accounts of the international registry."),
     LatePart("transfer", "hub.commands.transfers", "app", "Transfers and their history."),
