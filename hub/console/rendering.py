@@ -6,7 +6,7 @@ What pages show is escaped always; nothing is marked as safe but what is made he
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -138,7 +138,13 @@ def number(value: int | float | None, empty: str = "–") -> str:
     """Show a number with the reader's separators; never in words or rounded."""
     if value is None:
         return empty
-    return str(format_decimal(value, locale=translating.current().locale))
+    return _decimal(value, translating.current().code)
+
+
+@lru_cache(maxsize=10_000)
+def _decimal(value: int | float, language: str) -> str:
+    """Return a number in a language; a page has many, and mostly the same."""
+    return str(format_decimal(value, locale=language))
 
 
 def units(value: str) -> Markup:

@@ -15,7 +15,7 @@ from hub.console.security import person_of
 from hub.console.surroundings import console_of
 from hub.console.translating import N_, translate
 from hub.console.words import word
-from hub.services.console.heat_map import Result
+from hub.services.console.heat_map import Cell, Result
 from hub.services.console.night_desk import FORMS, CompareError, NightDesk
 from hub.services.console.tonight_desk import (
     NIGHTS_MAX,
@@ -28,7 +28,7 @@ from hub.services.console.tonight_desk import (
 from hub.services.people.roles import Right
 
 ALL: Final = "all"
-NIGHTS_OFFERED: Final = (7, 14, 30, 60)
+NIGHTS_OFFERED: Final = (7, 14, 30)
 ATTENTION_SHOWN: Final = 40
 QUEUES_SHOWN: Final = 15
 FROZEN_SHOWN: Final = 15
@@ -68,6 +68,7 @@ async def tonight(request: web.Request) -> web.Response:
     count = Query(request).optional_number("nights", 1, NIGHTS_MAX) or NIGHTS_SHOWN
     console = console_of(request)
     seen = await console.run(console.desk(TonightDesk).tonight, count)
+    words = {result: translate(text) for result, text in RESULTS.items()}
     return await render(
         request,
         "tonight/tonight.html",
@@ -75,7 +76,8 @@ async def tonight(request: web.Request) -> web.Response:
         count=count,
         offered=NIGHTS_OFFERED,
         verdict=seen.verdict,
-        words={result: translate(text) for result, text in RESULTS.items()},
+        words=words,
+        cells=[[_cell(cell, words) for cell in row.cells] for row in seen.map.rows],
         legend=LEGEND,
         attention=attention_words.lines(seen.attention[:ATTENTION_SHOWN]),
         ages=_ages(seen.cases),
@@ -153,6 +155,11 @@ async def compare(request: web.Request) -> web.Response:
         return see_other(request, "/", N_("Asked for: every registry is compared now."))
     message = N_("Asked for: {registry} is compared now.")
     return see_other(request, "/", message, registry=wanted)
+
+
+def _cell(cell: Cell, words: dict[Result, str]) -> tuple[str, str | None, str, int]:
+    """Return class, session, word and findings of a cell; there are thousands of them."""
+    return f"is-{cell.result.value}", cell.session, words[cell.result], cell.findings
 
 
 def cases_path(**wanted: Any) -> str:

@@ -31,7 +31,7 @@ from hub.store.reference import ParticipantRow
 from message_schemas.catalogue import PARTY
 
 NIGHTS_SHOWN: Final = 14
-NIGHTS_MAX: Final = 90
+NIGHTS_MAX: Final = 60
 AGES: Final = ((0, 1), (2, 5), (6, 10), (11, None))
 """The groups of ages of open cases, in whole days: from, to."""
 

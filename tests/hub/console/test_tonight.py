@@ -150,7 +150,7 @@ async def test_who_works_no_cases_compares_nobody(console: ConsoleWorld, role: s
     assert 'action="/nights/compare"' not in (await console.get("/nights", as_=role)).text
 
 
-@pytest.mark.parametrize("count", ["0", "91", "x"])
+@pytest.mark.parametrize("count", ["0", "61", "x"])
 async def test_a_number_of_nights_that_is_none_is_refused(
     console: ConsoleWorld, count: str
 ) -> None:
