@@ -158,6 +158,7 @@ act = Table(
     # What was done about one registry, one suspension, one case; what of one kind.
     Index("ix_act_subject", "subject", "log_index"),
     Index("ix_act_kind", "kind", "log_index"),
+    Index("ix_act_actor", "actor", "log_index"),
 )
 
 administrator = Table(

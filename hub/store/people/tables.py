@@ -126,6 +126,7 @@ event: Final = Table(
     Column("outcome", String(20), nullable=False),
     Column("detail", String(200), nullable=True),
     Index("ix_sign_in_event_at", "at"),
+    Index("ix_sign_in_event_name", "name", "at"),
 )
 
 saved_filter: Final = Table(
