@@ -5,7 +5,7 @@
 2. A registry's page adds what is found by its code alone, each part bounded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -44,7 +44,7 @@ SESSIONS_SHOWN: Final = 8
 ACTS_SHOWN: Final = 8
 _STEPS_BACK_MAX: Final = 60
 """How many entries of its own a registry's page follows back in search of what it said."""
-_ROUNDS_MAX: Final = 6
+_ROUNDS_MAX: Final = 12
 """How many the list follows back, for all at once."""
 
 
@@ -177,7 +177,8 @@ class RegistryDesk:
             said = registry_states.last_said(connection, code, _STEPS_BACK_MAX)
             heard = registry_states.last_heard(connection, [code], 1)
             newest = said[0] if said else heard.get(code)
-            (line,) = self._made([row], [box], records, [link], stops, connection, now)
+            known = {} if newest is None else {code: newest}
+            (line,) = self._made([row], [box], records, [link], stops, known, connection, now)
             key_ids = () if newest is None else newest.key_ids
             joined = onboarding.of(connection, row, records, link, newest, now)
             if joined is not None and joined.first is not None:
@@ -249,12 +250,14 @@ class RegistryDesk:
         Administration(ground.database, ground.identity, ground.limits).try_now(code)
 
     def _lines(self, connection: Connection, now: datetime) -> list[RegistryLine]:
+        rows = reference.participants(connection)
         return self._made(
-            reference.participants(connection),
+            rows,
             mailboxes.load_all(connection),
             reference.key_records(connection),
             links.load_all(connection),
             reference.suspensions(connection),
+            registry_states.last_heard(connection, [row.code for row in rows], _ROUNDS_MAX),
             connection,
             now,
         )
@@ -266,6 +269,7 @@ class RegistryDesk:
         records: Sequence[KeyRecord],
         all_links: Sequence[LinkRow | None],
         stops: Sequence[SuspensionRow],
+        heard: Mapping[str, Said],
         connection: Connection,
         now: datetime,
     ) -> list[RegistryLine]:
@@ -277,7 +281,6 @@ class RegistryDesk:
             keys.setdefault(record.participant, []).append(record)
         suspended = {one.subject for one in stops if one.level == "participant"}
         oldest = registry_states.oldest_waiting(connection)
-        heard = registry_states.last_heard(connection, [row.code for row in rows], _ROUNDS_MAX)
         cases = registry_states.open_case_counts(
             connection, rows[0].code if len(rows) == 1 else None
         )
