@@ -76,16 +76,41 @@ document.getElementById("key-make").addEventListener("click", () =>
   }, words.made),
 );
 
+// A file that is encrypted waits here until its passphrase was typed; neither is kept.
+let waiting = "";
+const passphrase = document.getElementById("key-passphrase");
+const sealed = document.getElementById("key-sealed");
+
+async function take(pem) {
+  waiting = pem;
+  sealed.hidden = true;
+  try {
+    await load(hub, pem, passphrase.value);
+    waiting = "";
+  } catch (error) {
+    sealed.hidden = !["encrypted", "wrong_passphrase"].includes(error.reason);
+    if (!sealed.hidden) passphrase.focus();
+    throw error;
+  } finally {
+    passphrase.value = "";
+  }
+  await show();
+}
+
 document.getElementById("key-file").addEventListener("change", (event) =>
   saying(async () => {
     const [file] = event.target.files;
     if (file === undefined) return;
     const pem = file.size > FILE_BYTES_MAX ? "" : await file.text();
     event.target.value = "";
-    await load(hub, pem);
-    await show();
+    await take(pem);
   }, words.loaded),
 );
+
+sealed.addEventListener("submit", (event) => {
+  event.preventDefault();
+  saying(() => take(waiting), words.loaded);
+});
 
 await saying(async () => {
   requireKeys();

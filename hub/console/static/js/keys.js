@@ -5,6 +5,8 @@
 // and the beginning of the SHA-256 of the public key), "Ed25519" or "ES256", the public key as
 // SubjectPublicKeyInfo, a CryptoKey that signs, and when it came here (ISO 8601).
 
+import { isEncrypted, open } from "./pkcs8.js";
+
 const DATABASE = "itmo-console";
 const STORE = "keys";
 const CURVES = {
@@ -84,18 +86,11 @@ export async function make(hub) {
   throw new KeyError("unsupported");
 }
 
-// Load an unencrypted private key file (PKCS #8, PEM), as `itmo-hub keys generate` writes it.
-export async function load(hub, pem) {
+// Load a private key file (PKCS #8, PEM), as `itmo-hub keys generate` writes it, with its passphrase.
+export async function load(hub, pem, passphrase) {
   requireKeys();
-  if (pem.includes("ENCRYPTED")) throw new KeyError("encrypted");
-  const body = /-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END PRIVATE KEY-----/.exec(pem);
-  if (body === null) throw new KeyError("no_key");
-  let bytes;
-  try {
-    bytes = Uint8Array.from(atob(body[1].replace(/\s/g, "")), (one) => one.charCodeAt(0));
-  } catch {
-    throw new KeyError("no_key");
-  }
+  if (isEncrypted(pem) && passphrase === "") throw new KeyError("encrypted");
+  const bytes = await open(pem, passphrase);
   for (const algorithm of ["Ed25519", "ES256"]) {
     const { make: curve } = CURVES[algorithm];
     try {

@@ -15,6 +15,7 @@ from hub.store import acts
 from hub.store import head as heads
 from hub.store.database import Database
 from hub.store.people import persons
+from keys.key_files import save_encrypted
 from keys.local_signer import LocalSigner
 from keys.public_keys import KeyRecord, PublicKey
 from tests.hub.console.browser.visitors import ServedConsole, Visitor, visiting
@@ -199,6 +200,29 @@ def test_a_key_file_of_an_administrator_is_loaded_and_signs(
         sign(alice, "Sign and do it")
         expect(page.locator(".alert-success")).to_contain_text("of the log")
     assert newest_act(served.database) == ("person.disable", "signed by 1")
+
+
+def test_an_encrypted_key_file_is_opened_by_its_passphrase(
+    chromium: Browser, served: ServedConsole, tmp_path: Path
+) -> None:
+    """As `itmo-hub keys generate` writes it; a wrong passphrase is told, and nothing is kept."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    signer, path = LocalSigner(key, HUB), tmp_path / "alice.key"
+    save_encrypted(path, key, "correct horse battery")
+    with visiting(chromium, served, "alice", ADMINISTRATOR) as alice:
+        page = alice.open("/me/key")
+        state = page.locator("#key-state")
+        page.locator("#key-file").set_input_files(path)
+        expect(state).to_contain_text("type its passphrase")
+        alice.accessible()
+        page.get_by_label("Passphrase of the file").fill("wrong horse battery")
+        page.get_by_role("button", name="Open the file").click()
+        expect(state).to_contain_text("does not open the file")
+        page.get_by_label("Passphrase of the file").fill("correct horse battery")
+        page.get_by_role("button", name="Open the file").click()
+        expect(state).to_have_text("The key was loaded.")
+        expect(page.locator("#key-list .key-id")).to_have_text(signer.key_id)
+        expect(page.locator("#key-passphrase")).to_have_value("")
 
 
 def prepare_disabling(visitor: Visitor) -> Page:
