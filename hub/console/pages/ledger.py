@@ -1,7 +1,7 @@
 """The ledger: sums of holdings, the blocks behind them, and the life of a serial."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -15,7 +15,13 @@ from hub.console.surroundings import console_of
 from hub.console.translating import N_, translate
 from hub.console.words import word
 from hub.services.console import exports, ledger_desk
-from hub.services.console.holdings_pivot import DIMENSIONS, REGISTRY, STATUS, Pivot
+from hub.services.console.holdings_pivot import (
+    DIMENSIONS,
+    REGISTRY,
+    STATUS,
+    Pivot,
+    PivotRow,
+)
 from hub.services.console.ledger_desk import BlockFilter, HoldingsView, LedgerDesk
 from hub.services.console.serial_desk import SerialDesk
 from hub.services.console.serial_forms import CHARACTERS_MAX, SerialFormError, read_units
@@ -32,6 +38,13 @@ NAMES: Final[Mapping[str, str]] = {
 STATUSES: Final = ("authorized", "itmo", "used", "cancelled")
 PAGES_MAX: Final = 10_000
 CHART_ROWS_MAX: Final = 20
+CHART_SERIES_MAX: Final = 5
+STATUS_TONES: Final[Mapping[str, str]] = {
+    "authorized": "secondary",
+    "itmo": "info",
+    "used": "success",
+    "cancelled": "warning",
+}
 _PLACE: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,19})")
 _NUMBER_MAX: Final = 2**63 - 1
 _CODES: Final = {
@@ -112,27 +125,22 @@ def _value_name(name: str, value: str) -> str:
 
 
 def _chart(found: Pivot, wanted: BlockFilter) -> dict[str, Any] | None:
-    """Return the chart of the first rows; None if there is nothing to draw."""
+    """Return the chart of the first rows; None if there is nothing to draw.
+
+    Few columns can be told apart by colour: the largest are drawn, all else is one of the rest.
+    """
     rows = found.rows[:CHART_ROWS_MAX]
     if not rows:
         return None
-    series: list[dict[str, Any]] = [
-        {
-            "name": _value_name(found.column_name, column),
-            "values": [row.cells[at] for row in rows],
-            "links": [
-                _address(
-                    "/ledger/blocks",
-                    wanted,
-                    {found.row_name: row.value, found.column_name: column},
-                )
-                for row in rows
-            ],
-        }
-        for at, column in enumerate(found.columns)
-    ]
-    if found.rest is not None:
-        series.append({"name": translate(N_("Others")), "values": [row.rest for row in rows]})
+    drawn = list(range(len(found.columns)))
+    if found.rest is not None or len(drawn) > CHART_SERIES_MAX:
+        largest = sorted(drawn, key=lambda at: -found.totals[at])[: CHART_SERIES_MAX - 1]
+        drawn = sorted(largest)
+    series = [_drawn(found, wanted, rows, at) for at in drawn]
+    if len(drawn) < len(found.columns) or found.rest is not None:
+        rest = [row.total - sum(row.cells[at] for at in drawn) for row in rows]
+        name = translate(N_("Others"))
+        series.append({"name": name, "values": rest, "tone": "secondary"})
     return {
         "kind": "stacked",
         "horizontal": True,
@@ -140,6 +148,24 @@ def _chart(found: Pivot, wanted: BlockFilter) -> dict[str, Any] | None:
         "series": series,
         "unit": translate(N_("units")),
     }
+
+
+def _drawn(found: Pivot, wanted: BlockFilter, rows: Sequence[PivotRow], at: int) -> dict[str, Any]:
+    """Return one column as a series of the chart, each value with the address of its blocks."""
+    column = found.columns[at]
+    series: dict[str, Any] = {
+        "name": _value_name(found.column_name, column),
+        "values": [row.cells[at] for row in rows],
+        "links": [
+            _address(
+                "/ledger/blocks", wanted, {found.row_name: row.value, found.column_name: column}
+            )
+            for row in rows
+        ],
+    }
+    if found.column_name == STATUS:
+        series["tone"] = STATUS_TONES[column]
+    return series
 
 
 async def sums_csv(request: web.Request) -> web.StreamResponse:
