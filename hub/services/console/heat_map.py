@@ -33,6 +33,7 @@ class Result(StrEnum):
 
 
 _ORDER: Final = {result: place for place, result in enumerate(Result)}
+_OF_STATE: Final = {"silent": Result.SILENT, "refused": Result.REFUSED, "failed": Result.FAILED}
 UNANSWERED: Final = frozenset({Result.FAILED, Result.SILENT, Result.REFUSED})
 """What it came to when nothing was compared."""
 
@@ -100,7 +101,7 @@ def result_of(one: Compared) -> Result:
         return Result.LATE if one.late else Result.AGREED
     if one.state == "asking":
         return Result.WAITING
-    return Result(one.state) if one.state in set(Result) else Result.FAILED
+    return _OF_STATE.get(one.state, Result.FAILED)
 
 
 def heat_map(
@@ -142,6 +143,9 @@ def worst(sessions: Iterable[Compared]) -> Cell:
 
 
 def _cell(sessions: list[Compared] | None, night: NightRow, registry: Compares) -> Cell:
+    if sessions and len(sessions) == 1:  # as most are: a map has thousands of cells
+        one, result = sessions[0], result_of(sessions[0])
+        return Cell(result, one.finding_count if result is Result.FINDINGS else 0, one.session)
     if sessions:
         return worst(sessions)
     if night.state == MISSED:
