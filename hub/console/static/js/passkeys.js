@@ -100,6 +100,7 @@ const WAYS = { make, "sign-in": signIn };
 for (const place of document.querySelectorAll("[data-passkey]")) {
   if (!window.isSecureContext || !window.PublicKeyCredential || IS_NUMBER) continue;
   place.hidden = false;
+  for (const without of document.querySelectorAll("[data-passkey-without]")) without.hidden = true;
   const button = place.querySelector("button");
   button.addEventListener("click", async () => {
     button.disabled = true;
