@@ -22,7 +22,6 @@ from hub.config import Settings
 from hub.http.client import PushClient, WitnessClient
 from hub.http.routes import Door, operator_application, public_application
 from hub.http.tls import server_context
-from hub.protocol.envelopes import OpenEnvelope
 from hub.protocol.errors import UnavailableError
 from hub.protocol.response_codes import ResponseCode
 from hub.protocol.signed_objects import Binding, SigningKeys
@@ -51,6 +50,7 @@ from hub.services.receive_envelopes import EnvelopeReceiver
 from hub.services.reconciliation.alerts import alert_sending
 from hub.services.reconciliation.runs.link_secrets import LinkSecrets
 from hub.services.reconciliation.runs.worker import Around, Worker
+from hub.services.sightings import NOTED_EVERY_SECONDS, Sightings
 from hub.services.start_errors import StartError
 from hub.store import head as heads
 from hub.store import schema
@@ -186,6 +186,7 @@ class HubProcess:
         self._runners: list[web.AppRunner] = []
         self._maker = DeliveryMaker(settings.hub_code, settings.limits, self.own_keys)
         self.intake = self._make_intake()
+        self._sightings = Sightings(database, self.intake.run_blocking, clock)
         self._questions = self._make_questions()
         self._push = PushClient(
             timeout_seconds=settings.push_timeout_seconds, allow_http=settings.allow_http_endpoints
@@ -219,12 +220,9 @@ class HubProcess:
             clock=clock,
             on_recorded=self._on_recorded,
             on_heard=self._on_heard,
-            answer_question=self._answer_question,
+            answer_question=lambda item: self._questions.answer(item),  # made after this
             on_receipt=self.metrics.receipt_seconds.observe,
         )
-
-    async def _answer_question(self, item: OpenEnvelope) -> bytes:
-        return await self._questions.answer(item)
 
     def _make_questions(self) -> Questions:
         return Questions(
@@ -292,8 +290,9 @@ class HubProcess:
         )
 
     def _on_heard(self, senders: Collection[str]) -> None:
-        """Tell the courier who just showed that it lives."""
+        """Tell who just showed that it lives: the courier, and what is noted of it."""
         self.courier.heard_from(senders)
+        self._sightings.heard_from(senders)
 
     def _on_recorded(self, recipients: Collection[str]) -> None:
         """Tell the courier and the long polls who has new items."""
@@ -415,6 +414,7 @@ class HubProcess:
             jobs.Job("seek-lead", 1.0, self._seek_lead),
             jobs.Job("expire-transfers", self.settings.expiry_sweep_seconds, self._sweep),
             jobs.Job("erase-bodies", ERASURE_SECONDS, self._erase),
+            jobs.Job("note-sightings", NOTED_EVERY_SECONDS, self._sightings.note),
             jobs.Job("publish-log", self.settings.checkpoint_seconds, self.log.publish),
             jobs.Job("send-alerts", alert_sending.SECONDS, self._alerts.run),
             jobs.Job("collect-cosignatures", self.settings.witness_seconds, self.log.collect),
