@@ -220,7 +220,7 @@ class HubProcess:
             clock=clock,
             on_recorded=self._on_recorded,
             on_heard=self._on_heard,
-            answer_question=lambda item: self._questions.answer(item),  # made after this
+            answer_question=lambda item: self._questions.answer(item),  # noqa: PLW0108 - made later
             on_receipt=self.metrics.receipt_seconds.observe,
         )
 
