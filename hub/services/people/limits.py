@@ -101,9 +101,8 @@ def of_start(address: str) -> list[Bucket]:
 def charge(connection: Connection, buckets: Sequence[Bucket], now: datetime) -> bool:
     """Count a try that is about to be judged; tell whether a bucket is closed now, if it fails.
 
-    Raises BlockedError, and then counts nothing. Buckets forgotten meanwhile are deleted.
+    Raises BlockedError, and then counts nothing.
     """
-    store.erase_before(connection, now - LONGEST_MEMORY)
     rows = store.lock(connection, [one.key for one in buckets], now)
     closed = [
         row.blocked_until
@@ -130,10 +129,12 @@ def refund(
 ) -> None:
     """Take a counted try back: it was good. ``forget`` opens the first bucket as if it were new.
 
-    The others keep what failed in them: one good name does not make an address trusted.
+    The others keep what failed in them: one good name does not make an address trusted. What is
+    too old to count for anybody is deleted then: seldom enough, and never by whoever only fails.
     """
     rest = list(buckets)
     if forget:
+        store.erase_before(connection, now - LONGEST_MEMORY)
         store.remove(connection, [rest.pop(0).key])
     if not rest:
         return

@@ -7,6 +7,7 @@
 3. What is sealed names its person: moved to another row it does not open.
 """
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -95,15 +96,7 @@ def read_or_make(path: Path) -> bytes:
     Raises ConsoleSecretError; neither it nor anything else repeats what the file holds.
     """
     if not path.exists():
-        line = f"{FORMAT} {os.urandom(SECRET_BYTES).hex()}\n"
-        try:
-            write_new_file(path, line.encode(), 0o600)
-        except KeyFileError as error:
-            if not path.exists():  # else another console was quicker: its secret counts
-                raise ConsoleSecretError(
-                    f"the console's secret cannot be made: {error.detail}; name a file that can "
-                    "be written in `console.secret`"
-                ) from error
+        _make(path)
     try:
         text = read_secret_file(path).decode("ascii", "replace")
     except KeyFileError as error:
@@ -114,3 +107,21 @@ def read_or_make(path: Path) -> bytes:
             f"{path} is no console secret: one line, `{FORMAT}` and 64 hexadecimal digits"
         )
     return bytes.fromhex(read[1])
+
+
+def _make(path: Path) -> None:
+    """Make the file, whole or not at all; if another console was quicker, its secret counts."""
+    line = f"{FORMAT} {os.urandom(SECRET_BYTES).hex()}\n"
+    draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    try:
+        write_new_file(draft, line.encode(), 0o600)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink()
+    except (KeyFileError, OSError) as error:
+        raise ConsoleSecretError(
+            f"the console's secret cannot be made: {error}; name a file that can be written in "
+            "`console.secret`"
+        ) from error
