@@ -19,7 +19,6 @@ from hub.store import reference
 from hub.store.console import registry_states, stopped
 from hub.store.console.registry_states import ActLine
 from hub.store.console.stopped import Before, HeldBlock
-from hub.store.reconciliation import cases
 from hub.store.reference import SuspensionRow
 from message_schemas.catalogue import MESSAGE_TYPES
 
@@ -135,7 +134,7 @@ class SuspensionDesk:
                 ),
                 holds=_held(connection, held[:HOLDS_MAX]),
                 has_more_holds=len(held) > HOLDS_MAX,
-                frozen_cases=len({one.case_id for one in cases.frozen_ranges(connection)}),
+                frozen_cases=stopped.frozen_case_count(connection),
             )
 
     def history(self, before: Before | None, limit: int) -> History:

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from hub.international_registry.units import Range
+from hub.store.reconciliation.tables import case_range
 from hub.store.reference import SuspensionRow
 from hub.store.tables import series, suspension, unit_block
 
@@ -71,6 +72,12 @@ def lifted(connection: Connection, before: Before | None, limit: int) -> list[Su
         statement.order_by(*(column.desc() for column in columns)).limit(limit)
     )
     return [SuspensionRow(*row) for row in rows]
+
+
+def frozen_case_count(connection: Connection) -> int:
+    """Return how many cases have frozen serials."""
+    of_cases = select(case_range.c.case_id).where(case_range.c.is_frozen).distinct().subquery()
+    return int(connection.execute(select(func.count()).select_from(of_cases)).scalar_one())
 
 
 def holds(connection: Connection, limit: int) -> list[Hold]:

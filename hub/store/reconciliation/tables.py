@@ -25,6 +25,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from hub.store.instants import Instant
@@ -211,6 +212,13 @@ Index(
     postgresql_where=case.c.reference.is_not(None),
 )
 
+Index(
+    "ix_reconciliation_case_cause",
+    case.c.cause_index,
+    sqlite_where=case.c.cause_index.is_not(None),
+    postgresql_where=case.c.cause_index.is_not(None),
+)
+
 case_range: Final = Table(
     "reconciliation_case_range",
     metadata,
@@ -241,7 +249,9 @@ case_range: Final = Table(
 Index(
     "ix_reconciliation_case_range_frozen",
     case_range.c.case_id,
-    sqlite_where=case_range.c.is_frozen,
+    case_range.c.ordinal,
+    # As SQLite's queries are written: with another condition it would not be used.
+    sqlite_where=text("is_frozen = 1"),
     postgresql_where=case_range.c.is_frozen,
 )
 
@@ -255,6 +265,7 @@ case_event: Final = Table(
     Column("actor", String(100), nullable=False),
     Column("kind", String(30), nullable=False),
     Column("text", Text, nullable=False),
+    Index("ix_reconciliation_case_event_log_index", "log_index"),
 )
 
 alert: Final = Table(

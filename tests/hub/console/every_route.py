@@ -24,6 +24,7 @@ EXAMPLES: Final = {
     "name": "someone",
     "night": "2026-11-22",
     "number": "1",
+    "part": "envelope",
     "proposal_id": "01890000-0000-7000-8000-000000000000",
     "session": "01890000-0000-7000-8000-000000000000",
     "token": "nobodys",
