@@ -10,16 +10,18 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from hub.console.attention_words import AttentionLine, lines
 from hub.console.flash import see_other
 from hub.console.forms import Query
 from hub.console.rendering import render
 from hub.console.routing import Route
-from hub.console.surroundings import console_of
+from hub.console.surroundings import Console, console_of
 from hub.console.translating import N_, translate
 from hub.console.words import word
 from hub.services.console.registry_deeds import BINDINGS, DELIVERY_MODES, MODES
 from hub.services.console.registry_desk import RegistryDesk, RegistryPage
 from hub.services.console.registry_list import SORTS, TROUBLES, Wanted
+from hub.services.console.tonight_desk import TonightDesk
 from hub.services.people.roles import Right
 
 STATES: Final = ("registered", "active", "suspended", "closed")
@@ -85,6 +87,7 @@ async def registries(request: web.Request) -> web.Response:
         request,
         "registries/list.html",
         found=found,
+        worst=_worst(await _causes(console)),
         wanted=wanted,
         states=choices(STATES, "participant_state"),
         kinds=choices(KINDS, "participant_kind"),
@@ -114,6 +117,19 @@ def _sort_address(request: web.Request, wanted: Wanted, name: str) -> str:
     return f"/registries?{urlencode(kept)}"
 
 
+async def _causes(console: Console) -> list[AttentionLine]:
+    """Return what asks for attention about participants, the worst first."""
+    return lines(await console.run(console.desk(TonightDesk).attention_of_registries))
+
+
+def _worst(causes: Iterable[AttentionLine]) -> dict[str, AttentionLine]:
+    """Return the worst cause of each participant."""
+    found: dict[str, AttentionLine] = {}
+    for one in causes:
+        found.setdefault(one.subject, one)
+    return found
+
+
 async def registry(request: web.Request) -> web.Response:
     """Show everything about one participant."""
     page = await _page_of(request)
@@ -122,6 +138,7 @@ async def registry(request: web.Request) -> web.Response:
         request,
         "registries/registry.html",
         page=page,
+        attention=[one for one in await _causes(console) if one.subject == page.row.code],
         names=ONBOARDING,
         limits=console.ground.limits.document(),
         policy=console.ground.identity.policy,
