@@ -195,11 +195,6 @@ class Persons:
             store.set_invitation(connection, found.person_id, digest_of(token), until, now)
         return Invitation(name, token, until)
 
-    def prefer(self, person_id: str, language: str | None, theme: str | None) -> None:
-        """Keep in which language and light a person reads; the caller knows which there are."""
-        with self._database.writing() as connection:
-            store.set_preferences(connection, person_id, language, theme)
-
 
 def require_name(name: str) -> None:
     """Raise PersonError for what cannot be typed to sign in."""

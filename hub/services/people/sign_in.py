@@ -21,7 +21,7 @@ from hub.services.people.limits import BlockedError, Bucket
 from hub.services.people.passkeys import PasskeyRefusedError, RelyingParty
 from hub.services.people.passwords import BusyError, Passwords
 from hub.services.people.persons import NAME_CHARACTERS_MAX, typed_name
-from hub.services.people.sealing import Sealing
+from hub.services.people.sealing import SealBrokenError, Sealing
 from hub.services.people.sessions import (
     PASSKEY,
     PASSWORD,
@@ -163,17 +163,24 @@ class SignIn:
         row = self._person_of(self._flows.find(flow_token, Kind.FACTOR, now))
         buckets = limits.of_code(row.person_id, visitor.address)
         closes = self.charge(buckets, now)
-        if not self._is_code(row, code, now):
-            self.note(REFUSED, PASSWORD_AND_CODE, visitor, now, row, "wrong code")
+        try:
+            why = None if self._is_code(row, code, now) else "wrong code"
+        except SealBrokenError as error:  # no code will do; the operator reads why
+            why = str(error)
+        if why is not None:
+            self.note(REFUSED, PASSWORD_AND_CODE, visitor, now, row, why)
             if closes:
                 self.note(BLOCKED, PASSWORD_AND_CODE, visitor, now, row)
-            raise SignInRefusedError("wrong code")
+            raise SignInRefusedError(why)
         self._flows.take(flow_token, Kind.FACTOR, now)
         self.refund(buckets, now, forget=True)
         return self.open(row, PASSWORD_AND_CODE, visitor, now)
 
     def _is_code(self, row: PersonRow, code: str, now: datetime) -> bool:
-        """Tell whether a code is a person's and was not used; it is now."""
+        """Tell whether a code is a person's and was not used; it is now.
+
+        Raises SealBrokenError.
+        """
         if row.totp_secret is None:
             return False
         secret = self._sealing.unseal(row.totp_secret, row.person_id)

@@ -235,6 +235,21 @@ def test_a_hash_of_older_parameters_is_made_anew(people: PeopleWorld) -> None:
     assert isinstance(newer.try_("ana"), Opened)
 
 
+def test_with_another_secret_no_code_counts_and_the_operator_reads_why(
+    people: PeopleWorld,
+) -> None:
+    """A console whose file was lost lets nobody in by accident."""
+    people.add("ana")
+    app = people.set_up_codes("ana")
+    people.pass_time(minutes=1)
+    other = PeopleWorld(people.database, sealing=Sealing.of(b"y" * 32), now=people.now)
+    with pytest.raises(SignInRefusedError):
+        other.sign_in.with_code(
+            needed(other).flow, app.at(people.now), people.visitor(), people.now
+        )
+    assert "console.secret" in str(people.events()[-1].detail)
+
+
 def test_the_secret_of_codes_is_sealed_for_its_person(people: PeopleWorld) -> None:
     """Under another secret, or moved to another row, it does not open."""
     people.add("ana")
