@@ -10,6 +10,7 @@ from typing import Final
 
 from hub import bootstrap
 from hub.demo.command_line import CommandRefusedError
+from hub.demo.console_chapter import open_console
 from hub.demo.evidence_chapter import show_evidence
 from hub.demo.mechanism_chapter import push_blocks
 from hub.demo.night_chapter import close_the_cases, compare_at_night, damage_a_book
@@ -194,4 +195,5 @@ CHAPTERS: Final[tuple[tuple[str, Callable[[Stage], None]], ...]] = (
     ("The night: the books are compared", compare_at_night),
     ("A damaged book is found out", damage_a_book),
     ("The cases are closed", close_the_cases),
+    ("The console", open_console),
 )

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from hub.demo.chapters import CHAPTERS
 from hub.demo.command_line import CommandLine
+from hub.demo.console_chapter import KEY_PASSPHRASE, leave_a_night
 from hub.demo.processes import ENDING_SIGNALS, Processes
 from hub.demo.screen import Screen
 from hub.demo.stage import Stage
@@ -67,7 +68,7 @@ def demo(
         stage = Stage(World(place, commands, processes, url), screen, opened, feed_blocks)
         status = _play(stage)
         if status == 0 and keep:
-            _keep(stage)
+            status = _keep(stage)
     if status == 0 and as_json:
         typer.echo(json.dumps(stage.result, indent=2, ensure_ascii=False))
     raise typer.Exit(status)
@@ -177,10 +178,19 @@ def _explain(stage: Stage, where: str, error: Exception) -> None:
             console.print(f"      {line}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _keep(stage: Stage) -> None:
-    """Say what runs where and what to try, then wait for Ctrl-C."""
+def _keep(stage: Stage) -> int:
+    """Leave a night to be worked, say what runs where and what to try, then wait for Ctrl-C."""
     world, screen = stage.world, stage.screen
     screen.console.print()
+    screen.say("[bold]A night for you:[/] one book is damaged again, its cases are open.", indent=0)
+    try:
+        leave_a_night(stage)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 - whatever it was, the viewer learns where and why
+        _explain(stage, "the night that is left", error)
+        return 1
+    _tell_people(stage)
     screen.say(f"[bold]Everything keeps running until Ctrl-C.[/] Files: {world.folder}", indent=0)
     screen.facts([("hub", world.hub_url), ("settings", str(world.hub_config))])
     for desk in world.desks.values():
@@ -205,3 +215,14 @@ def _keep(stage: Stage) -> None:
             time.sleep(0.5)
     except KeyboardInterrupt:
         screen.say("Ended.", indent=0)
+    return 0
+
+
+def _tell_people(stage: Stage) -> None:
+    """Say where the console is, and who may sign in there with what."""
+    screen, console = stage.screen, stage.result["console"]
+    screen.facts([("console", console["address"]), ("facts", str(stage.world.console_facts))])
+    for one in console["people"]:
+        key = console["keys"].get(one["name"], "signs no acts")
+        screen.facts([(f"{one['name']} ({one['role']})", f"password {one['password']}  key {key}")])
+    screen.say(f"Acts are signed: load your key at My account; passphrase {KEY_PASSPHRASE!r}.")

@@ -40,7 +40,7 @@ def compare_at_night(stage: Stage) -> None:
     stage.say("digests. The hub asks through the registry's own mailbox, as of a log index; nobody")
     stage.say("stops trading. A night does this by itself; here it is asked for:")
     stage.say("[bold]itmo-hub reconcile run[/]")
-    status, rows = _compare(stage)
+    status, rows = compare_with(stage)
     stage.require(status == AGREED, f"the books differ: {rows}")
     for row in rows:
         stage.say(f"{row['registry']} agrees as of log index {row['as_of']}.")
@@ -49,11 +49,12 @@ def compare_at_night(stage: Stage) -> None:
 
 def damage_a_book(stage: Stage) -> None:
     """Chapter 13: four faults in one book are found, named, and frozen to the serial."""
-    lots = {name: _buy(stage, quantity) for name, quantity in LOTS.items()}
+    lots = {name: buy(stage, quantity) for name, quantity in LOTS.items()}
+    stage.result["lots"] = lots
     quantities = ", ".join(f"{quantity}" for quantity in LOTS.values())
     stage.say(f"Switzerland bought four more lots of {quantities} units. Then, behind its back:")
-    _damage(stage, lots)
-    status, rows = _compare(stage, "--registry", "CHE01")
+    damage_lots(stage, lots)
+    status, rows = compare_with(stage, "--registry", "CHE01")
     stage.require(status == DIFFERS, f"the damage was not found: {rows}")
     stage.say("[bold]itmo-hub reconcile run[/] finds:")
     found = {case["kind"]: case for case in _cases(stage)}
@@ -87,12 +88,12 @@ def close_the_cases(stage: Stage) -> None:
     desk.run("book", "report-use", *used, *_under(stage, "used"))
     stage.until("the hub records the use", stage.all_quiet)
     stage.say("The use the hub never heard of is sent now: the one message it lets through there.")
-    status, rows = _compare(stage, "--registry", "CHE01")
+    status, rows = compare_with(stage, "--registry", "CHE01")
     stage.require(status == AGREED, f"still differs: {rows}")
     stage.require(not _cases(stage), "a case is still open")
     stage.require(not _frozen(stage), "serials are still frozen")
     stage.say(f"Compared again: agreed. {len(sold)} cases are closed, nothing is frozen any more.")
-    status, rows = _compare(stage)
+    status, rows = compare_with(stage)
     stage.require(status == AGREED, f"the books differ: {rows}")
     proof = stage.world.hub("db", "check").strip()
     stage.say(f"itmo-hub db check: {proof}")
@@ -102,7 +103,7 @@ def close_the_cases(stage: Stage) -> None:
 # --- buying and damaging -------------------------------------------------------------------------
 
 
-def _buy(stage: Stage, quantity: int) -> dict[str, str]:
+def buy(stage: Stage, quantity: int) -> dict[str, str]:
     """Let Thailand sell Switzerland units; return the transfer's id and its units."""
     thailand, switzerland = stage.desk("THA01"), stage.desk("CHE01")
     sold = thailand.propose(switzerland, account="CH-FOEN-1", quantity=str(quantity))
@@ -110,25 +111,21 @@ def _buy(stage: Stage, quantity: int) -> dict[str, str]:
     switzerland.run("transfer", "accept", sold)
     stage.until_closed(sold, "completed")
     blocks = switzerland.transfers()[sold]["proposal"]["blocks"]
-    lot = {"transfer_id": sold, "units": f"{blocks[0]['first_id']}..{blocks[-1]['last_id']}"}
-    stage.result.setdefault("lots", {})[_name_of(quantity)] = lot
-    return lot
+    return {"transfer_id": sold, "units": f"{blocks[0]['first_id']}..{blocks[-1]['last_id']}"}
 
 
-def _name_of(quantity: int) -> str:
-    return next(name for name, units in LOTS.items() if units == quantity)
-
-
-def _damage(stage: Stage, lots: dict[str, dict[str, str]]) -> None:
+def damage_lots(stage: Stage, lots: dict[str, dict[str, str]]) -> None:
     """Do to the running registry's book what crashes, defects and hands have done to others."""
     vintage = ["--to", str(WRONG_VINTAGE)]
-    for text, kind, subject, options in (
-        ("a completion is lost", "lose-completion", lots["lost"]["transfer_id"], []),
-        ("a credit is doubled", "double-credit", lots["doubled"]["transfer_id"], []),
-        ("a vintage is flipped", "flip-vintage", lots["vintage"]["units"], vintage),
-        ("units are used in its book alone", "use-here", lots["used"]["units"], []),
+    for name, text, kind, by, options in (
+        ("lost", "a completion is lost", "lose-completion", "transfer_id", []),
+        ("doubled", "a credit is doubled", "double-credit", "transfer_id", []),
+        ("vintage", "a vintage is flipped", "flip-vintage", "units", vintage),
+        ("used", "units are used in its book alone", "use-here", "units", []),
     ):
-        config = str(stage.desk("CHE01").config)
+        if name not in lots:
+            continue
+        subject, config = lots[name][by], str(stage.desk("CHE01").config)
         with contextlib.redirect_stdout(io.StringIO()):
             done = damage.main([config, kind, subject, "--drill", *options])
         stage.require(done == 0, f"{kind} {subject} ended with {done}")
@@ -144,7 +141,7 @@ def _of_vintage(units: str, vintage: int) -> str:
 # --- what the hub says ---------------------------------------------------------------------------
 
 
-def _compare(stage: Stage, *options: str) -> tuple[int, list[dict[str, Any]]]:
+def compare_with(stage: Stage, *options: str) -> tuple[int, list[dict[str, Any]]]:
     """Compare registries with the ledger; return the exit status and a row for each."""
     world = stage.world
     status, out, notes = world.commands.outcome(

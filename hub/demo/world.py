@@ -50,6 +50,7 @@ class World:
     database_url: str
     hub_url: str = ""
     hub_port: int = 0
+    console_port: int = 0
     key_uris: dict[str, str] = field(default_factory=dict)
     hub_xml_key_uri: str = ""
     documents: dict[str, Path] = field(default_factory=dict)
@@ -65,6 +66,16 @@ class World:
     def mechanism_config(self) -> Path:
         """The settings file of the mechanism registry's connector."""
         return self.folder / MECHANISM / "mechanism.toml"
+
+    @property
+    def console_url(self) -> str:
+        """The address that people at the console type."""
+        return f"http://localhost:{self.console_port}"
+
+    @property
+    def console_facts(self) -> Path:
+        """Where the console is, who may sign in with what, and what waits there, as JSON."""
+        return self.folder / "console.json"
 
     def hub(self, *arguments: str) -> str:
         """Run a command of the hub's operator."""
@@ -95,7 +106,7 @@ class World:
 
     def write_registries(self) -> None:
         """Choose everybody's addresses, and write the Party registries' settings."""
-        self.hub_port, *others = free_ports(1 + 2 * len(PLACES))
+        self.hub_port, self.console_port, *others = free_ports(2 + 2 * len(PLACES))
         self.hub_url, ports = f"http://127.0.0.1:{self.hub_port}", iter(others)
         for code, place in PLACES.items():
             api, push = f"127.0.0.1:{next(ports)}", f"127.0.0.1:{next(ports)}"
@@ -146,12 +157,19 @@ class World:
             f'witness_policy = "{self._write_policy()}"\n'
             "witness_seconds = 1  # a story is shorter than a day\n"
             "allow_http_endpoints = true  # the registries of this demonstration are on loopback\n"
-            f'\n[reconciliation]\nsecret = "{secret}"\nstagger_seconds = 0\n',
+            f'\n[reconciliation]\nsecret = "{secret}"\nstagger_seconds = 0\n'
+            f'\n[console]\nurl = "{self.console_url}"\nport = {self.console_port}\n'
+            'second_factor = "optional"  # people of a story have no telephones\n',
             encoding="utf-8",
         )
         self._share_link_secrets()
         self.hub("db", "upgrade")
         child = self.processes.start("hub", "serve", "--config", str(self.hub_config))
+        self.processes.first_line(child)
+
+    def start_console(self) -> None:
+        """Start the console beside the hub, with the same settings."""
+        child = self.processes.start("console", "console", "--config", str(self.hub_config))
         self.processes.first_line(child)
 
     def _share_link_secrets(self) -> None:
