@@ -31,6 +31,7 @@ ALL: Final = "all"
 NIGHTS_OFFERED: Final = (7, 14, 30)
 ATTENTION_SHOWN: Final = 40
 QUEUES_SHOWN: Final = 15
+NEVER: Final = Cell(Result.NOT_ASKED)
 FROZEN_SHOWN: Final = 15
 REPORT_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
@@ -77,7 +78,9 @@ async def tonight(request: web.Request) -> web.Response:
         offered=NIGHTS_OFFERED,
         verdict=seen.verdict,
         words=words,
-        cells=[[_cell(cell, words) for cell in row.cells] for row in seen.map.rows],
+        cells=[
+            [_cell(cell, words) for cell in (*row.cells, row.now or NEVER)] for row in seen.map.rows
+        ],
         legend=LEGEND,
         attention=attention_words.lines(seen.attention[:ATTENTION_SHOWN]),
         ages=_ages(seen.cases),
