@@ -280,7 +280,8 @@ def _read(
         select(*_COLUMNS).where(*stream, *way.behind(transfer.c)).order_by(*way.order(transfer.c))
     )
     found: list[TransferRecord] = []
-    for rows_max in (min(_NEAR * (way.limit + 1), way.rows_max), way.rows_max):
+    for share in (_NEAR, 10 * _NEAR, way.rows_max):
+        rows_max = min(share * (way.limit + 1), way.rows_max)
         looked_at = along.limit(rows_max).subquery()
         rows = connection.execute(
             select(looked_at)
