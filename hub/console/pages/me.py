@@ -63,7 +63,7 @@ def _when_fresh(handler: Handler) -> Handler:
             back = request.path if request.method == "GET" else SET_UP
             return see_other(request, f"/me/confirm?{urlencode({NEXT: back})}")
         except AccountError as error:
-            return await _account_page(request, status=409, error=str(error))
+            return await _account_page(request, 409, str(error), is_english=True)
         except SessionOverError:
             return _out(request)
         except FlowOverError:
@@ -83,13 +83,21 @@ async def show_account(request: web.Request) -> web.Response:
 
 
 async def _account_page(
-    request: web.Request, status: int = 200, error: Exception | str = ""
+    request: web.Request,
+    status: int = 200,
+    error: Exception | str = "",
+    *,
+    is_english: bool = False,
 ) -> web.Response:
     door, person, now = door_of(request), person_of(request), now_of(request)
     visitor = visitor_of(request)
     account = await door.run(door.account.account, person, visitor)
     sessions = await door.run(door.sessions.listed, person.person_id, now)
-    shown: dict[str, Any] = {"account": account, "sessions": sessions}
+    shown: dict[str, Any] = {
+        "account": account,
+        "sessions": sessions,
+        "is_english": is_english,
+    }
     if error:
         return await refused_page(request, _ACCOUNT, error, status=status, **shown)
     return await render(request, _ACCOUNT, error="", **shown)
