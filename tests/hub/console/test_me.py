@@ -1,4 +1,4 @@
-"""One's own account at the console: proving it again, cookies with TLS, addresses behind a proxy."""
+"""One's own account: proving it again, cookies with TLS, addresses behind a proxy."""
 
 from datetime import timedelta
 
