@@ -14,7 +14,7 @@ from typing import Final
 
 from hub.international_registry.units import BlockStatus
 from hub.services.console.holdings_book import Snapshot
-from hub.store.console.holdings_sums import Held, SeriesNames
+from hub.store.console.holdings_sums import SeriesNames
 
 REGISTRY: Final = "registry"
 STATUS: Final = "status"
@@ -75,11 +75,7 @@ def pivot(
     ``page`` counts from 1; beyond the last page it is the last.
     """
     row_name, column_name = by
-    cells: Counter[tuple[str, str]] = Counter()
-    for held, units in snapshot.sums.units.items():
-        values = _values(held, snapshot.series[held.series_id])
-        if all(values[name] == wanted for name, wanted in filters.items()):
-            cells[values[row_name], values[column_name]] += units
+    cells = _cells(snapshot, by, filters)
     by_row, by_column = Counter[str](), Counter[str]()
     for (row, column), units in cells.items():
         by_row[row] += units
@@ -91,7 +87,7 @@ def pivot(
     moved = _moved(snapshot, row_name, filters)
     rows = []
     for value in names[(page - 1) * page_rows : page * page_rows]:
-        told = tuple(cells[value, column] for column in columns)
+        told = tuple(cells.get((value, column), 0) for column in columns)
         rest = by_row[value] - sum(told)
         rows.append(
             PivotRow(value, told, rest, by_row[value], None if moved is None else moved[value])
@@ -113,10 +109,64 @@ def pivot(
     )
 
 
-def _values(held: Held, series: SeriesNames) -> dict[str, str]:
-    """Return the value of each dimension."""
-    found = {name: str(getattr(series, field)) for name, field in OF_SERIES.items()}
-    return {REGISTRY: held.registry, STATUS: held.status, **found}
+def _cells(
+    snapshot: Snapshot, by: tuple[str, str], filters: Mapping[str, str]
+) -> dict[tuple[str, str], int]:
+    """Return units by row and column. There are many sums: what a series is, is told once."""
+    row_name, column_name = by
+    allowed = {
+        series_id: (_of_series(row_name, series), _of_series(column_name, series))
+        for series_id, series in snapshot.series.items()
+        if meets(series, filters)
+    }
+    registry, status = filters.get(REGISTRY), filters.get(STATUS)
+    cells: dict[tuple[str, str], int] = {}
+    for held, units in snapshot.sums.units.items():
+        of_series = allowed.get(held.series_id)
+        if of_series is None or (registry is not None and held.registry != registry):
+            continue
+        if status is not None and held.status != status:
+            continue
+        row, column = of_series
+        if row is None:
+            row = held.registry if row_name == REGISTRY else held.status
+        if column is None:
+            column = held.registry if column_name == REGISTRY else held.status
+        key = (row, column)
+        cells[key] = cells.get(key, 0) + units
+    return cells
+
+
+def meets(series: SeriesNames, filters: Mapping[str, str]) -> bool:
+    """Tell whether a series meets every filter that is about series."""
+    return all(
+        str(getattr(series, field)) == filters[name]
+        for name, field in OF_SERIES.items()
+        if name in filters
+    )
+
+
+def series_with(snapshot: Snapshot, filters: Mapping[str, str], from_id: int) -> list[int]:
+    """Return the numbers from ``from_id`` on of the series with any unit like this, in order."""
+    registry, status = filters.get(REGISTRY), filters.get(STATUS)
+    allowed = {
+        series_id
+        for series_id, series in snapshot.series.items()
+        if series_id >= from_id and meets(series, filters)
+    }
+    found = {
+        held.series_id
+        for held in snapshot.sums.units
+        if held.series_id in allowed
+        and (registry is None or held.registry == registry)
+        and (status is None or held.status == status)
+    }
+    return sorted(found)
+
+
+def _of_series(name: str, series: SeriesNames) -> str | None:
+    """Return the value of a dimension of series, None for another dimension."""
+    return str(getattr(series, OF_SERIES[name])) if name in OF_SERIES else None
 
 
 def _ordered(name: str, sums: Counter[str], count_max: int) -> tuple[str, ...]:
@@ -134,6 +184,6 @@ def _moved(snapshot: Snapshot, row_name: str, filters: Mapping[str, str]) -> Cou
     found: Counter[str] = Counter()
     for series_id, units in snapshot.sums.moved.items():
         series = snapshot.series[series_id]
-        if all(str(getattr(series, OF_SERIES[name])) == value for name, value in filters.items()):
+        if meets(series, filters):
             found[str(getattr(series, OF_SERIES[row_name]))] += units
     return found

@@ -8,12 +8,13 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_
 
+from hub.international_registry.units import SERIAL_MAX
 from hub.services.console import exports, holdings_pivot
 from hub.services.console.ground import Ground
 from hub.services.console.holdings_book import HoldingsBook, Snapshot
@@ -26,6 +27,7 @@ from hub.store.tables import unit_block
 BLOCKS_OF_A_PAGE: Final = 50
 BLOCKS_OF_A_PART: Final = 500
 START: Final = (0, 0)
+SERIES_OF_A_PAGE: Final = 20
 LOOKS_MAX: Final = 6
 """How often a page looks on when a filter leaves it empty."""
 
@@ -47,6 +49,11 @@ class BlockFilter:
         """Return what is set, by name."""
         found = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def is_narrow(self) -> bool:
+        """Tell whether it asks for more than an index of the ledger finds."""
+        return bool(self.named.keys() - {"registry", "account"}) and self.account is None
 
     @property
     def of_sums(self) -> dict[str, str]:
@@ -113,9 +120,17 @@ class LedgerDesk:
         after: tuple[int, int] = START,
         limit: int = BLOCKS_OF_A_PAGE,
     ) -> BlocksPage:
-        """Return a page of blocks behind a place."""
+        """Return a page of blocks behind a place.
+
+        Where a filter leaves few blocks of many, the sums tell in which series to look.
+        """
+        known = self._book.now(0) if wanted.is_narrow else None
+        if known is None:
+            with self._database.reading() as connection:
+                return _blocks(connection, wanted, after, limit)
+        series = holdings_pivot.series_with(known, wanted.of_sums, after[0])
         with self._database.reading() as connection:
-            return _blocks(connection, wanted, after, limit)
+            return _blocks_in(connection, wanted, after, limit, (series, known))
 
     def csv(self, wanted: BlockFilter) -> Iterator[bytes]:
         """Yield all blocks as CSV."""
@@ -125,7 +140,8 @@ class LedgerDesk:
         """Yield rows page by page; while the reader is slow no view of the database is open."""
         place: tuple[int, int] | None = START
         while place is not None:
-            found = self.blocks(wanted, place, BLOCKS_OF_A_PART)
+            with self._database.reading() as connection:
+                found = _blocks(connection, wanted, place, BLOCKS_OF_A_PART)
             yield from (_line(row, found.log_index) for row in found.rows)
             place = found.next
 
@@ -191,6 +207,37 @@ def _blocks(
             break
     following = None if place is None else (place.series_id, place.serial)
     return BlocksPage(tuple(rows), following, heads.read(connection).log_index)
+
+
+def _blocks_in(
+    connection: Connection,
+    wanted: BlockFilter,
+    after: tuple[int, int],
+    limit: int,
+    where: tuple[Sequence[int], Snapshot],
+) -> BlocksPage:
+    """Return a page of the blocks in series known to have some, a few series at a time."""
+    series, known = where
+    rows: list[HoldingRow] = []
+    index = heads.read(connection).log_index
+    for series_id in series[:SERIES_OF_A_PAGE]:
+        found = holdings.page(
+            connection,
+            streams=_streams(wanted),
+            filters={"status": wanted.status, **asdict(known.series[series_id])},
+            after=max(Place(*after), Place(series_id, 0)),
+            limit=limit - len(rows),
+        )
+        rows += found.rows
+        place = found.next
+        if place is not None and (len(rows) >= limit or place.serial < SERIAL_MAX):
+            return BlocksPage(tuple(rows), (place.series_id, place.serial), index)
+        if len(rows) >= limit:
+            return BlocksPage(tuple(rows), (series_id, SERIAL_MAX), index)
+    following = None
+    if len(series) > SERIES_OF_A_PAGE:
+        following = (series[SERIES_OF_A_PAGE - 1], SERIAL_MAX)
+    return BlocksPage(tuple(rows), following, index)
 
 
 def _streams(wanted: BlockFilter) -> tuple[holdings.Stream, ...]:

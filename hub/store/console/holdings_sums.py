@@ -150,39 +150,42 @@ def fold(connection: Connection, sums: Sums, up_to: int) -> Sums:
             posting.c.kind.in_([kind.value for kind in _COUNTED]),
         )
     )
+    touched: set[Held] = set()
     for kind, series_id, from_, to, status, was_status, high, low in rows:
-        _apply(found, PostingKind(kind), series_id, (from_, to, status, was_status), high, low)
-    # What is gone is not there: a sum of nothing has no row.
-    found.units = Counter({held: units for held, units in found.units.items() if units})
+        units, what = _whole(high, low), PostingKind(kind)
+        for held, sign in _moves(what, series_id, from_, to, status, was_status):
+            found.units[held] += sign * units
+            touched.add(held)
+        if what is PostingKind.MOVED:
+            found.moved[series_id] += units
+    for held in touched:
+        if not found.units[held]:  # what is gone is not there: a sum of nothing has no row
+            del found.units[held]
     return found
 
 
-def _apply(
-    sums: Sums,
+def _moves(
     kind: PostingKind,
     series_id: int,
-    told: tuple[str | None, str | None, str | None, str | None],
-    high: int,
-    low: int,
-) -> None:
-    from_, to, status, was_status = told
-    units = _whole(high, low)
+    from_: str | None,
+    to: str | None,
+    status: str | None,
+    was_status: str | None,
+) -> list[tuple[Held, int]]:
+    """Return whose units a posting takes (-1) and whose they are then (1). Raises UntoldError."""
     if kind is PostingKind.INTRODUCED:
         assert to is not None, "introduced to a holder"
         assert status is not None, "introduced in a status"
-        sums.units[Held(to, series_id, status)] += units
-        return
+        return [(Held(to, series_id, status), 1)]
+    assert from_ is not None, "units come from a holder"
     if kind is PostingKind.WITHDRAWN:
         # Only what is merely authorized is ever withdrawn (``replay.RULES``).
-        was_status = BlockStatus.AUTHORIZED.value
+        return [(Held(from_, series_id, BlockStatus.AUTHORIZED.value), -1)]
     if was_status is None:
         raise UntoldError(f"a posting of kind {kind} does not tell how its units stood")
-    assert from_ is not None, "units come from a holder"
-    sums.units[Held(from_, series_id, was_status)] -= units
-    if to is not None and kind is not PostingKind.WITHDRAWN:
-        sums.units[Held(to, series_id, _STATUS_AFTER[kind].value)] += units
-    if kind is PostingKind.MOVED:
-        sums.moved[series_id] += units
+    assert to is not None, "units stay with a holder"
+    after = Held(to, series_id, _STATUS_AFTER[kind].value)
+    return [(Held(from_, series_id, was_status), -1), (after, 1)]
 
 
 def series_names(connection: Connection, series_ids: Collection[int]) -> dict[int, SeriesNames]:
