@@ -48,7 +48,7 @@ UNITS_CHARACTERS_MAX: Final = 200
 CODES_NAMED_MAX: Final = 12
 
 LEVEL_TEXTS: Final[Mapping[str, str]] = {
-    "hub": N_("The whole hub: nothing but sessions and questions is taken."),
+    "hub": N_("The whole hub: only sessions and questions go on."),
     "participant": N_("One participant: its messages, and those to it that would move units."),
     "pair": N_("Two participants: what they send each other."),
     "message_type": N_("One type of message, whoever sends it."),
@@ -57,8 +57,9 @@ LEVEL_TEXTS: Final[Mapping[str, str]] = {
 }
 _PLACED: Final[Mapping[str, Sequence[str]]] = {
     "hub": (
-        N_("From the next commit on every message that moves units is refused (2010)."),
-        N_("Hello, key changes, acknowledgements and questions are still taken."),
+        N_("From the next commit on every message of every registry is refused (2010)."),
+        N_("Only hello, key changes, acknowledgements and questions are still taken."),
+        N_("Answers to comparisons are refused too: at night all registries count as silent."),
     ),
     "participant": (
         N_("From the next commit on messages of {subject} are refused (2006)."),
@@ -66,7 +67,7 @@ _PLACED: Final[Mapping[str, Sequence[str]]] = {
             "Messages to {subject} are refused too (2007), but for what gives reserved units "
             "back, so that nothing is locked in."
         ),
-        N_("Its state stays as it is, and it is still compared at night."),
+        N_("It is still asked at night, but its answers are refused: it counts as silent."),
     ),
     "pair": (
         N_("From the next commit on what {subject} send each other is refused (2008)."),

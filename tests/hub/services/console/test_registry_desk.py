@@ -22,7 +22,8 @@ from hub.store.console.registry_states import DeliveryLine
 from keys.public_keys import KeyRecord, PublicKey
 from tests.hub.console.registry_world import proof, signer_of, trouble
 from tests.hub.services.console.grounds import ground_over
-from tests.hub.world import HUB, World, accepted, act
+from tests.hub.services.handlers.test_reconciliation import asked, cut_ack
+from tests.hub.world import HUB, World, accepted, act, codes_of
 from tests.integration.peers import now
 
 UNITS = "CA0001-THA01-THA-1-2022..CA0001-THA01-THA-10-2022"
@@ -362,3 +363,15 @@ def test_a_revoked_key_and_a_failure_are_seen_at_once(world: World) -> None:
     page = desk.page("CHE01")
     assert page is not None
     assert (page.last_error, page.line.is_backing_off) == ("x", True)
+
+
+@pytest.mark.parametrize(
+    ("level", "subject", "code"), [("participant", "CHE01", 2006), ("hub", "*", 2010)]
+)
+def test_who_is_suspended_cannot_answer_at_night(
+    world: World, level: str, subject: str, code: int
+) -> None:
+    """What the page says of a suspension is so: an answer to a comparison is refused."""
+    asked(world)
+    world.administration.do(suspensions.place_suspension(level, subject), act())
+    assert codes_of(world.say("CHE01", HUB, cut_ack())) == [code]
