@@ -36,7 +36,7 @@ from reconciliation.owned import HELD, Series
 RANGES_A_PAGE: Final = 25
 BLOCKS_A_WINDOW: Final = 60
 OTHERS_MAX: Final = 300
-SPANS_MAX: Final = 20_000
+SPANS_MAX: Final = 10_000
 """Ranges of a series that its overview marks."""
 
 CONTEXT_MIN: Final = 20

@@ -6,11 +6,12 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from hub.services.reconciliation.cases import case_acts
 from hub.store.database import Database
 from hub.store.reconciliation import cases
 from tests.hub.console.browser.visitors import ServedConsole, visiting
 from tests.hub.services.reconciliation.case_worlds import HELD, compared, finding
-from tests.hub.world import World
+from tests.hub.world import World, act
 from tests.tools import needs_chromium
 
 pytestmark = [needs_chromium, pytest.mark.browser]
@@ -177,6 +178,19 @@ def test_the_page_of_a_case_works_without_a_script(
         page.emulate_media(media="print")
         expect(page.locator("svg.serial-strip").first).to_be_visible()
         expect(page.locator("#actions")).to_be_hidden()
+
+
+def test_the_page_of_a_case_follows_what_happens(chromium: Browser, served: ServedConsole) -> None:
+    """State and history are shown anew; what somebody is typing stays."""
+    with visiting(chromium, served, "ada", "officer") as visitor:
+        case_id = case_of(served, "lost_message")
+        page = visitor.open(f"/cases/{case_id}")
+        page.get_by_label("What you ask").fill("Was it restored?")
+        World(served.database).administration.do(case_acts.acknowledge([case_id]), act("seen"))
+        page.evaluate("htmx.trigger(document.body, 'live-cases')")
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"Case {case_id} acknowledged")
+        expect(page.locator("#case-events")).to_contain_text("seen")
+        expect(page.get_by_label("What you ask")).to_have_value("Was it restored?")
 
 
 def test_chosen_cases_are_counted_and_kept_when_the_list_changes(
