@@ -10,7 +10,7 @@
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
@@ -261,10 +261,6 @@ class ActsDesk:
         (key,) = [row.key for row in judge.administrators if row.name == act.actor]
         payload = base64url.encode(statement.payload())
         return ToSign(payload, TYP, key.key_id, key.algorithm.value, self._fresh)
-
-    def proposal(self, proposal_id: str, at: datetime) -> Proposal:
-        """Return one proposal, its statement checked."""
-        return self._administration.proposal(proposal_id, at)
 
 
 def _require_right(person: SignedIn, kind: str) -> None:
