@@ -58,8 +58,13 @@ def trouble(world: World) -> None:
     ):
         administration.do(suspensions.place_suspension(level, subject), act(f"look {MARKUP}"))
     administration.do(suspensions.lift_suspension("pair", "CHE01/THA01"), act("again"))
+    open_swiss_account(world, "CH-1")
+
+
+def open_swiss_account(world: World, account_id: str) -> None:
+    """Open an account of Switzerland in the international registry."""
     account = Account(
-        account_id="CH-1",
+        account_id=account_id,
         registry="XIR01",
         type=100,
         party="CHE",
@@ -68,7 +73,7 @@ def trouble(world: World) -> None:
         metric="GHG",
         status=AccountStatus.OPEN,
     )
-    administration.do(open_account(account), act())
+    world.administration.do(open_account(account), act())
 
 
 def add_many(world: World, codes: Sequence[str], name: str = "A registry") -> None:

@@ -156,7 +156,7 @@ async def test_a_form_leads_to_the_deed_and_does_nothing_itself(
     assert kind in page.text
     assert "What follows from it" in page.text
     assert _newest_act(console) == before
-    done = await console.post("/acts", _hidden(page.text), as_="operator")
+    done = await console.post("/acts", hidden(page.text), as_="operator")
     assert (done.status, done.headers["Location"]) == (303, "/registries/CHE01"), done.text
     with console.database.reading() as connection:
         newest = acts.newest(connection, 1)[0]
@@ -167,7 +167,7 @@ async def test_the_mode_of_comparing_is_set(console: ConsoleWorld) -> None:
     """What was confirmed is what is so."""
     form = {"mode": "statement", "reason": "no connector yet"}
     page = await console.post("/registries/GHA01/comparison", form, as_="operator")
-    await console.post("/acts", _hidden(page.text), as_="operator")
+    await console.post("/acts", hidden(page.text), as_="operator")
     with console.database.reading() as connection:
         assert links.mode_of(links.load(connection, "GHA01")) == "statement"
 
@@ -235,7 +235,7 @@ async def test_a_key_is_registered_after_its_fingerprint_was_compared(
     assert page.status == 200
     assert "key.add" in page.text
     before = _keys(console, "CHE01")
-    assert (await console.post("/acts", _hidden(page.text), as_="operator")).status == 303
+    assert (await console.post("/acts", hidden(page.text), as_="operator")).status == 303
     (key_id,) = _keys(console, "CHE01") - before
     assert key_id in (await console.get("/registries/CHE01")).text
     page = await console.post(path, {**form, "shown": "yes"}, as_="operator")
@@ -258,7 +258,7 @@ async def test_a_key_is_revoked(console: ConsoleWorld) -> None:
     assert (await console.get(path, as_="operator")).status == 200
     page = await console.post(path, {"reason": "stolen"}, as_="operator")
     assert "nobody hears GHA01 until another is" in page.text
-    assert (await console.post("/acts", _hidden(page.text), as_="operator")).status == 303
+    assert (await console.post("/acts", hidden(page.text), as_="operator")).status == 303
     with console.database.reading() as connection:
         found = {one.key_id: one for one in reference.key_records(connection)}
     assert found[key_id].revoked_at is not None
@@ -288,7 +288,7 @@ async def test_a_participant_is_registered_with_its_keys(console: ConsoleWorld) 
     compared = {**form, "shown": "yes", "compared": "yes"}
     page = await console.post("/registries/add", compared, as_="operator")
     assert "participant.add" in page.text
-    assert (await console.post("/acts", _hidden(page.text), as_="operator")).status == 303
+    assert (await console.post("/acts", hidden(page.text), as_="operator")).status == 303
     with console.database.reading() as connection:
         row = next(one for one in reference.participants(connection) if one.code == "PER01")
     assert (row.state, row.endpoint, row.suites) == (
@@ -327,7 +327,7 @@ async def test_nothing_of_the_system_page_is_a_secret(console: ConsoleWorld) -> 
     assert "nothing is pushed and no night is run" in page.text, "no hub runs in this test"
 
 
-def _hidden(text: str) -> dict[str, str]:
+def hidden(text: str) -> dict[str, str]:
     """Return the hidden fields of the form that does what a page shows."""
     form = text[text.index('action="/acts"') :]
     fields = re.findall(
