@@ -55,4 +55,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *tonight.ROUTES,
     *transfers.ROUTES,
 )
-CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = (live.live_context,)
+CONTEXTS: Final[tuple[Callable[[web.Application], AsyncIterator[None]], ...]] = (
+    ledger.ledger_context,
+    live.live_context,
+)

@@ -1,7 +1,7 @@
 """The ledger: sums of holdings, the blocks behind them, and the life of a serial."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,7 +11,7 @@ from hub.console import downloads
 from hub.console.forms import FormError, Query
 from hub.console.rendering import render
 from hub.console.routing import Route
-from hub.console.surroundings import console_of
+from hub.console.surroundings import CONSOLE, console_of
 from hub.console.translating import N_, translate
 from hub.console.words import word
 from hub.services.console import exports, ledger_desk
@@ -300,6 +300,12 @@ async def serial(request: web.Request) -> web.Response:
         if following is None
         else f"/ledger/serial?{urlencode({'units': units, 'after': following})}#life",
     )
+
+
+async def ledger_context(app: web.Application) -> AsyncIterator[None]:
+    """Begin to count when the console begins (for ``cleanup_ctx``), in a thread of its own."""
+    app[CONSOLE].desk(LedgerDesk).begin()
+    yield
 
 
 ROUTES: Final[tuple[Route, ...]] = (

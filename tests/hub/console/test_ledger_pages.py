@@ -237,3 +237,20 @@ async def test_nothing_that_a_registry_wrote_runs_on_the_pages(console: ConsoleW
         assert page.status == 200
         assert EVIL not in page.text
         assert "&lt;script&gt;" in page.text
+
+
+async def test_the_first_count_is_told_and_does_not_hold_up_the_page(
+    console: ConsoleWorld,
+) -> None:
+    """The sums are missing, the way to the blocks is there; no file is made of nothing."""
+    book = console.console.desk(LedgerDesk)._book
+    assert book.now(10) is not None
+    book._known, book._is_at_work = None, True  # as while another thread counts
+    book._counted.clear()
+    page = await console.get("/ledger")
+    assert page.status == 200
+    assert "The holdings are being counted" in page.text
+    assert 'href="/ledger/blocks"' in page.text
+    assert (await console.get("/ledger/sums.csv")).status == 400
+    book._is_at_work = False
+    assert "As of log entry" in (await console.get("/ledger")).text
