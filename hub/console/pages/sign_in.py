@@ -184,8 +184,9 @@ async def _leave(request: web.Request, to: str, invitation: str | None) -> web.R
         raise web.HTTPNotFound
     visitor, now = visitor_of(request), now_of(request)
     try:
+        await door.run(door.provider_sign_in.admit, invitation, visitor, now)
         departure = await door.provider.departure(visitor.origin)
-        step = await door.run(door.provider_sign_in.begin, departure, to, invitation, visitor, now)
+        step = await door.run(door.provider_sign_in.begin, departure, to, invitation, now)
     except ProviderError as error:
         await door.run(door.provider_sign_in.refused, error, visitor, now)
         return await refused_page(request, _FORM, _not_provided(request), **_blank(request, to))

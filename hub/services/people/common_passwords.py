@@ -37,5 +37,5 @@ COMMON: Final = frozenset(
     unfcccsecretariat unitednations useruser veryverysecret volleyball welcome welcomehome
     welcometohub whatever winter yourpassword zaq12wsxcde3 zaq1xsw2cde3 zxcvbnm zxcvbnmasdfghjkl
     zxcvbnmasdfghjklqwertyuiop
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905 - words are read and added to as words
 )

@@ -33,20 +33,27 @@ class ProviderSignIn:
         self._flows = Flows(database)
         self._issuer = issuer
 
+    def admit(self, invitation: str | None, visitor: Visitor, now: datetime) -> None:
+        """Let somebody ask for the way to the provider, before it is asked anything.
+
+        Raises InvitationOverError, BlockedError.
+        """
+        with self._database.writing() as connection:
+            limits.charge(connection, limits.of_start(visitor.address), now)
+        if invitation is not None:
+            self._invitations.look(invitation, visitor, now)
+
     def begin(
         self,
         departure: Departure,
         to: str,
         invitation: str | None,
-        visitor: Visitor,
         now: datetime,
     ) -> str:
         """Return the token of the step. ``to`` is the page to go to afterwards.
 
-        Raises InvitationOverError, BlockedError, TooManyFlowsError.
+        Raises TooManyFlowsError.
         """
-        if invitation is not None:
-            self._invitations.look(invitation, visitor, now)
         data = {
             "callback": departure.callback,
             "state": departure.state,
@@ -56,7 +63,7 @@ class ProviderSignIn:
             # Its digest: who reads the database can use no invitation.
             "invitation": None if invitation is None else digest_of(invitation).hex(),
         }
-        return self._flows.begin_for_anybody(Kind.PROVIDER, data, visitor.address, now)
+        return self._flows.begin(Kind.PROVIDER, None, data, now)
 
     def take(self, flow_token: str, now: datetime) -> Flow:
         """Return the step of a browser that came back; it is over. Raises FlowOverError."""

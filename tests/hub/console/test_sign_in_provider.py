@@ -356,6 +356,15 @@ async def test_a_provider_that_is_away_makes_the_sign_in_fail_soon(seeded: Datab
         assert (await browser.accept(add(console, "ben"))).status == 303
 
 
+async def test_nobody_makes_the_console_ask_a_provider_without_end(seeded: Database) -> None:
+    """After a hundred starts from one address the provider is not asked any more."""
+    async with liar() as provider, console_of(seeded, provider.issuer) as console:
+        provider.document = {"issuer": "https://evil.example"}  # so that nothing is kept
+        statuses = [(await Browser(console).get("/sign-in/provider")).status for _ in range(103)]
+        assert statuses == [403] * 100 + [429] * 3
+        assert provider.asked == ["metadata"] * 100
+
+
 async def test_without_a_provider_there_is_no_way_to_one(seeded: Database) -> None:
     """The addresses are not found, and no page leads there."""
     async with serve_console(seeded) as console:
