@@ -8,6 +8,7 @@ of what was typed.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 from urllib.parse import quote
 
@@ -96,6 +97,10 @@ class FindingDesk:
             yield Hit("case", typed, f"/cases/{typed}")
 
     def _nights(self, connection: Connection, typed: str) -> Iterator[Hit]:
+        try:
+            date.fromisoformat(typed)
+        except ValueError:
+            return
         if nights.load(connection, typed) is not None:
             yield Hit("night", typed, f"/nights/{typed}")
         yield Hit("transfers", typed, f"/transfers?since={typed}&until={typed}")
