@@ -79,6 +79,8 @@ class Prepared:
     actor: str
     says: Says | None
     proposal_id: str | None
+    proposed_by: str | None
+    proposed_reason: str
     form_id: str
     to_sign: ToSign | None
     obstacle: Obstacle | None
@@ -242,8 +244,19 @@ class ActsDesk:
         to_sign = None
         if says is not None and obstacle is None:
             to_sign = self._to_sign(judge, says, deed, act, form_id, proposal)
-        proposal_id = None if proposal is None else proposal.row.proposal_id
-        return Prepared(deed, reason, actor, says, proposal_id, form_id, to_sign, obstacle, detail)
+        return Prepared(
+            deed=deed,
+            reason=reason,
+            actor=actor,
+            says=says,
+            proposal_id=None if proposal is None else proposal.row.proposal_id,
+            proposed_by=None if proposal is None else proposal.said.actor,
+            proposed_reason="" if proposal is None else proposal.said.reason,
+            form_id=form_id,
+            to_sign=to_sign,
+            obstacle=obstacle,
+            detail=detail,
+        )
 
     def _to_sign(
         self,

@@ -205,6 +205,8 @@ async def test_what_takes_two_is_proposed_by_one_and_approved_by_another(
     )
     page = await console.post(where, decision, as_="bob")
     assert "Sign, approve and do it" in page.text
+    assert "<dt>Proposed by</dt><dd>alice</dd>" in page.text
+    assert "<dt>Why it was proposed</dt><dd>merged</dd>" in page.text
     before = head(console)
     done = await send(console, page, "bob")
     assert (done.status, done.headers["Location"], head(console)) == (303, where, before + 1)
