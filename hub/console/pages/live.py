@@ -142,6 +142,8 @@ async def _watch(console: Console, listeners: Listeners) -> None:
             after = await console.run(desk.look)
         except DatabaseUnavailableError:
             log.warning("no look for changes: the database is unavailable")
+        except Exception:  # a defect here must not end the updates of all pages for good
+            log.exception("the look for changes failed")
         else:
             topics = topics_of(before, after) if before is not None else []
             if topics:

@@ -149,7 +149,7 @@ function draw(element) {
 
 function drop(root) {
   for (const [element, { chart, watcher }] of drawn) {
-    if (root.contains(element) || !element.isConnected) {
+    if (root?.contains(element) || !element.isConnected) {
       watcher.disconnect();
       chart.dispose();
       drawn.delete(element);
@@ -158,6 +158,7 @@ function drop(root) {
 }
 
 export function drawAll(root = document) {
+  drop(null);
   for (const element of root.querySelectorAll("[data-chart]")) draw(element);
 }
 

@@ -114,7 +114,9 @@ if (place && address) {
   settle();
 }
 
-function isInUse(part) {
+function isInUse(element) {
+  // An element that refreshes several parts of the page stands for the whole of it.
+  const part = element.hasAttribute("hx-select-oob") ? document.querySelector("main") : element;
   const active = document.activeElement;
   if (active && part.contains(active) && active.matches("input, textarea, select")) return true;
   const selection = document.getSelection();
@@ -132,28 +134,24 @@ document.body.addEventListener("htmx:configRequest", (event) => {
   if (trigger.startsWith("live-")) event.detail.headers["X-By-Itself"] = "1";
 });
 
-// What was open stays open, and what had the focus has it again, when a part was replaced.
+// What was open stays open, and what had the focus has it again, wherever parts were replaced.
 let opened = [];
 let focused = null;
-document.body.addEventListener("htmx:beforeSwap", (event) => {
-  const part = event.detail.target;
-  opened = [...part.querySelectorAll("details[open][id]")].map((one) => one.id);
+document.body.addEventListener("htmx:beforeSwap", () => {
   const active = document.activeElement;
-  focused = active && part.contains(active) ? active.id || active.getAttribute("href") : null;
+  opened = [...document.querySelectorAll("main details[open][id]")].map((one) => one.id);
+  focused = active && active.closest("main") ? active.id || active.getAttribute("href") : null;
 });
 document.body.addEventListener("htmx:afterSettle", () => {
   for (const id of opened) {
     const details = document.getElementById(id);
     if (details) details.open = true;
   }
-  if (focused && document.activeElement === document.body) {
-    const found =
-      document.getElementById(focused) ||
-      [...document.querySelectorAll("main a[href]")].find(
-        (one) => one.getAttribute("href") === focused,
-      );
-    if (found) found.focus({ preventScroll: true });
-  }
-  opened = [];
-  focused = null;
+  if (!focused || document.activeElement !== document.body) return;
+  const found =
+    document.getElementById(focused) ||
+    [...document.querySelectorAll("main a[href]")].find(
+      (one) => one.getAttribute("href") === focused,
+    );
+  if (found) found.focus({ preventScroll: true });
 });

@@ -84,7 +84,7 @@ def test_without_scripts_everything_is_there(chromium: Browser, served: ServedCo
     """The map and all numbers are tables; only the drawings are missing."""
     with visiting(chromium, served, javascript=False) as visitor:
         page = visitor.open("/")
-        expect(page.locator("#map a.is-silent")).to_have_text("silent")
+        expect(page.locator("#map a.is-silent").first).to_have_text("silent")
         expect(page.locator("#ages tbody tr").first).to_be_visible()
         expect(page.locator("#attention")).to_contain_text("The night of 2026-11-21 was missed")
 
@@ -97,11 +97,15 @@ def test_a_new_case_is_seen_without_a_reload(chromium: Browser, served: ServedCo
         page.evaluate("window.isTheSame = true")
         total = page.locator("#ages tfoot td").last
         before = int(total.inner_text())
+        page.locator("#map tbody a").first.focus()
+        page.locator("#minutes-table summary").evaluate("one => { one.parentNode.open = true; }")
         page.wait_for_timeout(1_500)  # later looks at the database are compared with the first
         with served.database.writing() as connection:
             plant_case(connection, "2026-11-22/9", 7, changed_at=datetime.now(UTC))
         expect(total).to_have_text(str(before + 1), timeout=15_000)
         assert page.evaluate("window.isTheSame"), "it was not loaded anew"
+        assert page.evaluate("document.activeElement.getAttribute('href')") == "/registries/CHE01"
+        assert page.locator("#minutes-table").evaluate("one => one.open"), "it stays open"
         page.wait_for_function("document.querySelectorAll('[data-chart] canvas').length === 2")
         assert is_drawn(visitor, "ages-data")
         visitor.accessible()
