@@ -121,7 +121,11 @@ def lies(newest: StoredCheckpoint, older: StoredCheckpoint) -> dict[str, tuple[s
     keys, other = log_keys(), log_keys("another.example/log")
     line = WITNESS.cosign(older.note)  # of another tree than it is put under
     middle = len(newest.note) - 40
-    spoilt = newest.note[:middle] + newest.note[middle].swapcase() + newest.note[middle + 1 :]
+    spoilt = (
+        newest.note[:middle]
+        + ("A" if newest.note[middle] != "A" else "B")
+        + newest.note[middle + 1 :]
+    )
     return {
         "same size": (keys.sign(newest.size, b"\x01" * 32), "Fork"),
         "larger": (keys.sign(newest.size + 50, b"\x02" * 32), "Fork"),
