@@ -129,8 +129,9 @@ def _empty(code: str | None) -> Catalog:
         header_comment=_HEADER.format(LANGUAGES.get(code or "", "none: the texts themselves")),
         creation_date=_MADE,
         revision_date=_MADE,
-        last_translator="",
-        language_team="",
+        msgid_bugs_address="docs/console.md",
+        last_translator="ITMO Hub",
+        language_team=LANGUAGES.get(code or "", "none"),
         fuzzy=False,
     )
 
