@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from hub.protocol.console_policy import ConsolePolicy
 from hub.services.people.sessions import PASSWORD_AND_CODE, Sessions
@@ -32,6 +32,8 @@ PICTURES: Final = Path(
     os.environ.get("ITMO_HUB_PICTURES") or Path(__file__).parents[4] / "build" / "console-pages"
 )
 START_SECONDS: Final = 30
+# What is waited for comes at once, or on a machine that is busy with other tests, later.
+expect.set_options(timeout=30_000)
 
 
 @dataclass(slots=True)
