@@ -14,6 +14,12 @@ from tests.hub.console.console_world import ConsoleWorld
 from tests.hub.console.every_route import READING, address
 
 COMPLETE: Final = ("fr",)
+QUOTED: Final = {
+    "/acts/3": frozenset({"pull", "registered"}),  # as the act's document has it
+    "/public": frozenset({"International registry"}),  # the name it was registered under
+    "/registries": frozenset({"International registry"}),
+}
+"""What pages say word for word, though it looks like a text of ours."""
 _NAMED: Final = re.compile(r"%\((\w+)\)[sd]|\{(\w+)\}")
 _TAG: Final = re.compile(r"<[^>]*>")
 
@@ -94,6 +100,7 @@ class _Texts(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = dict(attrs)
         english = named.get("lang") == "en" or tag in ("script", "style", "code", "pre")
+        english = english or "said" in (named.get("class") or "").split()  # word for word
         within = english or self._is_english
         if tag not in ("meta", "link", "input", "br", "img", "hr", "path", "rect", "line"):
             self._open.append((tag, within))
@@ -128,16 +135,18 @@ async def test_pages_in_french_have_no_english_left(console: ConsoleWorld) -> No
     }
     # What is the same in both languages somewhere cannot tell which of them it is.
     ours -= {text for one in translated(kept("fr")) for text in forms(one.string)}
+    console.person(Role.ADMINISTRATOR.value, "zoe")
     left: dict[str, set[str]] = {}
     for page in (address(route) for route in READING if route.path != "/live"):
-        answer = await console.get(page, as_=Role.ADMINISTRATOR.value, **{"Accept-Language": "fr"})
-        if "text/html" in answer.headers["Content-Type"]:
+        answer = await console.get(page, as_="zoe", **{"Accept-Language": "fr"})
+        if "text/html" in answer.headers.get("Content-Type", ""):
             assert '<html lang="fr" dir="ltr"' in answer.text, page
             texts = _Texts()
             texts.feed(answer.text)
-            if found := texts.found & ours:
+            if found := texts.found & ours - QUOTED.get(page, frozenset()):
                 left[page] = found
-    assert left == {}
+    told = "\n".join(f"{page}: {sorted(found)}" for page, found in left.items())
+    assert not left, told
 
 
 async def test_arabic_pages_read_from_right_to_left(console: ConsoleWorld) -> None:
