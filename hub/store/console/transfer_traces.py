@@ -253,6 +253,8 @@ def corrections_of(
     """Return the corrections of any of these serials behind an entry, oldest first."""
     if not ranges:
         return []
+    # A sum, so that SQLite takes the index of the few corrections and not that of the log's order.
+    index = posting.c.log_index + 0
     rows = connection.execute(
         select(
             *_SERIES,
@@ -269,10 +271,10 @@ def corrections_of(
         .outerjoin(act, act.c.log_index == posting.c.log_index)
         .where(
             _IS_CORRECTION,
-            posting.c.log_index > after,
+            index > after,
             or_(*(_overlap(one, posting.c) for one in _first(ranges))),
         )
-        .order_by(posting.c.log_index, posting.c.ordinal)
+        .order_by(index, posting.c.ordinal)
         .limit(CORRECTIONS_MAX)
     )
     return [

@@ -3,7 +3,8 @@
 Every statement that a page sends is explained by the database itself. On SQLite plans do not depend
 on how many rows there are (the hub never counts them for it), so the small day shows what would be
 done with millions. PostgreSQL is told to avoid whole tables and what goes with them: where it still
-reads one, no index would help. How much it costs with millions is measured by ``python -m bench.console``.
+reads one, no index would help. What it costs with millions is measured by
+``python -m bench.console``.
 """
 
 import re
@@ -137,7 +138,7 @@ def whole_tables(connection: Connection, statement: str, values: Any) -> list[st
     """Return the large tables that a statement would read from end to end."""
     if connection.dialect.name == "sqlite":
         return _whole_on_sqlite(connection, statement, values)
-    for way in ("seqscan", "hashjoin", "mergejoin", "sort"):
+    for way in ("seqscan", "hashjoin", "mergejoin"):
         connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
     plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values).scalar_one()
     return list(_whole_on_postgres(plan[0]["Plan"], is_cut=False))
