@@ -155,10 +155,6 @@ act = Table(
     Column("detail", Text, nullable=False),
     Column("document", LargeBinary, nullable=False),
     Column("salt", LargeBinary, nullable=False),
-    # What was done about one registry, one suspension, one case; what of one kind.
-    Index("ix_act_subject", "subject", "log_index"),
-    Index("ix_act_kind", "kind", "log_index"),
-    Index("ix_act_actor", "actor", "log_index"),
 )
 
 administrator = Table(

@@ -1,14 +1,14 @@
 """What the console's searches follow in the tables of the exchange, beside what it needs itself.
 
-Each is here because a page reads along it. Nothing imports this module to run: migration 0011 makes
-the indexes, and the schema's metadata knows them for comparing.
+Each is here because a page reads along it. Nothing imports this module to run: migrations 0010 to
+0012 make the indexes, and the schema's metadata knows them for comparing.
 """
 
 from typing import Any, Final
 
 from sqlalchemy import Column, Index
 
-from hub.store.tables import delivery, posting, transfer
+from hub.store.tables import act, delivery, posting, transfer
 
 
 def _partial(name: str, *columns: Column[Any], where: Any) -> Index:
@@ -47,6 +47,13 @@ LEDGER: Final = (
         posting.c.first_serial,
         where=posting.c.kind == "corrected",
     ),
+)
+
+ACTS: Final = (
+    # What was done about one registry, one suspension, one case; what of one kind; by whom.
+    Index("ix_act_subject", act.c.subject, act.c.log_index),
+    Index("ix_act_kind", act.c.kind, act.c.log_index),
+    Index("ix_act_actor", act.c.actor, act.c.log_index),
 )
 
 LOG: Final = (

@@ -4,7 +4,7 @@ Pages are asked over HTTP from an application in this process. Passwords are lef
 session is begun as if the person had signed in with a second factor (``test_sign_in`` does it all).
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -83,7 +83,7 @@ class ConsoleWorld:
     async def post(
         self,
         path: str,
-        form: Mapping[str, Any] | list[tuple[str, str]] = (),  # type: ignore[assignment] # no form
+        form: Mapping[str, Any] | Sequence[tuple[str, str]] = (),
         as_: str | None = "officer",
         *,
         csrf: str | None = None,

@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(15), nullable=False, server_default="administrator"),
     )
     _add_people()
+    _add_sessions()
     _add_sign_ins()
 
 
@@ -63,6 +64,9 @@ def _add_people() -> None:
         sa.PrimaryKeyConstraint("credential_id", name=op.f("pk_person_passkey")),
     )
     op.create_index("ix_person_passkey_person", "person_passkey", ["person_id"], unique=False)
+
+
+def _add_sessions() -> None:
     op.create_table(
         "person_session",
         sa.Column("token_sha256", sa.LargeBinary(), nullable=False),

@@ -288,7 +288,7 @@ def test_a_page_that_shows_something_else_than_its_bytes_is_not_signed(
             assert shown is not None
             other = json.dumps({**json.loads(shown[1]), "subject": "bob"})
             body = response.text().replace(shown[1], other)
-            route.fulfill(response=response, body=body)  # type: ignore[attr-defined] # as above
+            route.fulfill(response=response, body=body)  # type: ignore[attr-defined] # Playwright
 
         alice.page.route("**/people/ben/disable", alter)
         page = prepare_disabling(alice)

@@ -1,0 +1,1 @@
+"""The desks of the console, on both databases."""

@@ -147,7 +147,7 @@ def test_every_pivot_adds_up(random_ledger: Ground, rows: str, filters: dict[str
         BlockFilter(status="itmo"),
         BlockFilter(registry="THA01", status="used", approach="CA0001"),
         BlockFilter(vintage=2023),
-        BlockFilter(party="XXX"),
+        BlockFilter(party="ZZZ"),
     ],
     ids=str,
 )
