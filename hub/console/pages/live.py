@@ -2,14 +2,15 @@
 
 1. While anybody listens, a task looks about once a second whether anything changed, and tells every
    stream the topics, and nothing else: the page then asks for itself, with its own session.
-2. A stream is a person's: it ends when their session ends, and it is counted. A session has a few,
-   a console some hundred; who comes beyond that gets 429 or 503 and is asked to come later.
+2. A stream is a person's: it ends when their session ends, and it is counted. A session has a few:
+   a page more, and the stream that was begun first is ended, for whoever goes from page to page
+   leaves streams behind that the console has not missed yet. A console has some hundred; who comes
+   beyond that gets 503 and comes again later.
 3. A browser that does not read is not waited for: its topics are kept together until it does.
 4. Comments keep the connection open through proxies; ``X-Accel-Buffering`` makes nginx pass it on.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ LOOK_EVERY_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
 SESSION_SEEN_EVERY_SECONDS: Final = 15.0
 WAKE_EVERY_SECONDS: Final = 5.0
-STREAMS_OF_SESSION_MAX: Final = 6
+STREAMS_OF_SESSION_MAX: Final = 4
+"""Fewer than the six connections that a browser opens to one address: pages need some, too."""
 STREAMS_MAX: Final = 500
 RETRY_MILLISECONDS: Final = 3_000
 
@@ -44,6 +46,16 @@ class Stream:
     session_id: str
     topics: set[str] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_over: bool = False
+
+    def end(self) -> None:
+        """Let it end: a newer stream of the session has its place."""
+        self._is_over = True
+        self.woken.set()
+
+    def has_ended(self) -> bool:
+        """Tell whether a newer stream has its place."""
+        return self._is_over
 
     def tell(self, topics: list[str]) -> None:
         """Add to what it is to be told."""
@@ -62,31 +74,29 @@ class Listeners:
     """All streams of this process."""
 
     def __init__(self) -> None:
-        self._streams: set[Stream] = set()
+        self._streams: dict[Stream, None] = {}  # in the order in which they began
         self.is_closing = False
         self.heard = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._streams)
 
-    def of_sessions(self) -> Counter[str]:
-        """Return how many streams each session has."""
-        return Counter(stream.session_id for stream in self._streams)
-
     def add(self, session_id: str) -> Stream:
-        """Begin a stream. Raises HTTPTooManyRequests, HTTPServiceUnavailable."""
-        if self.of_sessions()[session_id] >= STREAMS_OF_SESSION_MAX:
-            raise web.HTTPTooManyRequests
-        if len(self) >= STREAMS_MAX or self.is_closing:
+        """Begin a stream; the session's first one makes room. Raises HTTPServiceUnavailable."""
+        own = [one for one in self._streams if one.session_id == session_id]
+        if self.is_closing or (len(self) >= STREAMS_MAX and not own):
             raise web.HTTPServiceUnavailable
+        if len(own) >= STREAMS_OF_SESSION_MAX or len(self) >= STREAMS_MAX:
+            own[0].end()
+            self.remove(own[0])
         stream = Stream(session_id)
-        self._streams.add(stream)
+        self._streams[stream] = None
         self.heard.set()
         return stream
 
     def remove(self, stream: Stream) -> None:
         """End a stream."""
-        self._streams.discard(stream)
+        self._streams.pop(stream, None)
         if not self._streams:
             self.heard.clear()
 
@@ -179,9 +189,11 @@ async def _tell(request: web.Request, response: web.StreamResponse, mine: Stream
     clock = asyncio.get_running_loop().time
     await response.write(f"retry: {RETRY_MILLISECONDS}\nevent: hello\ndata: \n\n".encode())
     written = seen = clock()
-    while not listeners.is_closing:
+    while not (listeners.is_closing or mine.has_ended()):
         with suppress(TimeoutError):
             await asyncio.wait_for(mine.woken.wait(), WAKE_EVERY_SECONDS)
+        if mine.has_ended():
+            break
         now = clock()
         if now - seen >= SESSION_SEEN_EVERY_SECONDS:
             seen = now
@@ -196,6 +208,8 @@ async def _tell(request: web.Request, response: web.StreamResponse, mine: Stream
         elif now - written >= HEARTBEAT_SECONDS:
             await response.write(b": still here\n\n")
             written = now
+    if mine.has_ended():
+        await response.write(b"event: replaced\ndata: \n\n")
 
 
 async def _is_signed_in(request: web.Request) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aiohttp import ClientResponse
+from aiohttp.web import HTTPServiceUnavailable
 from sqlalchemy import update
 
 from hub.console.pages import live
@@ -77,22 +78,36 @@ async def test_nobody_listens_without_a_session(console: ConsoleWorld) -> None:
     assert (page.status, page.headers["Location"]) == (303, "/sign-in?next=%2Flive")
 
 
-async def test_a_session_has_few_streams(console: ConsoleWorld) -> None:
-    """One more than it may have is refused; when one ends, there is room again."""
+async def test_the_newest_stream_of_a_session_takes_the_place_of_its_first(
+    console: ConsoleWorld,
+) -> None:
+    """However fast somebody goes from page to page, the page before them is told of changes."""
     async with AsyncExitStack() as stack:
-        for _ in range(live.STREAMS_OF_SESSION_MAX):
+        begun = []
+        for _ in range(live.STREAMS_OF_SESSION_MAX + 2):
             response = await stack.enter_async_context(listening(console))
-            assert await event(response) == ("hello", "")
-        async with listening(console) as response:
-            assert response.status == 429
-        async with listening(console, "officer") as response:
             assert response.status == 200
-    for _ in range(100):  # the console notices a closed connection a moment later
-        async with listening(console) as response:
-            if response.status == 200:
-                return
-        await asyncio.sleep(0.1)
-    pytest.fail("streams that ended are still counted")
+            assert await event(response) == ("hello", "")
+            begun.append(response)
+        for response in begun[:2]:
+            assert await event(response) == ("replaced", "")
+            assert await event(response) == ("end", "")
+        await first_look(console)
+        with console.database.writing() as connection:
+            connection.execute(update(case).values(changed_at=datetime.now(UTC)))
+        for response in begun[2:]:
+            assert await event(response) == ("changed", "cases")
+
+
+def test_a_full_console_ends_nobody_elses_streams() -> None:
+    """Who has none is asked to come later; who has one keeps one, the newest."""
+    listeners = live.Listeners()
+    first = [listeners.add(f"session {place}") for place in range(live.STREAMS_MAX)]
+    with pytest.raises(HTTPServiceUnavailable):
+        listeners.add("another")
+    newest = listeners.add("session 7")
+    assert [one for one in (*first, newest) if one.has_ended()] == [first[7]]
+    assert len(listeners) == live.STREAMS_MAX
 
 
 async def test_a_stream_ends_with_its_session(

@@ -68,6 +68,12 @@ function open() {
     close();
     show("paused");
   });
+  // Newer pages have its place: this one begins again when it is looked at, or after a while.
+  source.addEventListener("replaced", () => {
+    close();
+    show("waiting");
+    again = setTimeout(open, WAIT_MOST);
+  });
   source.addEventListener("error", () => {
     close();
     show("waiting");
