@@ -34,7 +34,6 @@ def pages(connection: Connection, made: Dataset) -> Iterator[Asked]:
     yield Asked("approvals", "/approvals")
     yield Asked("people", "/people")
     yield Asked("system", "/system")
-    yield Asked("find: serials", f"/find?{urlencode({'q': units_of(connection)})}")
     yield Asked("nights", "/nights")
     night = _one(connection, "SELECT max(night) FROM reconciliation_night")
     yield Asked("a night", f"/nights/{night}")

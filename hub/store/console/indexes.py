@@ -3,8 +3,8 @@
 Each is here because a page reads along it. Nothing imports this module to run: migrations 0010 to
 0012 make the indexes, and the schema's metadata knows them for comparing.
 
-The three of transfers cost the exchange some 45 µs of CPU a transfer on SQLite, proposed and closed,
-100 to a commit: a twentieth of what the hub spends on one.
+The three of transfers cost the exchange some 45 µs of CPU a transfer on SQLite, proposed and
+closed, 100 to a commit: a twentieth of what the hub spends on one.
 """
 
 from typing import Any, Final
