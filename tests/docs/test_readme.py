@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PORTS = ("8470", "8601", "8602", "8702")
+PORTS = ("8470", "8480", "8601", "8602", "8702")
+OWN_PORTS = {"serve": "8470", "console": "8480"}
+"""Commands that take the port they listen on, by what it is in the README."""
 PATIENCE_SECONDS = 30.0
+ASK = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())"
 
 
 @dataclass(slots=True)
@@ -69,8 +72,8 @@ class Shell:
         if words[0] == "export":
             self.environment |= dict(word.split("=", 1) for word in words[1:])
         elif words[-1] == "&":
-            if "serve" in words and words[1] == "serve":
-                words[-1:] = ["--port", self.ports["8470"]]
+            if words[1] in OWN_PORTS:
+                words[-1:] = ["--port", self.ports[OWN_PORTS[words[1]]]]
             else:
                 words = words[:-1]
             log = (self.folder / f"log{len(self.background)}").open("wb")
@@ -136,6 +139,10 @@ def test_the_tour_of_the_readme_works_as_it_stands(shell: Shell) -> None:
     assert len(steps) > 20
     for step in steps:
         shell.run(step)
+    console = f"http://localhost:{shell.ports['8480']}/health/ready"
+    shell.until_shown(
+        [sys.executable, "-c", ASK, console], ['{"status": "ready", "database": "ready"}']
+    )
 
 
 def test_the_readme_names_no_address_that_is_not_local() -> None:
