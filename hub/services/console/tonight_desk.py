@@ -24,7 +24,7 @@ from hub.services.reconciliation.runs.night_dates import due_at, latest_due
 from hub.store import head as heads
 from hub.store import reference
 from hub.store.console import registry_states, standing
-from hub.store.console.standing import OpenCases
+from hub.store.console.standing import FrozenUnits, OpenCases
 from hub.store.reconciliation import links, nights
 from hub.store.reconciliation.nights import RUNNING, NightRow, RequestRow
 from hub.store.reference import ParticipantRow
@@ -116,23 +116,23 @@ class CaseAges:
 
 @dataclass(frozen=True, slots=True)
 class Tonight:
-    """All that the home page shows."""
+    """All that the home page shows.
+
+    ``frozen`` are units by the registry whose cases freeze them; ``frozen_units`` counts a unit
+    once that cases of two registries freeze.
+    """
 
     verdict: Verdict
     map: HeatMap
     cases: CaseAges
     frozen: tuple[tuple[str, int], ...]
+    frozen_units: int
     exchange: ExchangeNow
     attention: tuple[Attention, ...]
     progress: Progress | None
     last_night: NightRow | None
     next_night_at: datetime
     requests: tuple[RequestRow, ...]
-
-    @property
-    def frozen_units(self) -> int:
-        """Return how many units are frozen."""
-        return sum(count for _, count in self.frozen)
 
 
 class TonightDesk:
@@ -143,7 +143,7 @@ class TonightDesk:
         self._counts = RunningCounts()
         self._clocks = Clocks()
         self._lock = Lock()
-        self._frozen: tuple[int, Mapping[str, int]] | None = None
+        self._frozen: tuple[int, FrozenUnits] | None = None
         self._key_ends: tuple[int, datetime, Mapping[str, KeyEnd]] | None = None
 
     def states(self) -> dict[str, int]:
@@ -161,7 +161,7 @@ class TonightDesk:
             open_cases = registry_states.open_case_counts(connection)
             frozen = self._frozen_units(connection)
             sessions = self._sessions(connection, compared, rows)
-            map_ = heat_map(rows, compared, sessions, open_cases, frozen)
+            map_ = heat_map(rows, compared, sessions, open_cases, frozen.by_registry)
             exchange = exchange_now.look(connection, self._counts, self._ground.retry, now)
             causes = attention.in_order(
                 [
@@ -172,10 +172,13 @@ class TonightDesk:
                 ]
             )
             return Tonight(
-                verdict=_verdict(map_, open_cases, frozen, causes),
+                verdict=_verdict(map_, open_cases, frozen.total, causes),
                 map=map_,
                 cases=self._ages(connection, now),
-                frozen=tuple(sorted(frozen.items(), key=lambda pair: (-pair[1], pair[0]))),
+                frozen=tuple(
+                    sorted(frozen.by_registry.items(), key=lambda pair: (-pair[1], pair[0]))
+                ),
+                frozen_units=frozen.total,
                 exchange=exchange,
                 attention=tuple(causes),
                 progress=_progress(rows, map_),
@@ -226,12 +229,12 @@ class TonightDesk:
         older = (one.code for one in compared if one.code not in seen)
         return [*standing.newest_of(connection, older), *found]
 
-    def _frozen_units(self, connection: Connection) -> Mapping[str, int]:
-        """Return the frozen units by registry, kept until something was frozen or thawed."""
+    def _frozen_units(self, connection: Connection) -> FrozenUnits:
+        """Return the frozen units, kept until something was frozen or thawed."""
         version = heads.read(connection).reference_version
         with self._lock:
             if self._frozen is None or self._frozen[0] != version:
-                self._frozen = version, standing.frozen_units_of(connection)
+                self._frozen = version, standing.frozen_units(connection)
             return self._frozen[1]
 
     def _of_registries(
@@ -296,7 +299,7 @@ class TonightDesk:
 def _verdict(
     map_: HeatMap,
     open_cases: Mapping[str, int],
-    frozen: Mapping[str, int],
+    frozen_units: int,
     causes: Sequence[Attention],
 ) -> Verdict:
     stands = [None if row.now is None else row.now.result for row in map_.rows]
@@ -307,7 +310,7 @@ def _verdict(
         never=stands.count(None),
         total=len(stands),
         open_cases=sum(open_cases.values()),
-        frozen_units=sum(frozen.values()),
+        frozen_units=frozen_units,
         dangers=sum(one.severity is Severity.DANGER for one in causes),
     )
 

@@ -3,12 +3,12 @@
 All of it is bounded: by the nights asked for, and by the open cases; the database counts them.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, func, select
 from sqlalchemy import case as when
 
 from hub.store.parts import in_parts
@@ -148,18 +148,67 @@ def open_cases(
     return sorted(found, key=lambda one: (-one.count, one.kind))
 
 
-def frozen_units_of(connection: Connection) -> dict[str, int]:
-    """Return how many units are frozen by the cases of each registry."""
-    rows = connection.execute(
+@dataclass(frozen=True, slots=True)
+class FrozenUnits:
+    """Frozen units: by the registry whose cases freeze them, and in all.
+
+    Each serial counts once, however many cases freeze it; one that cases of two registries freeze
+    is with both of them, and in ``total`` once.
+    """
+
+    by_registry: Mapping[str, int]
+    total: int
+
+
+def frozen_units(connection: Connection) -> FrozenUnits:
+    """Return how many units are frozen; the database joins the ranges that lie over each other."""
+    by_registry = _frozen_once(case.c.registry)
+    found = connection.execute(
+        select(by_registry.c.registry, func.sum(by_registry.c.units)).group_by(
+            by_registry.c.registry
+        )
+    )
+    total = connection.execute(select(func.sum(_frozen_once().c.units))).scalar_one()
+    return FrozenUnits({row[0]: int(row[1]) for row in found}, int(total or 0))
+
+
+def _frozen_once(*parted_by: ColumnElement[str]) -> Subquery:
+    """Return, for each frozen range, the units that no range before it has, as ``units``.
+
+    Before it: of the same series (and what it is parted by), in the order of serials.
+    """
+    series = [
+        case_range.c.cooperative_approach,
+        case_range.c.originating_registry,
+        case_range.c.first_transferring_party,
+        case_range.c.vintage,
+    ]
+    behind = func.coalesce(
+        func.max(case_range.c.last_serial).over(
+            partition_by=[*parted_by, *series],
+            order_by=[case_range.c.first_serial, case_range.c.case_id, case_range.c.ordinal],
+            rows=(None, -1),
+        ),
+        0,
+    )
+    ranges = (
         select(
-            case.c.registry,
-            func.sum(case_range.c.last_serial - case_range.c.first_serial + 1),
+            *parted_by,
+            case_range.c.first_serial.label("first"),
+            case_range.c.last_serial.label("last"),
+            behind.label("behind"),
         )
         .join(case, case.c.case_id == case_range.c.case_id)
         .where(case_range.c.is_frozen)
-        .group_by(case.c.registry)
+        .subquery()
     )
-    return {row[0]: int(row[1]) for row in rows}
+    of = ranges.c
+    units = when(
+        (of.behind < of.first, of.last - of.first + 1),
+        (of.behind < of.last, of.last - of.behind),
+        else_=0,
+    )
+    return select(*(of[str(one.key)] for one in parted_by), units.label("units")).subquery()
 
 
 @dataclass(frozen=True, slots=True)

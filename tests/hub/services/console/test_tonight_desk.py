@@ -20,7 +20,7 @@ from hub.store.database import Database
 from hub.store.people.tables import person
 from hub.store.reconciliation import nights, sessions
 from hub.store.reconciliation.nights import FINISHED, MISSED, RUNNING, NightRow
-from hub.store.reconciliation.tables import case, request
+from hub.store.reconciliation.tables import case, case_range, request
 from hub.store.tables import head, log_entry, mailbox
 from hub.transparency_log.entries import encode_fields
 from message_schemas import timestamps
@@ -238,11 +238,47 @@ def test_the_verdict_is_that_of_the_tables(either: Database) -> None:
     seen = TonightDesk(ground_over(either, clock=lambda: AT)).tonight()
     verdict = seen.verdict
     assert (verdict.differ, verdict.silent, verdict.agree, verdict.total) == (1, 1, 1, 3)
-    assert (verdict.open_cases, verdict.frozen_units) == (3, 1_520)
+    assert (verdict.open_cases, verdict.frozen_units) == (3, 1_500)
     assert verdict.worry is Worry.ACT
     assert [row.night for row in seen.map.nights] == ["2026-11-21", NIGHT]
-    assert dict(seen.frozen) == {"CHE01": 1_520}
+    assert dict(seen.frozen) == {"CHE01": 1_500}
     assert seen.next_night_at.isoformat() == "2026-11-24T01:30:00+00:00"
+
+
+def test_a_unit_that_two_cases_freeze_is_frozen_once(either: Database, run_seed: int) -> None:
+    """By cases of one registry, or of two, however their serials lie over each other."""
+    rng = random.Random(run_seed)
+    frozen: dict[str, set[tuple[str, int]]] = {"CHE01": set(), "GHA01": set()}
+    with either.writing() as connection:
+        plant_night(connection)
+        connection.execute(case_range.delete())
+        for number in range(60):
+            registry, sector = rng.choice(("CHE01", "GHA01")), rng.choice(("CA0001", "CA0002"))
+            first = rng.randrange(1, 400)
+            last = first + rng.choice((0, 3, 40, 200))
+            is_frozen = rng.random() < 0.8
+            name = f"2026-11-23/{number}"
+            plant_case(connection, name, 0, registry=registry)
+            connection.execute(
+                insert(case_range).values(
+                    case_id=name,
+                    ordinal=0,
+                    cooperative_approach=sector,
+                    originating_registry="THA01",
+                    first_transferring_party="THA",
+                    vintage=2022,
+                    first_serial=first,
+                    last_serial=last,
+                    body="{}",
+                    is_frozen=is_frozen,
+                )
+            )
+            if is_frozen:
+                frozen[registry] |= {(sector, serial) for serial in range(first, last + 1)}
+    seen = TonightDesk(ground_over(either, clock=lambda: AT)).tonight()
+    assert dict(seen.frozen) == {registry: len(units) for registry, units in frozen.items()}
+    total = len(frozen["CHE01"] | frozen["GHA01"])
+    assert (seen.frozen_units, seen.verdict.frozen_units) == (total, total)
 
 
 def test_ages_of_cases_are_days_of_the_calendar(either: Database) -> None:
