@@ -8,7 +8,7 @@ known of it comes from the last comparison, and each cell of the line says on wh
     other case    another open case of this registry lies there
     moved         the journal says something of these serials since: they were not compared again
     not compared  units that do not count (authorized, not first transferred)
-    unknown       the comparison could not establish it
+    unknown       the comparison could not establish it, or a message was on its way then
     skipped       serials between those of the case, not looked at here
 
 The cells are a partition of the line: each serial lies in one of them, and each cell says what
@@ -28,7 +28,7 @@ from sqlalchemy import Connection
 from hub.international_registry.serial_spans import SerialSpans
 from hub.international_registry.units import SERIAL_MAX, BlockStatus
 from hub.store.reconciliation import case_serials, sessions
-from hub.store.reconciliation.case_serials import BlockRow, MovedRow, OverRow
+from hub.store.reconciliation.case_serials import BlockRow, MovedRow, OverRow, PassingRow
 from hub.store.reconciliation.cases import CaseRow, RangeRow
 from reconciliation.case_states import CaseState
 from reconciliation.owned import HELD, Series
@@ -36,6 +36,8 @@ from reconciliation.owned import HELD, Series
 RANGES_A_PAGE: Final = 25
 BLOCKS_A_WINDOW: Final = 60
 OTHERS_MAX: Final = 300
+PASSING_MAX: Final = 5_000
+"""Findings without a case that are looked at, of one comparison."""
 SPANS_MAX: Final = 10_000
 """Ranges of a series that its overview marks."""
 
@@ -155,13 +157,16 @@ class Window:
 class Around:
     """What there is around the ranges of a page besides the ledger's blocks.
 
-    ``moved`` is None where too much moved since the comparison to tell what did not.
+    ``moved`` is None where too much moved since the comparison to tell what did not. ``passing``
+    differed in the comparison, by a message on its way. ``others`` are known up to ``others_to``.
     """
 
     registry: str
     is_exact: bool
     others: Sequence[OverRow] = ()
     moved: Sequence[MovedRow] | None = ()
+    passing: Sequence[PassingRow] = ()
+    others_to: int = SERIAL_MAX
 
 
 def comparison_of(connection: Connection, row: CaseRow) -> Comparison:
@@ -202,7 +207,15 @@ def line_of(
                 connection, series_id, comparison.as_of, places[0][0], places[-1][1]
             )
         windows = [_window(connection, series_id, *place) for place in places]
-        around = Around(row.registry, comparison.is_exact, others, moved)
+        passing = case_serials.passing(connection, comparison.session, series, PASSING_MAX)
+        around = Around(
+            row.registry,
+            comparison.is_exact and passing is not None,
+            others,
+            moved,
+            passing or (),
+            SERIAL_MAX if len(others) < OTHERS_MAX else others[-1].first - 1,
+        )
         cells = cells_of(ranges, windows, around)
     return SerialLine(
         series,
@@ -305,6 +318,7 @@ class _Making:
         self._moved = SerialSpans(
             ("", one.first, one.last, one.log_index) for one in around.moved or ()
         )
+        self._passing = SerialSpans(("", one.first, one.last, None) for one in around.passing)
 
     def cells(self, window: Window) -> Iterable[Cell]:
         """Yield the cells of a window, cut wherever anything begins or ends."""
@@ -312,13 +326,15 @@ class _Making:
         spans = [
             *(
                 span[:2]
-                for lane in (self._ranges, self._others, self._moved)
+                for lane in (self._ranges, self._others, self._moved, self._passing)
                 for span in lane.over(*place)
             ),
             *((one.first, one.last) for one in window.blocks),
             (window.first, window.last),
             (window.first, window.known_to),
         ]
+        if window.first <= self._around.others_to < window.last:
+            spans.append((window.first, self._around.others_to))
         cuts = {
             cut
             for first, last in spans
@@ -349,7 +365,8 @@ class _Making:
                 fields=told.fields,
             )
         others = self._others.over(*here)
-        standing = self._standing(ledger, is_known=is_known, is_moved=log_index is not None)
+        is_told = is_known and first <= self._around.others_to and not self._passing.over(*here)
+        standing = self._standing(ledger, is_known=is_told, is_moved=log_index is not None)
         if others:
             standing = Standing.OTHER_CASE
         registry = Side(Has.UNKNOWN)

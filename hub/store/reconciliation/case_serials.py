@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select
 
 from hub.store.reconciliation.cases import NOTHING_THERE, RangeRow
 from hub.store.reconciliation.tables import case as case_table
-from hub.store.reconciliation.tables import case_range
+from hub.store.reconciliation.tables import case_range, finding
 from hub.store.tables import posting, unit_block
 from hub.store.tables import series as series_table
 from reconciliation.owned import Series
@@ -51,6 +52,14 @@ class OverRow:
     case_id: str
     registry: str
     state: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassingRow:
+    """Serials that differed in a comparison because a message about them was on its way."""
+
     first: int
     last: int
 
@@ -233,6 +242,29 @@ def over(
         .limit(limit)
     )
     return [OverRow(*row) for row in rows]
+
+
+def passing(
+    connection: Connection, session: str, series: Series, most: int
+) -> list[PassingRow] | None:
+    """Return the serials of a series that a session found on their way: a case has none of them.
+
+    None if the session has more than ``most`` such findings, of all series.
+    """
+    rows = connection.execute(
+        select(finding.c.body)
+        .where(finding.c.session == session, finding.c.case_id.is_(None))
+        .order_by(finding.c.ordinal)
+        .limit(most + 1)
+    ).all()
+    if len(rows) > most:
+        return None
+    said = (msgspec.json.decode(row[0]) for row in rows)
+    return [
+        PassingRow(one["first_serial"], one["last_serial"])
+        for one in said
+        if all(one.get(name) == getattr(series, name) for name in _SERIES)
+    ]
 
 
 def _of(series: Series, case_id: str | None = None) -> Sequence[ColumnElement[bool]]:

@@ -225,6 +225,51 @@ def test_what_moved_since_is_not_said_to_agree(sold: World) -> None:
     assert (56, 65, "units", "units", "agreed") in cells
 
 
+def test_what_was_on_its_way_is_not_said_to_agree(
+    sold: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison let it pass, as no case; but both sides did not have the same."""
+    done = compared(
+        sold,
+        finding(41, 45),
+        finding(50, 52, FindingKind.IN_FLIGHT),
+        finding(60, 60, FindingKind.TIMING),
+        finding(53, 54, FindingKind.IN_FLIGHT, series=SERIES._replace(vintage=2023)),
+    )
+    (case_id,) = done.opened
+    assert drawn(story_of(sold, case_id)) == [
+        (21, 40, "units", "units", "agreed"),
+        (41, 45, "units", "nothing", "differs"),
+        (46, 49, "units", "units", "agreed"),
+        (50, 52, "units", "unknown", "unknown"),
+        (53, 59, "units", "units", "agreed"),
+        (60, 60, "units", "unknown", "unknown"),
+        (61, 65, "units", "units", "agreed"),
+    ]
+    monkeypatch.setattr(serial_lines, "PASSING_MAX", 2)  # where more are, none is looked for
+    assert {one[4] for one in drawn(story_of(sold, case_id))} == {"differs", "unknown"}
+
+
+def test_behind_very_many_other_cases_nothing_is_said_to_agree(
+    sold: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are not read could lie anywhere behind the last one that is."""
+    monkeypatch.setattr(serial_lines, "OTHERS_MAX", 1)
+    done = compared(
+        sold,
+        finding(41, 45),
+        finding(51, 51, registry=(OTHER_SECTOR,)),
+        finding(60, 60, FindingKind.HELD_TWICE),
+    )
+    assert drawn(story_of(sold, done.opened[0])) == [
+        (21, 40, "units", "units", "agreed"),
+        (41, 45, "units", "nothing", "differs"),
+        (46, 50, "units", "units", "agreed"),
+        (51, 51, "units", "unknown", "other_case"),
+        (52, 65, "units", "unknown", "unknown"),
+    ]
+
+
 def test_units_elsewhere_by_the_ledger_are_at_neither_side_where_it_agreed(sold: World) -> None:
     """And what the registry has too many stands below an empty place."""
     sold.transfer("THA01-2", 100, 149)
