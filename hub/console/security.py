@@ -103,7 +103,9 @@ def csrf_token(request: web.Request) -> str:
 
 def csrf_of(secret: str) -> str:
     """Return the token of forms that belongs to the token of a session or a visit."""
-    digest = hmac.new(secret.encode(), b"itmo-console-form", hashlib.sha256).digest()
+    # A cookie may have any bytes; those that are no text make a token like all others.
+    key = secret.encode("utf-8", "surrogatepass")
+    digest = hmac.new(key, b"itmo-console-form", hashlib.sha256).digest()
     return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
@@ -111,7 +113,9 @@ def client_address(request: web.Request) -> str:
     """Return from where a request comes: of a trusted proxy, the last address it names."""
     remote = request.remote or ""
     proxies = console_of(request).ground.console.trusted_proxies
-    named = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    # Some proxies add a line of their own below the one that the client sent.
+    lines = request.headers.getall("X-Forwarded-For", [""])
+    named = lines[-1].rpartition(",")[2].strip()
     if named and _is_among(remote, proxies):
         try:
             return str(ip_address(named))
@@ -196,7 +200,9 @@ async def _require_own_form(request: web.Request) -> None:
     secret = request[SESSION] or request.cookies.get(visit_cookie(console_of(request)))
     given = request.headers.get("X-CSRF-Token") or (await read_form(request)).raw(CSRF)
     # Compared as bytes: a text that is not ASCII is wrong like any other.
-    if not secret or not hmac.compare_digest(csrf_of(secret).encode(), given.encode()):
+    if not secret or not hmac.compare_digest(
+        csrf_of(secret).encode(), given.encode("utf-8", "surrogatepass")
+    ):
         raise CsrfError
 
 

@@ -4,6 +4,7 @@ A step's token is in a cookie of its own; where to go afterwards is in the form,
 the console or nothing.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime
@@ -12,7 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from hub.console.flash import is_own_path
-from hub.console.forms import FormError
+from hub.console.forms import FormError, is_utf8
 from hub.console.rendering import render
 from hub.console.security import SESSION, client_address
 from hub.console.surroundings import console_of
@@ -157,9 +158,8 @@ def refused_json(error: Exception | str, status: int = 403, **words: Any) -> web
 
 async def read_json(request: web.Request) -> dict[str, Any]:
     """Return the object that a script sent; its token was checked before. Raises FormError."""
-    text = await request.text()
     try:
-        value = await _parsed(request, text)
+        value = await _parsed(request)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -167,10 +167,11 @@ async def read_json(request: web.Request) -> dict[str, Any]:
     return value
 
 
-async def _parsed(request: web.Request, text: str) -> Any:
-    if len(text) > CREDENTIAL_CHARACTERS_MAX or request.content_type != "application/json":
+async def _parsed(request: web.Request) -> Any:
+    if request.content_type != "application/json" or not is_utf8(request):
         return None
-    return await request.json()
+    text = await request.text()
+    return json.loads(text) if len(text) <= CREDENTIAL_CHARACTERS_MAX else None
 
 
 def text_in(values: Mapping[str, Any], name: str) -> str:

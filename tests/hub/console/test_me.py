@@ -3,7 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
+from hub.console.security import client_address
 from hub.protocol.console_policy import ConsolePolicy
 from hub.services.people.sessions import PASSWORD_AND_CODE
 from hub.store.database import Database
@@ -126,3 +129,14 @@ async def test_behind_a_trusted_proxy_people_are_counted_by_their_own_addresses(
         assert (await other.sign_in("ana")).status == 303
         shown = await other.get("/me")
         assert "198.51.100.8" in shown.text
+
+
+async def test_a_proxy_that_adds_a_line_of_its_own_is_believed_before_the_visitor(
+    seeded: Database,
+) -> None:
+    """What the visitor sent stands in the first line, and the proxy's word in the last."""
+    policy = ConsolePolicy(trusted_proxies=("127.0.0.0/8",))
+    async with serve_console(seeded, policy) as console:
+        lines = [("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-For", "198.51.100.7")]
+        request = make_mocked_request("GET", "/", CIMultiDict(lines), app=console.client.app)
+        assert client_address(request.clone(remote="127.0.0.1")) == "198.51.100.7"
