@@ -1,12 +1,15 @@
 """After a form: on to a page (303), which shows once what was done."""
 
 import json
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
 
 FLASH: Final = "itmo-flash"
 _CHARACTERS_MAX: Final = 1_500
+_BRACES: Final = re.compile(r"\{([a-z_]+)\}")
 
 
 def see_other(
@@ -52,6 +55,14 @@ def flash_of(request: web.Request) -> tuple[str, str, dict[str, str]] | None:
         return None
     known = kind if kind in ("success", "info", "warning", "danger") else "info"
     return known, str(message), found
+
+
+def filled(message: str, words: Mapping[str, str]) -> str:
+    """Return a message with its words in its braces.
+
+    A browser keeps both, and sends what it likes: so nothing in braces but a name means anything.
+    """
+    return _BRACES.sub(lambda found: words.get(found[1], found[0]), message)
 
 
 def is_own_path(path: str) -> bool:

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from hub.console import translating
 from hub.console.act_words import kind_word
-from hub.console.flash import FLASH, flash_of
+from hub.console.flash import FLASH, filled, flash_of
 from hub.console.navigation import entries
 from hub.console.security import PERSON, csrf_token
 from hub.console.surroundings import console_of
@@ -53,7 +53,7 @@ async def render(
         "flash": flash,
         "language": translating.current(),
         "languages": LANGUAGES,
-        "theme": request.cookies.get("itmo-theme") if person is None else person.theme,
+        "theme": _theme(request, person),
         "now": console.ground.clock(),
         "hub": console.ground.identity.hub,
         "has_public_page": console.ground.console.public_page,
@@ -68,6 +68,12 @@ async def render(
 def _room_role(person: SignedIn | None) -> Role | None:
     """Return the role whose rooms are listed; somebody without a second factor has none yet."""
     return None if person is None or person.is_confined else person.role
+
+
+def _theme(request: web.Request, person: SignedIn | None) -> str | None:
+    """Return the colours somebody chose; what else a cookie says is nothing."""
+    chosen = request.cookies.get("itmo-theme") if person is None else person.theme
+    return chosen if chosen in ("light", "dark") else None
 
 
 @cache
@@ -93,6 +99,7 @@ def environment() -> Environment:
         word=word,
         json_script=json_script,
         translated=translate,
+        filled=filled,
         kind_word=kind_word,
     )
     return made
