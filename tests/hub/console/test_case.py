@@ -78,6 +78,15 @@ async def test_a_case_tells_both_books_and_the_cause(console: ConsoleWorld) -> N
     assert re.search(r"<th scope=\"row\">sector</th>.*Transportation.*Waste.*differs", sector.text)
 
 
+async def test_the_picture_of_one_range_is_told_as_one_in_french_too(console: ConsoleWorld) -> None:
+    """The count of the ranges chooses the words, not the name of the series."""
+    path = f"/cases/{case_of(console, 'lost_message').case_id}"
+    assert "one range differs, at 11 to 20" in (await console.get(path)).text
+    page = await console.get(path, **{"Accept-Language": "fr"})
+    assert page.status == 200
+    assert "une plage diffère" in page.text
+
+
 async def test_who_only_looks_finds_no_forms_and_no_evidence(console: ConsoleWorld) -> None:
     """A viewer sees the same case; an auditor may take the evidence."""
     path = f"/cases/{case_of(console, 'lost_message').case_id}"
