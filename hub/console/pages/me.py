@@ -143,6 +143,7 @@ async def show_password(request: web.Request) -> web.Response:
     return await render(request, _PASSWORD, error="")
 
 
+@_when_fresh
 async def change_password(request: web.Request) -> web.Response:
     """Change the password; all other sessions end."""
     form, door, person = await read_form(request), door_of(request), person_of(request)

@@ -4,6 +4,8 @@
    or proves it again with the password.
 2. Whoever gains something by it gets a new token: a token known before is worth nothing after.
 3. The last second factor cannot be removed where one is required.
+4. A password alone changes nothing of somebody who has a second factor: sessions begun with it end
+   when the first one is set up.
 """
 
 import os
@@ -12,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+from sqlalchemy import Connection
 
 from hub.protocol.console_policy import ConsolePolicy
 from hub.services.administration.deeds import is_line
@@ -160,8 +164,9 @@ class OwnAccount:
     ) -> str:
         """Change the password, end all other sessions; return the session's new token.
 
-        Raises PasswordRefusedError, and what ``confirm`` raises.
+        Raises PasswordRefusedError, AccountError, and what ``confirm`` raises.
         """
+        self._require_strong(person)
         require_good(new, (person.name, person.display_name))
         self._require_password(person, current, visitor, now)
         password_hash = self._passwords.hash(new)
@@ -209,6 +214,7 @@ class OwnAccount:
         with self._database.writing() as connection:
             sealed = b64decode(flow.data["sealed"])
             persons.set_totp(connection, person.person_id, sealed, step, now)
+            self._end_weaker(connection, person)
         self._sign_in.refund(buckets, now, forget=True)
         self._sign_in.note_of(person, SET_UP, visitor, now, "codes of an app set up")
         return self._gained(person, token, PASSWORD_AND_CODE, now)
@@ -289,6 +295,7 @@ class OwnAccount:
         with self._database.writing() as connection:
             if not passkey_store.add(connection, row):
                 raise AccountError("this passkey is registered already")
+            self._end_weaker(connection, person)
         self._sign_in.note_of(person, SET_UP, visitor, now, "passkey added")
         return self._gained(person, token, PASSKEY, now)
 
@@ -330,8 +337,24 @@ class OwnAccount:
     def _require_local(self, person: SignedIn, now: datetime) -> None:
         if person.method == OIDC:
             raise AccountError("your provider looks after how you sign in")
+        self._require_strong(person)
         if not person.is_fresh(now):
             raise NotFreshError
+
+    def _require_strong(self, person: SignedIn) -> None:
+        """Raise AccountError for who signed in by a password alone, and has a second factor."""
+        if person.method != PASSWORD:
+            return
+        with self._database.reading() as connection:
+            passkey_count = passkey_store.count(connection, person.person_id)
+        if passkey_count or self._row(person).totp_secret is not None:
+            raise AccountError(
+                "you signed in before you had a second factor: sign out, and sign in with it"
+            )
+
+    def _end_weaker(self, connection: Connection, person: SignedIn) -> None:
+        """End what was begun with a password alone, but this session, which has a factor now."""
+        session_store.remove_of_method(connection, person.person_id, PASSWORD, person.session_id)
 
     def _require_not_last(self, person: SignedIn) -> None:
         with self._database.reading() as connection:

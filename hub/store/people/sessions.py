@@ -139,6 +139,17 @@ def remove_all(connection: Connection, person_id: str, but: str | None = None) -
     return connection.execute(chosen).rowcount
 
 
+def remove_of_method(connection: Connection, person_id: str, method: str, but: str) -> int:
+    """Delete a person's sessions begun in one way, except the one with the id ``but``."""
+    return connection.execute(
+        delete(session).where(
+            session.c.person_id == person_id,
+            session.c.method == method,
+            session.c.session_id != but,
+        )
+    ).rowcount
+
+
 def erase_ended(connection: Connection, now: datetime) -> None:
     """Delete the sessions whose time is over."""
     connection.execute(delete(session).where(session.c.ends_at <= now))

@@ -8,6 +8,7 @@ from hub.services.people.limits import BlockedError
 from hub.services.people.own_account import AccountError, NotFreshError
 from hub.services.people.passkeys import PasskeyRefusedError
 from hub.services.people.passwords import PasswordRefusedError
+from hub.services.people.sessions import PASSWORD as PASSWORD_ALONE
 from hub.services.people.sessions import PASSWORD_AND_CODE
 from hub.services.people.sign_in import FactorNeeded, SignInRefusedError, Visitor
 from tests.hub.services.people.people_world import ORIGIN, PASSWORD, PeopleWorld
@@ -185,3 +186,49 @@ def test_questions_to_devices_are_counted_too(people: PeopleWorld) -> None:
     with pytest.raises(BlockedError):
         people.sign_in.passkey_question(people.visitor(), people.now)
     people.sign_in.passkey_question(people.visitor("198.51.100.1"), people.now)
+
+
+def test_a_password_alone_changes_nothing_of_who_has_a_second_factor(people: PeopleWorld) -> None:
+    """Whoever knew the password before the factor was set up does not get round it afterwards."""
+    people.add("ana")
+    early, late = people.opened("ana"), people.opened("ana")
+    person, visitor = people.person(early.token), people.visitor()
+    flow, codes = people.account.new_codes(person, people.now)
+    code = people_app(codes.typed).at(people.now)
+    people.account.keep_codes(
+        people.person(late.token),
+        late.token,
+        *_own_codes(people, late.token),
+        visitor,
+        people.now,
+    )
+    assert people.sessions.find(early.token, people.now) is None
+    # A sign-in that was judged before, and ended after: its session is there, and is not enough.
+    token = people.sessions.begin(person.person_id, PASSWORD_ALONE, "", "", people.now)
+    person = people.person(token)
+    for forbidden in (
+        lambda: people.account.new_codes(person, people.now),
+        lambda: people.account.keep_codes(person, token, flow, code, visitor, people.now),
+        lambda: people.account.passkey_question(person, visitor, people.now),
+        lambda: people.account.drop_codes(person, visitor, people.now),
+        lambda: people.account.change_password(
+            person, token, PASSWORD, "a quite new password", visitor, people.now
+        ),
+    ):
+        with pytest.raises(AccountError, match="before you had a second factor"):
+            forbidden()
+    assert people.person(token).is_confined
+
+
+def test_a_second_factor_leaves_sessions_with_one_as_they_are(people: PeopleWorld) -> None:
+    """Only what was begun with less ends."""
+    person_id = people.add("ana")
+    kept = people.sessions.begin(person_id, PASSWORD_AND_CODE, "", "", people.now)
+    people.set_up_codes("ana")
+    assert people.person(kept).name == "ana"
+
+
+def _own_codes(people: PeopleWorld, token: str) -> tuple[str, str]:
+    """Return a step of setting up an app, and the app's first code."""
+    flow, codes = people.account.new_codes(people.person(token), people.now)
+    return flow, people_app(codes.typed).at(people.now)
