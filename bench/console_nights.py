@@ -14,7 +14,8 @@ from typing import Any, Final
 from sqlalchemy import insert
 
 from bench.console_cast import HUB, Market, Size, owned_of, weights
-from bench.console_traffic import Block, Traffic
+from bench.console_deals import Block
+from bench.console_traffic import Traffic
 from bench.console_writing import Bulk
 from hub.services.reconciliation.ledger.book_faults import OwnBooks
 from hub.store.instants import to_milliseconds

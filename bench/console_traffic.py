@@ -18,6 +18,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from bench.console_cast import BODY_DAYS, HUB, Market, Size, weights
+from bench.console_deals import Block, Deal, Talk, answered, proposed
 from bench.console_writing import Bulk, Row
 from hub.protocol.signed_objects import SigningKeys
 from hub.services import log_keys
@@ -40,7 +41,7 @@ from hub.store.tables import (
 )
 from hub.transparency_log.compact_range import CompactRange
 from message_schemas import timestamps
-from tests.integration.peers import block, proposal, seeded_signer
+from tests.integration.peers import seeded_signer
 
 ORIGIN: Final = "itmo-hub.invalid/xhb01"
 _HOUR: Final = 3_600_000
@@ -52,39 +53,6 @@ _BLOCK_COLUMNS: Final = (
     *("registry", "account", "status", "first_transfer", "reserved_by"),
 )
 _ENDINGS: Final = {"completed": "accepted", "rejected": "declined", "cancelled": "withdrawn"}
-
-Block = list[Any]
-"""series id, first, last, attributes id, registry, account, status, reserved by."""
-
-
-@dataclass(slots=True)
-class Deal:
-    """One transfer on its way."""
-
-    transfer_id: str
-    blocks: list[Block]
-    is_first: bool
-    outcome: str
-    from_account: str
-    to_account: str
-    purpose: str
-
-    @property
-    def quantity(self) -> int:
-        """Return the number of units."""
-        return sum(one[2] - one[1] + 1 for one in self.blocks)
-
-
-@dataclass(slots=True)
-class Talk:
-    """An envelope of proposals and what is known of its answer."""
-
-    initiator: str
-    acquirer: str
-    deals: list[Deal]
-    proposed_at: int
-    index: int = 0
-    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -184,7 +152,7 @@ class Traffic:
             acquirer = self.codes[(self.codes.index(acquirer) + 1) % (len(self.codes) - 6)]
         deals = [self._deal(initiator, acquirer) for _ in range(count)]
         talk = Talk(initiator, acquirer, deals, at)
-        said = [self._proposed(deal) for deal in deals] if self._bodies else ()
+        said = [proposed(self.market, deal) for deal in deals] if self._bodies else ()
         talk.index, talk.digest = self._envelope(at, initiator, acquirer, said)
         for deal in deals:
             for one in deal.blocks:
@@ -239,7 +207,7 @@ class Traffic:
                 by_acquirer = outcome != "cancelled"
                 sender = talk.acquirer if by_acquirer else talk.initiator
                 recipient = talk.initiator if by_acquirer else talk.acquirer
-                said = [self._said(outcome, deal, talk) for deal in deals] if self._bodies else ()
+                said = [answered(outcome, deal, talk) for deal in deals] if self._bodies else ()
                 index, _ = self._envelope(at, sender, recipient, said)
             for deal in deals:
                 self._close(at, talk, deal, index)
@@ -377,35 +345,6 @@ class Traffic:
             ],
         }
         return raw, self._signing[HUB].seal("receipt", answer)
-
-    def _proposed(self, deal: Deal) -> tuple[str, dict[str, Any]]:
-        blocks = []
-        for one in deal.blocks:
-            series = self.market.series[one[0]]
-            blocks.append(
-                block(
-                    one[1],
-                    one[2],
-                    first_id=series.identifier(one[1]),
-                    last_id=series.identifier(one[2]),
-                )
-            )
-        return proposal(
-            deal.transfer_id,
-            *blocks,
-            action="first_transfer" if deal.is_first else "transfer",
-            transferring_account=deal.from_account,
-            acquiring_account=deal.to_account,
-            purpose=deal.purpose,
-        )
-
-    @staticmethod
-    def _said(outcome: str, deal: Deal, talk: Talk) -> tuple[str, dict[str, Any]]:
-        names = {"completed": "acceptance", "rejected": "rejection", "cancelled": "cancellation"}
-        body = {"transfer_id": deal.transfer_id, "proposal_sha256": talk.digest}
-        if outcome == "rejected":
-            body |= {"reason": "the account is not the one agreed"}
-        return f"transfer.{names[outcome]}", body
 
     def _mail(self, at: int, code: str, index: int, *, carries: bool) -> None:
         box = self.mail[code]
