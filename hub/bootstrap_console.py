@@ -15,6 +15,7 @@ from hub.console.application import application
 from hub.console.assets import Assets
 from hub.console.surroundings import Console
 from hub.services.console.ground import Ground
+from hub.services.console.log_keys import named_log_keys
 from hub.services.people.door import Door
 from hub.services.people.sessions import Sessions
 from hub.services.start_errors import StartError
@@ -46,6 +47,7 @@ def build(settings: Settings) -> Console:
     Raises StartError, SchemaError, DatabaseUnavailableError and the like.
     """
     require_safe_address(settings)
+    named_log_keys(settings.console.log_keys)
     database = bootstrap.open_database(settings)
     ground = ground_of(settings, database)
     console = Console(ground, Sessions(database, settings.console), Assets())

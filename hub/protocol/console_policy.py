@@ -29,6 +29,7 @@ class ConsolePolicy:
     behind a proxy, and ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed.
     Browsers make passkeys for names only: ``localhost`` has them, ``127.0.0.1`` has not.
     ``secret`` names the file that seals second factors; without it one is made beside the database.
+    ``log_keys`` are public keys of the log (vkeys), where it has one of its own (``log_signer``).
     With ``second_factor`` "required" a password alone opens nothing but one's own set-up.
     """
 
@@ -42,3 +43,4 @@ class ConsolePolicy:
     oidc: OidcPolicy | None = None
     public_page: bool = True
     trusted_proxies: tuple[str, ...] = ()
+    log_keys: tuple[str, ...] = ()

@@ -20,22 +20,21 @@ from sqlalchemy import Connection
 from hub.services import log_standing
 from hub.services.collect_cosignatures import Policies
 from hub.services.console.ground import Ground
+from hub.services.console.log_keys import known_log_keys
 from hub.services.log_standing import Standing
 from hub.services.serve_log import LogRequestError, LogServer, keys_of
 from hub.store import head as heads
 from hub.store import log as log_store
-from hub.store import log_checkpoints, reference
+from hub.store import log_checkpoints
 from hub.store.console import log_rows
 from hub.store.log import LogDamagedError
 from hub.store.log_checkpoints import StoredCheckpoint, StoredCosignature
 from hub.transparency_log import entries
-from hub.transparency_log.checkpoints import LOG_KEY_TYPES
 from hub.transparency_log.entries import Entry
 from hub.transparency_log.hashing import leaf_hash
-from hub.transparency_log.notes import Note, NoteError, SignatureType, VerifierKey
+from hub.transparency_log.notes import Note, SignatureType, VerifierKey
 from hub.transparency_log.policies import Policy
 from hub.transparency_log.proofs import inclusion_proof
-from keys.algorithms import Algorithm
 
 CHECKPOINTS_OF_A_PAGE: Final = 25
 COSIGNATURES_LOOKED_AT_MAX: Final = 2_000
@@ -142,10 +141,10 @@ class LogDesk:
     """Looks at one log. Every method may raise DatabaseUnavailableError or LogDamagedError."""
 
     def __init__(self, ground: Ground) -> None:
+        self._ground = ground
         self._database = ground.database
         self._policies = ground.policies
         self._origin = ground.origin
-        self._hub = ground.identity.hub
         self._clock = ground.clock
         self._server = LogServer(ground.database, ground.policies.prompt)
 
@@ -220,25 +219,8 @@ class LogDesk:
         if newest is None:
             return []
         named = set(_key_ids(newest, self._origin))
-        candidates = [
-            key
-            for _, policy in _named(self._policies)
-            for key in policy.log_keys
-            if key.type in LOG_KEY_TYPES
-        ]
-        for record in reference.key_records(connection):
-            if record.participant == self._hub and record.algorithm is Algorithm.ED25519:
-                try:
-                    candidates.append(
-                        # The last 32 bytes of such a key in DER are the key.
-                        VerifierKey(
-                            self._origin, SignatureType.ED25519, record.public_key_der[-32:]
-                        )
-                    )
-                except NoteError:
-                    continue
-        found = [key for key in dict.fromkeys(candidates) if key.key_id.hex() in named]
-        return [key for key in found if key.name == self._origin]
+        known = known_log_keys(connection, self._ground)
+        return [key for key in known if key.key_id.hex() in named]
 
     def entry(self, index: int) -> EntryView | None:
         """Return an entry with its proof in the newest checkpoint's tree; None if there is none."""

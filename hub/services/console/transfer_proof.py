@@ -20,9 +20,9 @@ from hub.evidence import anchor_files, bundles
 from hub.evidence.anchors import ED25519_NOTE, NoteKey, Tree
 from hub.evidence.archives import MALFORMED, RefutedError, UnusableError
 from hub.evidence.reports import FAILED, NOT_PROVED, Finding, Report, Step
-from hub.evidence.signatures import raw_ed25519
 from hub.evidence.verification import verify
 from hub.services.console.ground import Ground
+from hub.services.console.log_keys import known_log_keys
 from hub.services.export_evidence import (
     EvidenceDamagedError,
     EvidenceError,
@@ -33,7 +33,6 @@ from hub.services.log_duties import policy_file
 from hub.services.serve_log import keys_of
 from hub.store import log_checkpoints, reference
 from hub.store.log import LogDamagedError
-from hub.transparency_log.notes import SignatureType, VerifierKey
 from hub.transparency_log.policies import Policy
 from hub.transparency_log.tiles import TileError
 from keys.errors import KeysError
@@ -145,22 +144,17 @@ class TransferProofs:
             if one.participant == hub
         }
         tree = Tree.parse(checkpoint)
-        signers = [
-            VerifierKey(self._ground.origin, SignatureType.ED25519, raw)
-            for der in keys.values()
-            if (raw := raw_ed25519(der)) is not None
-        ]
         names = {(name, key_id) for name, key_id, _ in tree.lines}
         logs = [
             one.vkey
-            for one in signers
+            for one in known_log_keys(connection, self._ground)
             if (one.name, NoteKey(one.name, ED25519_NOTE, one.public_key).key_id) in names
         ]
         if not logs:
             raise LogKeyUnknownError(
                 "the log is signed with a key of its own (`log_signer`), which is registered "
-                "nowhere: take the evidence away and check it with the anchor that "
-                "`itmo-hub evidence anchor` writes"
+                "nowhere: name it in `console.log_keys` (`itmo-hub log vkey` prints it), or take "
+                "the evidence away and check it with the anchor of `itmo-hub evidence anchor`"
             )
         policy = self._policy_of(connection, tree.size)
         return anchor_files.write(policy_file(_LogKey(logs), policy), keys, {})

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 
 from hub.evidence.reports import FAILED, PROVED
 from hub.evidence.verification import verify
+from hub.protocol.console_policy import ConsolePolicy
 from hub.services import erase_bodies
 from hub.services.collect_cosignatures import Policies
 from hub.services.console import transfer_proof
@@ -254,6 +255,8 @@ def test_without_the_log_s_key_the_check_says_where_an_anchor_comes_from(world: 
     LogPublisher(world.database, own, SETTLEMENT_AT).publish(now())
     with pytest.raises(LogKeyUnknownError, match="itmo-hub evidence anchor"):
         check(world)
+    named = ConsolePolicy(log_keys=tuple(own.vkeys))
+    assert check(world, console=named).verdict == "proved"
 
 
 def test_there_is_no_evidence_of_what_is_no_transfer(world: World) -> None:
