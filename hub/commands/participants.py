@@ -145,7 +145,7 @@ def suspend(
     config: ConfigFile = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Stop a participant; its messages are refused, its deliveries wait."""
+    """Stop a participant; its messages are refused, and it is still told what concerns it."""
     _change("suspend", code, reason, By(actor, signer, propose), config, database)
 
 
