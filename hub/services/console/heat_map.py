@@ -9,6 +9,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -36,6 +37,7 @@ _ORDER: Final = {result: place for place, result in enumerate(Result)}
 _OF_STATE: Final = {"silent": Result.SILENT, "refused": Result.REFUSED, "failed": Result.FAILED}
 UNANSWERED: Final = frozenset({Result.FAILED, Result.SILENT, Result.REFUSED})
 """What it came to when nothing was compared."""
+AGREEING: Final = frozenset({Result.AGREED, Result.LATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,17 @@ class Compares:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A registry over the nights, oldest first. ``now`` is where it stands, None before it all."""
+    """A registry over the nights, oldest first. ``now`` is where it stands, None before it all.
+
+    ``compared_at`` is when it was asked for what tells where it stands.
+    """
 
     registry: Compares
     cells: tuple[Cell, ...]
     now: Cell | None
     open_cases: int
     frozen_units: int
+    compared_at: datetime | None = None
 
     @property
     def findings(self) -> int:
@@ -128,10 +134,17 @@ def heat_map(
             now=worst(newest[registry.code].values()) if registry.code in newest else None,
             open_cases=open_cases.get(registry.code, 0),
             frozen_units=frozen_units.get(registry.code, 0),
+            compared_at=_asked_at(newest.get(registry.code, {})),
         )
         for registry in registries
     ]
     return HeatMap(tuple(nights), tuple(sorted(rows, key=_trouble)))
+
+
+def _asked_at(newest: Mapping[str, Compared]) -> datetime | None:
+    """Return when the newest session on units began; on records, where there is none."""
+    one = newest.get("units") or newest.get("records")
+    return None if one is None else one.asked_at
 
 
 def worst(sessions: Iterable[Compared]) -> Cell:

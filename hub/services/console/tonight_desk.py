@@ -2,10 +2,11 @@
 
 1. All is read in one view of the database, so that no number contradicts another.
 2. The verdict speaks of now: of the newest comparison with each registry, whoever asked for it.
+   Who agreed in an earlier night and was left out of the newest one is not said to agree.
 3. Ages of cases count days of the calendar, UTC: a case of today has the age 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,10 +16,18 @@ from typing import Final
 from sqlalchemy import Connection
 
 from hub.services.console import attention, exchange_now
-from hub.services.console.attention import Attention, Clocks, Seen, Severity
+from hub.services.console.attention import Attention, Cause, Clocks, Seen, Severity
 from hub.services.console.exchange_now import ExchangeNow, RunningCounts
 from hub.services.console.ground import Ground
-from hub.services.console.heat_map import UNANSWERED, Compares, HeatMap, Result, heat_map
+from hub.services.console.heat_map import (
+    AGREEING,
+    UNANSWERED,
+    Compares,
+    HeatMap,
+    Result,
+    Row,
+    heat_map,
+)
 from hub.services.console.registry_keys import KeyEnd
 from hub.services.reconciliation.runs.night_dates import due_at, latest_due
 from hub.store import head as heads
@@ -48,11 +57,12 @@ class Worry(StrEnum):
 class Verdict:
     """How all registries stand together; each counts in one of the first five numbers.
 
-    ``never`` were not compared yet in the nights looked at, ``waiting`` are asked just now for the
-    first time.
+    ``stale`` agreed, but not lately: not in the newest night or since, or their statement is
+    overdue. ``never`` were not compared yet. ``dangers`` and ``warnings`` are causes for attention.
     """
 
     agree: int
+    stale: int
     differ: int
     silent: int
     never: int
@@ -60,13 +70,15 @@ class Verdict:
     open_cases: int
     frozen_units: int
     dangers: int
+    warnings: int
 
     @property
     def worry(self) -> Worry:
         """Return how much to worry."""
         if self.differ or self.dangers:
             return Worry.ACT
-        return Worry.WATCH if self.silent or self.open_cases or self.never else Worry.FINE
+        is_open = self.open_cases or self.frozen_units
+        return Worry.WATCH if self.silent or self.stale or self.never or is_open else Worry.FINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +184,7 @@ class TonightDesk:
                 ]
             )
             return Tonight(
-                verdict=_verdict(map_, open_cases, frozen.total, causes),
+                verdict=_verdict(map_, _last_due(rows), open_cases, frozen.total, causes),
                 map=map_,
                 cases=self._ages(connection, now),
                 frozen=tuple(
@@ -225,7 +237,7 @@ class TonightDesk:
         first = next((cut for cut in cuts if cut is not None), None)
         codes = [one.code for one in compared]
         found = [] if first is None else standing.sessions_since(connection, codes, first)
-        seen = {one.registry for one in found}
+        seen = {one.registry for one in found if one.state != "asking"}
         older = (one.code for one in compared if one.code not in seen)
         return [*standing.newest_of(connection, older), *found]
 
@@ -296,15 +308,25 @@ class TonightDesk:
         return due_at(latest_due(at, now) + timedelta(days=1), at)
 
 
+def _last_due(rows: Sequence[NightRow]) -> datetime | None:
+    """Return when the newest night was due that does not run any more, or never did."""
+    return next((row.due_at for row in reversed(rows) if row.state != RUNNING), None)
+
+
 def _verdict(
     map_: HeatMap,
+    last_due: datetime | None,
     open_cases: Mapping[str, int],
     frozen_units: int,
     causes: Sequence[Attention],
 ) -> Verdict:
     stands = [None if row.now is None else row.now.result for row in map_.rows]
+    overdue = {one.subject for one in causes if one.cause is Cause.STATEMENT_OVERDUE}
+    agreed = [row for row in map_.rows if row.now is not None and row.now.result in AGREEING]
+    stale = sum(_is_stale(row, last_due, overdue) for row in agreed)
     return Verdict(
-        agree=sum(one in (Result.AGREED, Result.LATE) for one in stands),
+        agree=len(agreed) - stale,
+        stale=stale,
         differ=stands.count(Result.FINDINGS),
         silent=sum(one in UNANSWERED for one in stands),
         never=stands.count(None),
@@ -312,7 +334,15 @@ def _verdict(
         open_cases=sum(open_cases.values()),
         frozen_units=frozen_units,
         dangers=sum(one.severity is Severity.DANGER for one in causes),
+        warnings=sum(one.severity is Severity.WARNING for one in causes),
     )
+
+
+def _is_stale(row: Row, last_due: datetime | None, overdue: Collection[str]) -> bool:
+    """Tell whether a registry was not compared when it last was to be."""
+    if row.registry.mode == "statement":
+        return row.registry.code in overdue
+    return last_due is not None and row.compared_at is not None and row.compared_at < last_due
 
 
 def _progress(rows: Sequence[NightRow], map_: HeatMap) -> Progress | None:

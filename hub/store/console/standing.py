@@ -33,6 +33,7 @@ class Compared:
     finding_count: int
     log_index: int
     late: bool
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ _COMPARED: Final = select(
     func.coalesce(session.c.finding_count, 0),
     session.c.log_index,
     func.coalesce(session.c.finished_at > session.c.answer_by, False),
+    session.c.asked_at,
 )
 
 
@@ -91,12 +93,15 @@ def sessions_since(
 
 
 def newest_of(connection: Connection, registries: Iterable[str]) -> list[Compared]:
-    """Return the newest session of each registry that has one; for few registries."""
+    """Return the newest sessions that ended of each registry, in the order of their cuts.
+
+    Some of them, as units and records have sessions of their own; for few registries.
+    """
     found: list[Compared] = []
     for registry in registries:
-        of_registry = _COMPARED.where(session.c.registry == registry)
-        rows = connection.execute(of_registry.order_by(session.c.log_index.desc()).limit(1))
-        found += [Compared(*row) for row in rows]
+        of_registry = _COMPARED.where(session.c.registry == registry, session.c.state != "asking")
+        newest = of_registry.order_by(session.c.log_index.desc()).limit(_SESSIONS_LOOKED_AT)
+        found += [Compared(*row) for row in connection.execute(newest)][::-1]
     return found
 
 

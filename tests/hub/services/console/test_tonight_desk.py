@@ -20,7 +20,7 @@ from hub.store.database import Database
 from hub.store.people.tables import person
 from hub.store.reconciliation import nights, sessions
 from hub.store.reconciliation.nights import FINISHED, MISSED, RUNNING, NightRow
-from hub.store.reconciliation.tables import case, case_range, request
+from hub.store.reconciliation.tables import case, case_range, request, session
 from hub.store.tables import head, log_entry, mailbox
 from hub.transparency_log.entries import encode_fields
 from message_schemas import timestamps
@@ -243,6 +243,64 @@ def test_the_verdict_is_that_of_the_tables(either: Database) -> None:
     assert [row.night for row in seen.map.nights] == ["2026-11-21", NIGHT]
     assert dict(seen.frozen) == {"CHE01": 1_500}
     assert seen.next_night_at.isoformat() == "2026-11-24T01:30:00+00:00"
+
+
+@pytest.mark.parametrize("nights_shown", [1, 14])
+@pytest.mark.parametrize("asked_again", [False, True], ids=["left out", "asked again"])
+def test_who_agreed_before_a_missed_night_is_not_said_to_agree(
+    either: Database, nights_shown: int, asked_again: bool
+) -> None:
+    """Nothing is known of the night; a comparison that was asked for since tells it."""
+    missed = BEGIN + timedelta(days=1)
+    with either.writing() as connection:
+        nights.add(connection, [NightRow(NIGHT, FINISHED, BEGIN, BEGIN, BEGIN)])
+        nights.add(connection, [NightRow(str(missed.date()), MISSED, missed)])
+        rows = [session_row(code, 41 + at) for at, code in enumerate(("CHE01", "GHA01", "THA01"))]
+        again = [
+            replace(row, session=f"{row.registry}-60", night=None, log_index=60, asked_at=AT)
+            for row in rows
+        ]
+        sessions.add(connection, [*rows, *(again if asked_again else ())])
+    verdict = TonightDesk(ground_over(either, clock=lambda: AT)).tonight(nights_shown).verdict
+    expected = (3, 0, Worry.FINE) if asked_again else (0, 3, Worry.WATCH)
+    quiet = replace(verdict, dangers=0)  # no checkpoint is made here, which is one
+    assert (quiet.agree, quiet.stale, quiet.worry) == expected
+    assert verdict.warnings > 0, "that a night was missed stands beside it all the same"
+
+
+def test_where_a_registry_stands_does_not_hang_on_the_nights_shown(either: Database) -> None:
+    """Units differed, records agreed, the night after was missed, and it is asked just now."""
+    missed = BEGIN + timedelta(days=1)
+    with either.writing() as connection:
+        nights.add(connection, [NightRow(NIGHT, FINISHED, BEGIN, BEGIN, BEGIN)])
+        nights.add(connection, [NightRow(str(missed.date()), MISSED, missed)])
+        sessions.add(
+            connection,
+            [
+                session_row("CHE01", 41, agreed=False, finding_count=2),
+                session_row("CHE01", 42, mode="records"),
+                session_row("CHE01", 60, night=None, state="asking", agreed=None, asked_at=AT),
+            ],
+        )
+    desk = TonightDesk(ground_over(either, clock=lambda: AT))
+    for count in (1, 14):
+        seen = desk.tonight(count)
+        assert (seen.verdict.differ, seen.verdict.worry) == (1, Worry.ACT)
+        assert seen.map.rows[0].now == Cell(Result.FINDINGS, 2, "CHE01-41")
+
+
+def test_frozen_units_are_never_fine(either: Database) -> None:
+    """Not even where no case is open that says why."""
+    with either.writing() as connection:
+        plant_night(connection)
+        sessions_of = update(session).values(state="done", agreed=True, finding_count=0)
+        connection.execute(sessions_of)
+        connection.execute(update(case).values(state="closed"))
+    verdict = TonightDesk(ground_over(either, clock=lambda: AT)).tonight().verdict
+    quiet = replace(verdict, dangers=0)  # no checkpoint is made here, which is one
+    assert (quiet.agree, quiet.open_cases) == (3, 0)
+    assert (quiet.frozen_units, quiet.worry) == (1_500, Worry.WATCH)
+    assert replace(quiet, frozen_units=0).worry is Worry.FINE
 
 
 def test_a_unit_that_two_cases_freeze_is_frozen_once(either: Database, run_seed: int) -> None:
