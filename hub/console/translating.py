@@ -66,6 +66,10 @@ def _catalogue(code: str) -> NullTranslations:
         return NullTranslations()
     with path.open("rb") as file:
         catalogue = read_po(file, locale=code, domain=DOMAIN)
+    # Untranslated plurals would be written as English ones by the language's own rule of plurals,
+    # "1 cases" in Arabic; left out, English has its own.
+    for message in [one for one in catalogue if one.pluralizable and not any(one.string or ())]:
+        catalogue.delete(message.id, message.context)
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)

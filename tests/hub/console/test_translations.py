@@ -164,3 +164,12 @@ def test_a_language_that_is_not_finished_falls_back_to_english() -> None:
             "There is no such text"
         )
         assert language(code).translations.gettext("Transfers").strip()
+
+
+def test_what_is_not_translated_is_english_in_its_plurals_too() -> None:
+    """Arabic has six of them and Chinese one: English texts go by neither."""
+    one, many = "%(shown)s open case", "%(shown)s open cases"
+    for code in set(LANGUAGES) - {"fr"}:
+        words = language(code).translations
+        found = [words.ngettext(one, many, count) for count in (0, 1, 2, 16, 21)]
+        assert found == [many, one, many, many, many], code
