@@ -20,6 +20,9 @@ from hub.store.people.flows import FlowRow
 FLOWS_MAX: Final = 20_000
 """Steps that are open at once, in all; what floods the table stops itself."""
 
+FLOWS_OF_PERSON_MAX: Final = 20
+"""Of a kind; whoever begins more ends their own oldest, and keeps nobody else from beginning."""
+
 
 class Kind(StrEnum):
     """What a step is in the middle of."""
@@ -71,6 +74,8 @@ class Flows:
         row = FlowRow(kind.value, person_id, json.dumps(data), now + LASTS[kind])
         with self._database.writing() as connection:
             store.erase_ended(connection, now)
+            if person_id is not None:
+                store.keep_newest(connection, person_id, kind.value, FLOWS_OF_PERSON_MAX - 1)
             if store.count(connection) >= FLOWS_MAX:
                 raise TooManyFlowsError("too many steps are open at this moment")
             store.add(connection, digest_of(token), row)

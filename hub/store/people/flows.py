@@ -49,6 +49,13 @@ def take(connection: Connection, sha256: bytes) -> bool:
     return connection.execute(delete(flow).where(flow.c.token_sha256 == sha256)).rowcount == 1
 
 
+def keep_newest(connection: Connection, person_id: str, kind: str, count: int) -> None:
+    """Delete a person's steps of a kind, but for the ``count`` that end last."""
+    own = (flow.c.person_id == person_id, flow.c.kind == kind)
+    newest = select(flow.c.token_sha256).where(*own).order_by(flow.c.ends_at.desc()).limit(count)
+    connection.execute(delete(flow).where(*own, flow.c.token_sha256.not_in(newest)))
+
+
 def remove_of(connection: Connection, person_id: str) -> None:
     """Delete all steps of a person."""
     connection.execute(delete(flow).where(flow.c.person_id == person_id))

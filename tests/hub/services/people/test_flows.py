@@ -46,3 +46,26 @@ def test_steps_do_not_fill_the_disk(people: PeopleWorld, monkeypatch: pytest.Mon
     with pytest.raises(TooManyFlowsError):
         steps.begin(Kind.PASSKEY, None, {}, people.now)
     steps.begin(Kind.PASSKEY, None, {}, people.now + LASTS[Kind.PASSKEY])
+
+
+def test_one_person_takes_no_place_from_the_others(
+    people: PeopleWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever begins again and again ends their own oldest step; other kinds and people stay."""
+    monkeypatch.setattr(flows, "FLOWS_OF_PERSON_MAX", 2)
+    monkeypatch.setattr(flows, "FLOWS_MAX", 5)
+    steps = Flows(people.database)
+    ana, ben = people.add("ana"), people.add("ben")
+    kept = [
+        (steps.begin(Kind.FACTOR, ana, {}, people.now), Kind.FACTOR),
+        (steps.begin(Kind.CODES, ben, {}, people.now), Kind.CODES),
+    ]
+    begun = []
+    for _ in range(10):
+        people.pass_time(seconds=1)
+        begun.append(steps.begin(Kind.CODES, ana, {}, people.now))
+    for token, kind in (*kept, *((token, Kind.CODES) for token in begun[-2:])):
+        assert steps.find(token, kind, people.now).kind is kind
+    for token in begun[:-2]:
+        with pytest.raises(FlowOverError):
+            steps.find(token, Kind.CODES, people.now)
