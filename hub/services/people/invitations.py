@@ -10,7 +10,7 @@ from hub.services.people import limits
 from hub.services.people.passwords import Passwords, require_good
 from hub.services.people.roles import Role
 from hub.services.people.sessions import PASSWORD, digest_of
-from hub.services.people.sign_in import SET_UP, Opened, SignIn, Visitor
+from hub.services.people.sign_in import SET_UP, Opened, SignIn, SignInRefusedError, Visitor
 from hub.store.database import Database
 from hub.store.people import persons
 from hub.store.people.persons import PersonRow
@@ -61,7 +61,10 @@ class Invitations:
             ):
                 raise InvitationOverError
         self._sign_in.note(SET_UP, PASSWORD, visitor, now, row, "invitation accepted")
-        return self._sign_in.open(row, PASSWORD, visitor, now)
+        try:
+            return self._sign_in.open(row, PASSWORD, visitor, now)
+        except SignInRefusedError as error:
+            raise InvitationOverError from error
 
     def _row(self, token: str, visitor: Visitor, now: datetime) -> PersonRow:
         with self._database.reading() as connection:

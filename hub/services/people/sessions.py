@@ -42,6 +42,10 @@ _ADDRESS_CHARACTERS_MAX: Final = 64
 _AGENT_CHARACTERS_MAX: Final = 200
 
 
+class ShutOutError(Exception):
+    """The person was shut out while they signed in."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """Who is signed in, as every page needs it.
@@ -110,7 +114,10 @@ class Sessions:
         return self._signed_in(found)
 
     def begin(self, person_id: str, method: str, address: str, agent: str, now: datetime) -> str:
-        """Begin a session and return its token; sessions whose time is over are deleted."""
+        """Begin a session and return its token; sessions whose time is over are deleted.
+
+        Raises ShutOutError for who was disabled or reset since they were judged.
+        """
         token = new_token()
         row = SessionRow(
             session_id=str(uuid4()),
@@ -123,9 +130,11 @@ class Sessions:
             ends_at=now + self._longest,
         )
         with self._database.writing() as connection:
+            # First, as whoever shuts somebody out does: so one of both waits for the other.
+            if not persons.note_signed_in(connection, person_id, now):
+                raise ShutOutError
             store.erase_ended(connection, now)
             store.add(connection, digest_of(token), row)
-            persons.note_signed_in(connection, person_id, now)
         return token
 
     def replace(self, token: str, method: str, now: datetime) -> str | None:

@@ -27,6 +27,7 @@ from hub.services.people.sessions import (
     PASSWORD,
     PASSWORD_AND_CODE,
     Sessions,
+    ShutOutError,
     SignedIn,
 )
 from hub.store.database import Database
@@ -240,8 +241,12 @@ class SignIn:
     # --- what all ways share ---------------------------------------------------------------------
 
     def open(self, row: PersonRow, method: str, visitor: Visitor, now: datetime) -> Opened:
-        """Begin a session, and write it down."""
-        token = self._sessions.begin(row.person_id, method, visitor.address, visitor.agent, now)
+        """Begin a session, and write it down. Raises SignInRefusedError for who was shut out."""
+        try:
+            token = self._sessions.begin(row.person_id, method, visitor.address, visitor.agent, now)
+        except ShutOutError as error:
+            self.note(REFUSED, method, visitor, now, row, "shut out meanwhile")
+            raise SignInRefusedError("shut out meanwhile") from error
         self.note(SIGNED_IN, method, visitor, now, row)
         return Opened(token, row.person_id, self._demands_factor and method == PASSWORD)
 

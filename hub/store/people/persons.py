@@ -123,8 +123,15 @@ def set_display_name(
 
 
 def set_state(connection: Connection, person_id: str, state: str, at: datetime) -> None:
-    """Let a person in, or not."""
-    _set(connection, person_id, state=state, changed_at=at)
+    """Let a person in, or not; a link that was made before counts no more."""
+    _set(
+        connection,
+        person_id,
+        state=state,
+        invitation_sha256=None,
+        invitation_until=None,
+        changed_at=at,
+    )
 
 
 def set_administrator(
@@ -187,7 +194,10 @@ def accept_invitation(
 
 
 def forget_factors(connection: Connection, person_id: str, at: datetime) -> None:
-    """Forget with what a person signs in, but passkeys (``passkeys.remove_all``): invited anew."""
+    """Forget with what a person signs in, but passkeys (``passkeys.remove_all``): invited anew.
+
+    A key that waits to be registered goes too: whoever was signed in may have offered it.
+    """
     _set(
         connection,
         person_id,
@@ -200,6 +210,7 @@ def forget_factors(connection: Connection, person_id: str, at: datetime) -> None
         oidc_subject=None,
         invitation_sha256=None,
         invitation_until=None,
+        offered_key=None,
         changed_at=at,
     )
 
@@ -245,9 +256,14 @@ def set_preferences(
     _set(connection, person_id, language=language, theme=theme)
 
 
-def note_signed_in(connection: Connection, person_id: str, at: datetime) -> None:
-    """Write when a person signed in last."""
-    _set(connection, person_id, signed_in_at=at)
+def note_signed_in(connection: Connection, person_id: str, at: datetime) -> bool:
+    """Write when a person signed in last; False if they may not any more."""
+    result = connection.execute(
+        update(person)
+        .where(person.c.person_id == person_id, person.c.state == ACTIVE)
+        .values(signed_in_at=at)
+    )
+    return result.rowcount == 1
 
 
 def _one(connection: Connection, statement: Select[Any]) -> PersonRow | None:

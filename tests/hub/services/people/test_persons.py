@@ -1,5 +1,7 @@
 """People: names given once, invitations that count once, and somebody left who looks after them."""
 
+from collections.abc import Callable
+
 import pytest
 
 from hub.services.administration.deeds import AdministrationError
@@ -8,7 +10,9 @@ from hub.services.people.invitations import InvitationOverError
 from hub.services.people.limits import BlockedError
 from hub.services.people.passwords import PasswordRefusedError
 from hub.services.people.persons import PersonError
+from hub.services.people.sessions import PASSWORD_AND_CODE
 from hub.services.people.sign_in import SignInRefusedError
+from hub.store.people import persons as store
 from tests.hub.services.people.people_world import ORIGIN, PASSWORD, PeopleWorld
 
 
@@ -160,3 +164,44 @@ def test_people_are_listed_by_name_in_pages(people: PeopleWorld) -> None:
     first = people.persons.page(limit=2)
     assert [one.name for one in first] == ["ana", "ben"]
     assert [one.name for one in people.persons.page(first[-1].name, 2)] == ["cleo"]
+
+
+def test_a_link_from_before_counts_no_more_when_somebody_is_let_in_again(
+    people: PeopleWorld,
+) -> None:
+    """Whoever is disabled, for a link in wrong hands, is invited anew afterwards."""
+    people.add("ana", password=None)
+    token = people.persons.invite("ana", people.now).token
+    with people.database.writing() as connection:
+        persons.disable(connection, name="ana", at=people.now)
+        persons.enable(connection, name="ana", at=people.now)
+    with pytest.raises(InvitationOverError):
+        people.invitations.look(token, people.visitor(), people.now)
+
+
+def test_a_reset_forgets_the_key_that_waits_to_be_registered(people: PeopleWorld) -> None:
+    """It may be of whoever was signed in before."""
+    person_id = people.add("ana")
+    with people.database.writing() as connection:
+        store.set_offered_key(connection, person_id, b"a key")
+    assert people.persons.find("ana").has_offered_key
+    with people.database.writing() as connection:
+        persons.reset(connection, name="ana", at=people.now)
+    assert not people.persons.find("ana").has_offered_key
+
+
+@pytest.mark.parametrize("change", [persons.reset, persons.disable])
+def test_a_sign_in_that_was_judged_before_a_reset_opens_nothing_after_it(
+    people: PeopleWorld, change: Callable[..., None]
+) -> None:
+    """Not even when the person can sign in again."""
+    people.add("ana")
+    with people.database.reading() as connection:
+        row = store.by_name(connection, "ana")
+    assert row is not None
+    with people.database.writing() as connection:
+        change(connection, name="ana", at=people.now)
+    with pytest.raises(SignInRefusedError):
+        people.sign_in.open(row, PASSWORD_AND_CODE, people.visitor(), people.now)
+    assert people.sessions.listed(row.person_id, people.now) == []
+    assert people.events()[-1].detail == "shut out meanwhile"
