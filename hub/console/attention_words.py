@@ -56,11 +56,11 @@ TEXTS: Final[Mapping[Cause, tuple[str, str]]] = {
         N_("Ask for its next key, and register it before this one ends."),
     ),
     Cause.CIRCUIT_OPEN: (
-        N_("{subject} is not reached: {count} attempts failed"),
+        N_("{subject} is not reached; failed attempts: {count}"),
         N_("Call its operator; “try now” on its page ends the wait."),
     ),
     Cause.BACK_OFF: (
-        N_("{subject} did not take the last delivery: {count} attempts failed"),
+        N_("{subject} did not take the last delivery; failed attempts: {count}"),
         N_("It is tried again by itself; “try now” on its page ends the wait."),
     ),
     Cause.QUEUE_OLD: (
@@ -69,7 +69,7 @@ TEXTS: Final[Mapping[Cause, tuple[str, str]]] = {
     ),
     Cause.SUSPENDED: (
         N_("{subject} is suspended"),
-        N_("Its messages are refused until it is resumed."),
+        N_("Its messages are refused until it is activated again."),
     ),
     Cause.SUSPENSION: (
         N_("A suspension is in force: {subject}"),

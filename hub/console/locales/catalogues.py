@@ -82,17 +82,20 @@ def updated(code: str, texts: Catalog) -> Catalog:
     for message in texts:
         if not message.id:
             continue
+        of_before = known.pop(_key(message), None)
+        translated = None if of_before is None else of_before.string
+        if isinstance(translated, tuple) != isinstance(message.id, tuple):
+            translated = None  # it has got a plural, or has lost it
         found.add(
             message.id,
-            known.pop(_key(message), None) or _untranslated(found, message),
+            translated or _untranslated(found, message),
             locations=message.locations,
             auto_comments=message.auto_comments,
             context=message.context,
         )
-    for (text, context), strings in known.items():
-        gone = Message(text, strings, context=context)
-        if any(strings if isinstance(strings, tuple) else (strings,)):
-            found.obsolete[text] = gone
+    for (text, context), gone in known.items():
+        if any(gone.string if isinstance(gone.string, tuple) else (gone.string,)):
+            found.obsolete[text] = Message(gone.id, gone.string, context=context)
     return found
 
 
@@ -100,18 +103,17 @@ def _untranslated(catalogue: Catalog, message: Message) -> str | tuple[str, ...]
     return ("",) * catalogue.num_plurals if message.pluralizable else ""
 
 
-def _translations(catalogue: Catalog) -> dict[Key, Any]:
-    """Return what a catalogue has translated, also of texts that were gone."""
+def _translations(catalogue: Catalog) -> dict[Key, Message]:
+    """Return the messages that a catalogue has, also of texts that were gone."""
     every = [*catalogue.obsolete.values(), *catalogue]
     plurals = catalogue.num_plurals
-    found: dict[Key, Any] = {}
+    found: dict[Key, Message] = {}
     for message in every:
         if not message.id or message.fuzzy:
             continue
-        strings = message.string
-        if isinstance(message.id, tuple) and len(strings) != plurals:
+        if isinstance(message.id, tuple) and len(message.string or ()) != plurals:
             continue
-        found[_key(message)] = strings
+        found[_key(message)] = message
     return found
 
 

@@ -361,7 +361,7 @@ def _newest_act(console: ConsoleWorld) -> int:
 async def test_what_asks_for_attention_stands_beside_its_registry(console: ConsoleWorld) -> None:
     """The same causes as on the page of tonight: the worst in the list, all on the page."""
     trouble(console.world)
-    assert "THA01 is not reached: 6 attempts failed" in (await console.get("/registries")).text
+    assert "THA01 is not reached; failed attempts: 6" in (await console.get("/registries")).text
     text = (await console.get("/registries/THA01")).text
     assert "To look at" in text
     assert "Call its operator" in text
