@@ -2,10 +2,12 @@
 
 import re
 from html.parser import HTMLParser
+from io import BytesIO
 from typing import Any, Final
 
 import pytest
 from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
 
 from hub.console.locales import catalogues
 from hub.console.translating import LANGUAGES, language
@@ -173,3 +175,19 @@ def test_what_is_not_translated_is_english_in_its_plurals_too() -> None:
         words = language(code).translations
         found = [words.ngettext(one, many, count) for count in (0, 1, 2, 16, 21)]
         assert found == [many, one, many, many, many], code
+
+
+def test_a_text_that_is_gone_waits_with_its_plural(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be written to a file, read from it, and comes back with its text."""
+    texts = ("%(count)s open door", "%(count)s open doors")
+    kept, empty = catalogues.read("fr"), Catalog()
+    assert kept is not None
+    kept.add(texts, ("%(count)s porte ouverte", "%(count)s portes ouvertes"))
+    monkeypatch.setattr(catalogues, "read", lambda _: kept)
+    gone = catalogues.rendered(catalogues.updated("fr", empty))
+    assert b'#~ msgid_plural "%(count)s open doors"' in gone
+    kept = read_po(BytesIO(gone), locale="fr", domain="console")
+    again = Catalog()
+    again.add(texts)
+    back = catalogues.updated("fr", again)
+    assert back[texts[0]].string == ("%(count)s porte ouverte", "%(count)s portes ouvertes")
