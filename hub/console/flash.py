@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-FLASH: Final = "itmo-flash"
+from hub.console.surroundings import console_of
+
 _CHARACTERS_MAX: Final = 1_500
 _BRACES: Final = re.compile(r"\{([a-z_]+)\}")
 
@@ -25,27 +26,42 @@ def see_other(
     ``words`` are filled into the message's braces when it is shown. ``kind`` is success, info,
     warning or danger. Raises ValueError for an address that is not a path of the console.
     """
-    del request
     if not is_own_path(to):
         raise ValueError(f"{to[:80]!r} is no path of the console")
     response = web.Response(status=303, headers={"Location": to})
     if message is not None:
         text = json.dumps([kind, message, {name: str(value) for name, value in words.items()}])
         if len(text) <= _CHARACTERS_MAX:
-            set_flash(response, text)
+            set_flash(request, response, text)
     return response
 
 
-def set_flash(response: web.StreamResponse, text: str) -> None:
+def flash_cookie(request: web.Request) -> str:
+    """Return the name of the cookie; with TLS a browser takes it from our host alone."""
+    return "__Host-itmo-flash" if console_of(request).is_secure else "itmo-flash"
+
+
+def set_flash(request: web.Request, response: web.Response, text: str) -> None:
     """Keep a message until the next page."""
     response.set_cookie(
-        FLASH, text.encode().hex(), max_age=60, path="/", httponly=True, samesite="Strict"
+        flash_cookie(request),
+        text.encode().hex(),
+        max_age=60,
+        path="/",
+        httponly=True,
+        samesite="Strict",
+        secure=console_of(request).is_secure,
     )
+
+
+def forget_flash(request: web.Request, response: web.Response) -> None:
+    """Take a message away that was shown."""
+    response.del_cookie(flash_cookie(request), path="/", secure=console_of(request).is_secure)
 
 
 def flash_of(request: web.Request) -> tuple[str, str, dict[str, str]] | None:
     """Return the message that waits: kind, marked text, words; None if there is none."""
-    kept = request.cookies.get(FLASH)
+    kept = request.cookies.get(flash_cookie(request))
     if not kept:
         return None
     try:

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from hub.console import translating
 from hub.console.act_words import kind_word
-from hub.console.flash import FLASH, filled, flash_of
+from hub.console.flash import filled, flash_of, forget_flash
 from hub.console.navigation import entries
 from hub.console.security import PERSON, csrf_token
 from hub.console.surroundings import console_of
@@ -61,7 +61,7 @@ async def render(
     text = environment().get_template(template).render({**shared, **values})
     response = web.Response(text=text, content_type="text/html", status=status)
     if flash is not None:
-        response.del_cookie(FLASH, path="/")
+        forget_flash(request, response)
     return response
 
 

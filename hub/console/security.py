@@ -76,12 +76,14 @@ def set_session(request: web.Request, response: web.StreamResponse, token: str) 
     """Give a browser its session; whatever token it had before means nothing any more."""
     console = console_of(request)
     _set_cookie(console, response, session_cookie(console), token)
-    response.del_cookie(visit_cookie(console), path="/")
+    response.del_cookie(visit_cookie(console), path="/", secure=console.is_secure)
 
 
 def forget_session(request: web.Request, response: web.StreamResponse) -> None:
     """Take a browser's session away."""
-    response.del_cookie(session_cookie(console_of(request)), path="/")
+    console = console_of(request)
+    # A browser takes nothing for a name with ``__Host-`` that is not secure, not even its end.
+    response.del_cookie(session_cookie(console), path="/", secure=console.is_secure)
 
 
 def person_of(request: web.Request) -> SignedIn:

@@ -113,7 +113,7 @@ def keep_step(request: web.Request, response: web.StreamResponse, token: str) ->
 
 def forget_step(request: web.Request, response: web.StreamResponse) -> None:
     """Take the token of a step away."""
-    response.del_cookie(step_cookie(request), path="/")
+    response.del_cookie(step_cookie(request), path="/", secure=console_of(request).is_secure)
 
 
 # --- refusals ------------------------------------------------------------------------------------

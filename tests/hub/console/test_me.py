@@ -1,12 +1,16 @@
 """One's own account: proving it again, cookies with TLS, addresses behind a proxy."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from hub.console.security import client_address
+from hub.console.flash import forget_flash
+from hub.console.security import client_address, forget_session, set_session
+from hub.console.signing_in import forget_step
 from hub.protocol.console_policy import ConsolePolicy
 from hub.services.people.sessions import PASSWORD_AND_CODE
 from hub.store.database import Database
@@ -15,6 +19,11 @@ from tests.hub.console.door_world import PASSWORD, Browser, add, hidden, open_do
 from tests.integration.peers import now
 
 SESSION = "itmo-session"
+
+
+def set_session_anew(request: web.Request, response: web.Response) -> None:
+    """Give a browser a session, which ends its visit."""
+    set_session(request, response, "a token")
 
 
 async def signed_in(console: ConsoleWorld, minutes_ago: int = 0) -> Browser:
@@ -140,3 +149,17 @@ async def test_a_proxy_that_adds_a_line_of_its_own_is_believed_before_the_visito
         lines = [("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-For", "198.51.100.7")]
         request = make_mocked_request("GET", "/", CIMultiDict(lines), app=console.client.app)
         assert client_address(request.clone(remote="127.0.0.1")) == "198.51.100.7"
+
+
+@pytest.mark.parametrize("forget", [forget_session, forget_step, forget_flash, set_session_anew])
+async def test_with_tls_a_browser_takes_the_end_of_a_cookie_too(
+    console: ConsoleWorld, forget: Callable[[web.Request, web.Response], None]
+) -> None:
+    """What is bound to the host is secure, or browsers pass over it."""
+    console.console.address = console.console.address.replace("http://", "https://")
+    request, response = make_mocked_request("GET", "/", app=console.client.app), web.Response()
+    forget(request, response)
+    assert response.cookies
+    for name, cookie in response.cookies.items():
+        assert name.startswith("__Host-itmo-")
+        assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
