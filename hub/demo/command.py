@@ -223,6 +223,7 @@ def _tell_people(stage: Stage) -> None:
     screen, console = stage.screen, stage.result["console"]
     screen.facts([("console", console["address"]), ("facts", str(stage.world.console_facts))])
     for one in console["people"]:
-        key = console["keys"].get(one["name"], "signs no acts")
-        screen.facts([(f"{one['name']} ({one['role']})", f"password {one['password']}  key {key}")])
+        key = console["keys"].get(one["name"])
+        signs = f"key {key}" if key is not None else "signs no acts"
+        screen.facts([(one["name"], f"{one['role']}, password {one['password']}, {signs}")])
     screen.say(f"Acts are signed: load your key at My account; passphrase {KEY_PASSPHRASE!r}.")
