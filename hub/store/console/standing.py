@@ -183,7 +183,9 @@ def _frozen_once(*parted_by: ColumnElement[str]) -> Subquery:
     Before it: of the same series (and what it is parted by), in the order of serials.
     """
     series = [
-        case_range.c.cooperative_approach,
+        # An expression: SQLite would else read all ranges that ever were, in the order of their
+        # serials, to be spared the sorting of the few that are frozen.
+        func.coalesce(case_range.c.cooperative_approach, ""),
         case_range.c.originating_registry,
         case_range.c.first_transferring_party,
         case_range.c.vintage,
