@@ -64,11 +64,11 @@ def test_sessions_are_listed_and_ended_and_both_are_written_down(
     """From the command line too."""
     at = ("--database", sqlite_url)
     done("people", "add", "ana", "officer", "--reason", "Because.", *at)
-    made = Sessions(sqlite, ConsolePolicy())
-    with sqlite.reading() as connection:
+    made, now = Sessions(sqlite, ConsolePolicy()), datetime.now(UTC)
+    with sqlite.writing() as connection:
         person = persons.by_name(connection, "ana")
-    assert person is not None
-    now = datetime.now(UTC)
+        assert person is not None
+        persons.set_state(connection, person.person_id, persons.ACTIVE, now)
     for _ in range(2):
         made.begin(person.person_id, PASSWORD, "192.0.2.1", "a browser", now)
     made.close()
