@@ -10,6 +10,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from hub.console.locales import catalogues
+from hub.console.rendering import environment
 from hub.console.translating import LANGUAGES, language
 from hub.services.people.roles import Role
 from tests.hub.console.console_world import ConsoleWorld
@@ -191,3 +192,18 @@ def test_a_text_that_is_gone_waits_with_its_plural(monkeypatch: pytest.MonkeyPat
     again.add(texts)
     back = catalogues.updated("fr", again)
     assert back[texts[0]].string == ("%(count)s porte ouverte", "%(count)s portes ouvertes")
+
+
+async def test_a_page_is_in_the_language_of_its_reader_whoever_read_it_first(
+    console: ConsoleWorld,
+) -> None:
+    """Templates are kept for all readers; the words in them are not."""
+    environment.cache_clear()
+    for code, word, other in (
+        ("en", "flows", "passe"),
+        ("fr", "passe", "flows"),
+        ("en", "flows", "passe"),
+    ):
+        page = await console.get("/", **{"Accept-Language": code})
+        assert f"<td>{word}</td>" in page.text
+        assert f"<td>{other}</td>" not in page.text
