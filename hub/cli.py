@@ -21,7 +21,7 @@ PARTS: Final = (
         "console",
         "hub.commands.console",
         "console",
-        "Serve the console's pages, beside the hub. Its address is printed.",
+        "Serve the console's pages, beside the hub, on the same database. Its address is printed.",
     ),
     LatePart(
         "demo",

@@ -98,6 +98,17 @@ def of_start(address: str) -> list[Bucket]:
     return [Bucket(_key("start-at", network_of(address)), START)]
 
 
+def require_open(connection: Connection, buckets: Sequence[Bucket], now: datetime) -> None:
+    """Raise BlockedError if a bucket is closed now.
+
+    Asked by a transaction that only reads: who is kept out never waits for the database's writers,
+    nor makes them wait.
+    """
+    until = store.closed_until(connection, [one.key for one in buckets], now)
+    if until is not None:
+        raise BlockedError(until)
+
+
 def charge(connection: Connection, buckets: Sequence[Bucket], now: datetime) -> bool:
     """Count a try that is about to be judged; tell whether a bucket is closed now, if it fails.
 
@@ -129,7 +140,8 @@ def refund(
 ) -> None:
     """Take a counted try back: it was good. ``forget`` opens the first bucket as if it were new.
 
-    The others keep what failed in them: one good name does not make an address trusted. What is
+    The others keep what failed in them: one good name does not make an address trusted, and a block
+    that another try set meanwhile stays. What is
     too old to count for anybody is deleted then: seldom enough, and never by whoever only fails.
     """
     rest = list(buckets)
@@ -142,7 +154,8 @@ def refund(
     for bucket in rest:
         row = rows[bucket.key]
         count = max(row.failure_count - 1, 0)
-        store.write(connection, replace(row, failure_count=count, blocked_until=None))
+        until = row.blocked_until if row.failed_at > now else None
+        store.write(connection, replace(row, failure_count=count, blocked_until=until))
 
 
 def network_of(address: str) -> str:

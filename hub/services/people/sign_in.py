@@ -260,6 +260,8 @@ class SignIn:
 
         What is kept out is not written down; the try that closed the bucket was.
         """
+        with self._database.reading() as connection:
+            limits.require_open(connection, buckets, now)
         with self._database.writing() as connection:
             return limits.charge(connection, buckets, now)
 

@@ -44,6 +44,19 @@ def lock(connection: Connection, buckets: Collection[str], now: datetime) -> Map
     return {row[0]: LimitRow(*row) for row in rows}
 
 
+def closed_until(
+    connection: Connection, buckets: Collection[str], now: datetime
+) -> datetime | None:
+    """Return until when any of the buckets is closed; None if all are open."""
+    until: datetime | None = connection.execute(
+        select(limit.c.blocked_until)
+        .where(limit.c.bucket.in_(list(buckets)), limit.c.blocked_until > now)
+        .order_by(limit.c.blocked_until.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return until
+
+
 def write(connection: Connection, row: LimitRow) -> None:
     """Write what a bucket has counted."""
     connection.execute(

@@ -47,6 +47,33 @@ def test_a_blocked_try_is_not_counted(either: Database) -> None:
     assert blocked.value.until == BEGIN + MINUTE
 
 
+def test_whoever_is_kept_out_does_not_wait_for_the_writers(either: Database) -> None:
+    """A flood of blocked tries reads only; while all are open nothing is refused."""
+    buckets = limits.of_password("ana", "192.0.2.1")
+    with either.reading() as connection:
+        limits.require_open(connection, buckets, BEGIN)
+    for _ in range(5):
+        charge(either, buckets)
+    with either.reading() as connection:
+        with pytest.raises(BlockedError) as blocked:
+            limits.require_open(connection, buckets, BEGIN)
+        assert blocked.value.until == BEGIN + MINUTE
+        limits.require_open(connection, buckets, BEGIN + MINUTE)
+
+
+def test_a_good_try_does_not_lift_the_block_that_a_later_one_set(either: Database) -> None:
+    """The 39th try of an address is good and ends after the 40th, which closed the address."""
+    for number in range(38):
+        charge(either, limits.of_address("192.0.2.1"), timedelta(seconds=number))
+    good = limits.of_address("192.0.2.1")
+    charge(either, good, timedelta(seconds=38))
+    assert charge(either, good, timedelta(seconds=39))
+    with either.writing() as connection:
+        limits.refund(connection, good, BEGIN + timedelta(seconds=38))
+    with pytest.raises(BlockedError):
+        charge(either, good, timedelta(seconds=40))
+
+
 def test_many_at_once_are_counted_like_one_after_the_other(either: Database) -> None:
     """Twenty threads with one name: five are judged."""
     buckets = limits.of_password("ana", "192.0.2.1")
