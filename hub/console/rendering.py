@@ -4,7 +4,7 @@ What pages show is escaped always; nothing is marked as safe but what is made he
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any, Final
 from aiohttp import web
 from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from hub.console import translating
@@ -85,26 +86,39 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Else `"closed"|word("circuit")` is worked out once, in the language of the first reader.
-        optimized=False,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(translate, translate_count, newstyle=True)  # type: ignore[attr-defined] # of the extension
-    made.filters.update(
-        instant=instant,
-        ago=ago,
-        day=day,
-        number=number,
-        units=units,
-        short=short,
-        word=word,
-        json_script=json_script,
-        translated=translate,
-        filled=filled,
-        kind_word=kind_word,
-    )
+    filters: dict[str, Callable[..., Any]] = {
+        "instant": instant,
+        "ago": ago,
+        "day": day,
+        "number": number,
+        "units": units,
+        "short": short,
+        "word": word,
+        "json_script": json_script,
+        "translated": translate,
+        "filled": filled,
+        "kind_word": kind_word,
+    }
+    made.filters.update({name: _for_each_reader(one) for name, one in filters.items()})
     return made
+
+
+def _for_each_reader(found: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that is asked whenever a page is made.
+
+    Of a constant, `"closed"|word("circuit")`, Jinja would else work it out once, when it reads the
+    template, in the language of whoever came first.
+    """
+
+    @pass_context
+    def asked(_: Context, *given: Any, **named: Any) -> Any:
+        return found(*given, **named)
+
+    return asked
 
 
 # --- filters -------------------------------------------------------------------------------------
