@@ -100,6 +100,6 @@ def test_commands_can_be_walked_and_changed_like_any_groups() -> None:
     assert group.commands["rulebook"] is group.commands["rulebook"]
     own = late_group(PARTS[:2])(name="two")
     own.add_command(group.commands["alerts"], "alarms")
-    assert list(own.commands) == ["serve", "demo", "alarms"]
+    assert list(own.commands) == ["serve", "console", "alarms"]
     del own.commands["demo"]
     assert (len(own.commands), "demo" in own.commands) == (2, False)
