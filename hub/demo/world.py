@@ -159,6 +159,7 @@ class World:
             "allow_http_endpoints = true  # the registries of this demonstration are on loopback\n"
             f'\n[reconciliation]\nsecret = "{secret}"\nstagger_seconds = 0\n'
             f'\n[console]\nurl = "{self.console_url}"\nport = {self.console_port}\n'
+            f'secret = "{self.hub_config.with_name("console-secret")}"\n'
             'second_factor = "optional"  # people of a story have no telephones\n',
             encoding="utf-8",
         )
