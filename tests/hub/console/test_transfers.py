@@ -188,7 +188,10 @@ async def test_an_address_that_is_none_of_ours_is_not_found(
 async def test_whatever_a_peer_writes_is_shown_as_text(console: ConsoleWorld) -> None:
     """In messages, extensions, accounts, names, reasons and in what the checks found."""
     world = console.world
-    body = {"reference": EVIL[:50], "extensions": {"example.org/evil": {EVIL: [EVIL, {"in": EVIL}]}}}
+    body = {
+        "reference": EVIL[:50],
+        "extensions": {"example.org/evil": {EVIL: [EVIL, {"in": EVIL}]}},
+    }
     receipt = accepted(world.say("THA01", "CHE01", proposal("THA01-66", block(600, 610), **body)))
     reasons = [{"text": EVIL, "code": "X"}]
     digest = receipt["envelope_sha256"]
