@@ -15,7 +15,7 @@ from hub.console.application import application
 from hub.console.assets import Assets
 from hub.console.surroundings import Console
 from hub.services.console.ground import Ground
-from hub.services.console.log_keys import named_log_keys
+from hub.services.console.log.log_keys import named_log_keys
 from hub.services.people.door import Door
 from hub.services.people.sessions import Sessions
 from hub.services.start_errors import StartError

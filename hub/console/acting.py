@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
-from hub.console.act_words import lines_of
 from hub.console.flash import is_own_path, see_other
 from hub.console.forms import Fields, FormError, read_form
+from hub.console.parts.act_words import lines_of
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.security import RightError, person_of
@@ -26,7 +26,7 @@ from hub.services.administration.deeds import (
     Deed,
 )
 from hub.services.administration.statements import Says
-from hub.services.console.acts_desk import (
+from hub.services.console.acts.acts_desk import (
     ActsDesk,
     NotAllowedError,
     Outcome,

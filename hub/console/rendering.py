@@ -18,9 +18,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from hub.console import translating
-from hub.console.act_words import kind_word
 from hub.console.flash import filled, flash_of, forget_flash
 from hub.console.navigation import entries
+from hub.console.parts.act_words import kind_word
 from hub.console.security import PERSON, csrf_token
 from hub.console.surroundings import console_of
 from hub.console.translating import LANGUAGES, translate, translate_count

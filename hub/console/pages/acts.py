@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from hub.console import acting
-from hub.console.act_words import KINDS, kind_word, lines_of
 from hub.console.forms import Query, read_form
+from hub.console.parts.act_words import KINDS, kind_word, lines_of
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.surroundings import console_of
 from hub.console.translating import N_
 from hub.services.administration.deeds import REASON_CHARACTERS_MAX
 from hub.services.administration.statements import Says
-from hub.services.console.acts_log import ActsLog
+from hub.services.console.acts.acts_log import ActsLog
 from hub.services.people.roles import Right, right_for
 
 _INDEX_MAX: Final = 2**63 - 1

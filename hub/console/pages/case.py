@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hub.console import acting, case_forms, serial_drawing
-from hub.console.case_forms import CaseAct
+from hub.console import acting
 from hub.console.forms import Fields, FormError, Query, read_form
+from hub.console.parts import case_forms, serial_drawing
+from hub.console.parts.case_forms import CaseAct
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.surroundings import Console, console_of
@@ -17,10 +18,15 @@ from hub.console.translating import N_, translate
 from hub.console.words import word
 from hub.services.administration.corrections import correct_ledger
 from hub.services.administration.deeds import REASON_CHARACTERS_MAX, AdministrationError
-from hub.services.console.case_desk import CaseDesk
-from hub.services.console.case_entries import CaseEntries, EntryPreview, LedgerPart
-from hub.services.console.case_story import CaseStories, CaseStory, SeriesShown, UnknownCaseError
-from hub.services.console.serial_lines import SerialLine, Standing
+from hub.services.console.cases.case_desk import CaseDesk
+from hub.services.console.cases.case_entries import CaseEntries, EntryPreview, LedgerPart
+from hub.services.console.cases.case_story import (
+    CaseStories,
+    CaseStory,
+    SeriesShown,
+    UnknownCaseError,
+)
+from hub.services.console.cases.serial_lines import SerialLine, Standing
 from hub.services.people.roles import Right
 
 SERIES_MAX: Final = 500

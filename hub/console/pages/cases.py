@@ -11,16 +11,18 @@ from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
-from hub.console import acting, case_forms
+from hub.console import acting
 from hub.console.flash import is_own_path, see_other
 from hub.console.forms import FormError, Query, read_form
+from hub.console.parts import case_forms
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.security import headers_for, person_of
 from hub.console.surroundings import console_of
 from hub.console.translating import N_, translate
-from hub.services.console import case_desk, exports
-from hub.services.console.case_desk import CaseDesk, CaseView, CaseViewError
+from hub.services.console import exports
+from hub.services.console.cases import case_desk
+from hub.services.console.cases.case_desk import CaseDesk, CaseView, CaseViewError
 from hub.services.console.filter_desk import FilterDesk
 from hub.services.people.roles import Right
 from hub.services.reconciliation.cases.case_acts import CASES_MAX

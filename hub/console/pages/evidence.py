@@ -5,21 +5,21 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.console import transfer_words
 from hub.console.pages.transfers import ID
+from hub.console.parts import transfer_words
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.security import person_of
 from hub.console.surroundings import console_of
 from hub.console.translating import N_
-from hub.services.console.transfer_proof import (
+from hub.services.console.transfers.transfer_proof import (
     EvidenceError,
     NotCoveredYetError,
     Proof,
     ProofBusyError,
     TransferProofs,
 )
-from hub.services.console.transfer_story import TransferStories
+from hub.services.console.transfers.transfer_story import TransferStories
 from hub.services.people.roles import Right
 from hub.services.xml_threads import run_apart
 

@@ -14,17 +14,18 @@ from hub.console.routing import Route
 from hub.console.surroundings import CONSOLE, console_of
 from hub.console.translating import N_, translate
 from hub.console.words import word
-from hub.services.console import exports, ledger_desk
-from hub.services.console.holdings_pivot import (
+from hub.services.console import exports
+from hub.services.console.ledger import ledger_desk
+from hub.services.console.ledger.holdings_pivot import (
     DIMENSIONS,
     REGISTRY,
     STATUS,
     Pivot,
     PivotRow,
 )
-from hub.services.console.ledger_desk import BlockFilter, HoldingsView, LedgerDesk
-from hub.services.console.serial_desk import SerialDesk
-from hub.services.console.serial_forms import CHARACTERS_MAX, SerialFormError, read_units
+from hub.services.console.ledger.ledger_desk import BlockFilter, HoldingsView, LedgerDesk
+from hub.services.console.ledger.serial_desk import SerialDesk
+from hub.services.console.ledger.serial_forms import CHARACTERS_MAX, SerialFormError, read_units
 from hub.services.people.roles import Right
 
 NAMES: Final[Mapping[str, str]] = {

@@ -24,7 +24,7 @@ from hub.console.security import SESSION, headers_for, person_of
 from hub.console.surroundings import CONSOLE, Console, console_of
 from hub.services.console.ground import DatabaseUnavailableError
 from hub.services.console.live_desk import LiveDesk, Pulse, topics_of
-from hub.services.console.tonight_desk import TonightDesk
+from hub.services.console.nights.tonight_desk import TonightDesk
 from hub.services.people.roles import Right
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.surroundings import console_of
 from hub.console.translating import N_, translate
-from hub.services.console.log_desk import LogDesk, LogPage, LogRequestError
+from hub.services.console.log.log_desk import LogDesk, LogPage, LogRequestError
 from hub.services.people.roles import Right
 
 _NUMBER_MAX: Final = 2**63 - 1

@@ -12,10 +12,7 @@ from aiohttp import web
 
 from hub.console.flash import see_other
 from hub.console.forms import FormError, read_form
-from hub.console.rendering import render
-from hub.console.routing import Route
-from hub.console.security import forget_session, person_of, set_session
-from hub.console.signing_in import (
+from hub.console.parts.signing_in import (
     NEXT,
     OVER,
     SET_UP,
@@ -30,6 +27,9 @@ from hub.console.signing_in import (
     token_of,
     visitor_of,
 )
+from hub.console.rendering import render
+from hub.console.routing import Route
+from hub.console.security import forget_session, person_of, set_session
 from hub.console.translating import N_, translate
 from hub.services.people.flows import FlowOverError, TooManyFlowsError
 from hub.services.people.limits import BlockedError

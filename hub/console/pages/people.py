@@ -13,17 +13,17 @@ from aiohttp import web
 from hub.console import acting
 from hub.console.flash import see_other
 from hub.console.forms import Fields, FormError, Query, read_form
+from hub.console.parts.signing_in import NEXT, SET_UP
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.security import client_address, person_of
-from hub.console.signing_in import NEXT, SET_UP
 from hub.console.surroundings import console_of
 from hub.console.translating import N_, translate
 from hub.console.words import word
 from hub.services.administration import people as deeds
 from hub.services.administration.administrators import SIGNING_ROLES, add_administrator
 from hub.services.administration.deeds import REASON_CHARACTERS_MAX, Deed
-from hub.services.console.people_desk import PeopleDesk, signing_role_of
+from hub.services.console.acts.people_desk import PeopleDesk, signing_role_of
 from hub.services.people.persons import NAME_CHARACTERS_MAX, PersonError
 from hub.services.people.roles import Right, Role
 

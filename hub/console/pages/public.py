@@ -13,10 +13,10 @@ from hub.console.routing import Route
 from hub.console.security import PERSON, SESSION
 from hub.console.surroundings import console_of
 from hub.console.translating import LANGUAGES, negotiate, use
-from hub.services.console.ledger_desk import LedgerDesk
-from hub.services.console.log_desk import LogDesk
+from hub.services.console.ledger.ledger_desk import LedgerDesk
+from hub.services.console.log.log_desk import LogDesk
+from hub.services.console.nights.tonight_desk import TonightDesk
 from hub.services.console.public_desk import HOLDERS_MIN, PublicDesk, PublicFacts, document
-from hub.services.console.tonight_desk import TonightDesk
 
 CACHE: Final = "public, max-age=60"
 

@@ -10,18 +10,18 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from hub.console.attention_words import AttentionLine, lines
 from hub.console.flash import see_other
 from hub.console.forms import Query
+from hub.console.parts.attention_words import AttentionLine, lines
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.surroundings import Console, console_of
 from hub.console.translating import N_, translate
 from hub.console.words import word
-from hub.services.console.registry_deeds import BINDINGS, DELIVERY_MODES, MODES
-from hub.services.console.registry_desk import RegistryDesk, RegistryPage
-from hub.services.console.registry_list import SORTS, TROUBLES, Wanted
-from hub.services.console.tonight_desk import TonightDesk
+from hub.services.console.nights.tonight_desk import TonightDesk
+from hub.services.console.registries.registry_deeds import BINDINGS, DELIVERY_MODES, MODES
+from hub.services.console.registries.registry_desk import RegistryDesk, RegistryPage
+from hub.services.console.registries.registry_list import SORTS, TROUBLES, Wanted
 from hub.services.people.roles import Right
 
 STATES: Final = ("registered", "active", "suspended", "closed")

@@ -24,8 +24,8 @@ from hub.services.administration.deeds import (
     AdministrationError,
     Deed,
 )
-from hub.services.console import registry_deeds
-from hub.services.console.registry_deeds import (
+from hub.services.console.registries import registry_deeds
+from hub.services.console.registries.registry_deeds import (
     BINDINGS,
     DELIVERY_MODES,
     ENDPOINT_CHARACTERS_MAX,
@@ -37,8 +37,8 @@ from hub.services.console.registry_deeds import (
     Typed,
     TypedError,
 )
-from hub.services.console.registry_desk import RegistryDesk, RegistryPage
-from hub.services.console.registry_keys import Proof, read_proofs
+from hub.services.console.registries.registry_desk import RegistryDesk, RegistryPage
+from hub.services.console.registries.registry_keys import Proof, read_proofs
 from hub.services.people.roles import Right
 
 PROOFS_CHARACTERS_MAX: Final = 64 * 1024

@@ -11,10 +11,7 @@ from aiohttp import web
 
 from hub.console.flash import is_own_path, see_other
 from hub.console.forms import FormError, read_form
-from hub.console.rendering import render
-from hub.console.routing import Route
-from hub.console.security import PERSON, SESSION, forget_session, set_session
-from hub.console.signing_in import (
+from hub.console.parts.signing_in import (
     NEXT,
     OVER,
     SET_UP,
@@ -31,6 +28,9 @@ from hub.console.signing_in import (
     text_in,
     visitor_of,
 )
+from hub.console.rendering import render
+from hub.console.routing import Route
+from hub.console.security import PERSON, SESSION, forget_session, set_session
 from hub.console.translating import N_, translate
 from hub.services.people.flows import FlowOverError, TooManyFlowsError
 from hub.services.people.invitations import InvitationOverError

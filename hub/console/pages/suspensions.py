@@ -30,8 +30,8 @@ from hub.services.administration.suspensions import (
     place_suspension,
     release_block,
 )
-from hub.services.console.registry_desk import RegistryDesk
-from hub.services.console.suspension_desk import (
+from hub.services.console.registries.registry_desk import RegistryDesk
+from hub.services.console.registries.suspension_desk import (
     ALL_LEVELS,
     BLOCK,
     HUB_SUBJECT,

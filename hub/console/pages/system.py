@@ -7,7 +7,7 @@ from aiohttp import web
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.surroundings import console_of
-from hub.services.console.system_desk import SystemDesk
+from hub.services.console.registries.system_desk import SystemDesk
 from hub.services.people.roles import Right
 
 

@@ -6,18 +6,18 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from hub.console import attention_words
 from hub.console.flash import see_other
 from hub.console.forms import Query, read_form
+from hub.console.parts import attention_words
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.security import person_of
 from hub.console.surroundings import console_of
 from hub.console.translating import N_, translate
 from hub.console.words import word
-from hub.services.console.heat_map import Cell, Result
-from hub.services.console.night_desk import FORMS, CompareError, NightDesk
-from hub.services.console.tonight_desk import (
+from hub.services.console.nights.heat_map import Cell, Result
+from hub.services.console.nights.night_desk import FORMS, CompareError, NightDesk
+from hub.services.console.nights.tonight_desk import (
     NIGHTS_MAX,
     NIGHTS_SHOWN,
     AgeGroup,

@@ -10,20 +10,26 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from hub.console import transfer_words
 from hub.console.flash import see_other
 from hub.console.forms import Query
+from hub.console.parts import transfer_words
+from hub.console.parts.transfer_picture import picture_of
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.security import headers_for, person_of
 from hub.console.surroundings import console_of
-from hub.console.transfer_picture import picture_of
-from hub.services.console import exports, transfer_desk
+from hub.services.console import exports
 from hub.services.console.filter_desk import FilterDesk
 from hub.services.console.finding_desk import FindingDesk
-from hub.services.console.logged_messages import MessageDesk
-from hub.services.console.transfer_desk import Asked, AskedError, TransferDesk, TransferPage
-from hub.services.console.transfer_story import TransferStories
+from hub.services.console.transfers import transfer_desk
+from hub.services.console.transfers.logged_messages import MessageDesk
+from hub.services.console.transfers.transfer_desk import (
+    Asked,
+    AskedError,
+    TransferDesk,
+    TransferPage,
+)
+from hub.services.console.transfers.transfer_story import TransferStories
 from hub.services.people.roles import Right, may
 
 PAGE: Final = "transfers"

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from hub.services.administration.deeds import AdministrationError
 from hub.services.administration.suspensions import parse_range
 from hub.services.console.ground import Ground
-from hub.services.console.logged_messages import ACTED_KINDS
+from hub.services.console.transfers.logged_messages import ACTED_KINDS
 from hub.services.people.roles import Right
 from hub.store import acts, administrators, log, reference, transfers
 from hub.store.console import transfer_search, transfer_traces

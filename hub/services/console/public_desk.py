@@ -24,9 +24,9 @@ from threading import Lock
 from typing import Any, Final
 
 from hub.services.console.ground import Ground
-from hub.services.console.ledger_desk import BlockFilter, LedgerDesk
-from hub.services.console.log_desk import CheckpointLine, LogDesk
-from hub.services.console.tonight_desk import TonightDesk
+from hub.services.console.ledger.ledger_desk import BlockFilter, LedgerDesk
+from hub.services.console.log.log_desk import CheckpointLine, LogDesk
+from hub.services.console.nights.tonight_desk import TonightDesk
 from hub.services.publications import rulebook_document
 from hub.store import reference
 from keys import base64url

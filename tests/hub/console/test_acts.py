@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from hub.console.act_words import KINDS as WORDS
-from hub.console.act_words import PARTS
+from hub.console.parts.act_words import KINDS as WORDS
+from hub.console.parts.act_words import PARTS
 from hub.services.administration import kinds
 from hub.services.administration.deeds import Deed
 from hub.services.administration.participants import change_state

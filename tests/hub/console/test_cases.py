@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hub.services.console import case_desk
+from hub.services.console.cases import case_desk
 from hub.services.reconciliation.cases import case_acts
 from hub.store.reconciliation import cases
 from tests.hub.console.console_world import ConsoleWorld

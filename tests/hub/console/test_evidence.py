@@ -5,7 +5,7 @@ from sqlalchemy import update
 
 from hub.evidence import bundles
 from hub.evidence.bundles import Evidence
-from hub.services.console import transfer_proof
+from hub.services.console.transfers import transfer_proof
 from hub.store import transfers
 from hub.store.tables import envelope
 from tests.hub.console.console_world import ConsoleWorld

@@ -10,7 +10,7 @@ from openpyxl import load_workbook
 from sqlalchemy import select, update
 
 from hub.services.console import exports
-from hub.services.console.ledger_desk import BlockFilter, LedgerDesk
+from hub.services.console.ledger.ledger_desk import BlockFilter, LedgerDesk
 from hub.store.holdings import HoldingRow
 from hub.store.tables import unit_block
 from tests.hub.console.console_world import ConsoleWorld

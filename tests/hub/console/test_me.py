@@ -9,8 +9,8 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from hub.console.flash import forget_flash
+from hub.console.parts.signing_in import forget_step
 from hub.console.security import client_address, forget_session, set_session
-from hub.console.signing_in import forget_step
 from hub.protocol.console_policy import ConsolePolicy
 from hub.services.people.sessions import PASSWORD_AND_CODE
 from hub.store.database import Database

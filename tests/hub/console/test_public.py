@@ -8,10 +8,10 @@ from sqlalchemy import func, select, update
 from hub.bootstrap_console import ground_of
 from hub.config import Settings
 from hub.protocol.console_policy import ConsolePolicy
-from hub.services.console.ledger_desk import LedgerDesk
-from hub.services.console.log_desk import LogDesk
+from hub.services.console.ledger.ledger_desk import LedgerDesk
+from hub.services.console.log.log_desk import LogDesk
+from hub.services.console.nights.tonight_desk import TonightDesk
 from hub.services.console.public_desk import PublicDesk
-from hub.services.console.tonight_desk import TonightDesk
 from hub.store.database import Database
 from hub.store.tables import participant, unit_block
 from tests.hub.console.console_world import ConsoleWorld, serve_console

@@ -5,9 +5,16 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.console import serial_drawing
-from hub.console.serial_drawing import CELL_WIDTH_MIN, INNER, LEFT, MARK_WIDTH_MIN, SIGNS, WIDTH
-from hub.services.console.serial_lines import Cell, Has, Side, Standing
+from hub.console.parts import serial_drawing
+from hub.console.parts.serial_drawing import (
+    CELL_WIDTH_MIN,
+    INNER,
+    LEFT,
+    MARK_WIDTH_MIN,
+    SIGNS,
+    WIDTH,
+)
+from hub.services.console.cases.serial_lines import Cell, Has, Side, Standing
 
 sides = st.builds(
     Side,

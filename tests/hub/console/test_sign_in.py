@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
+from hub.console.parts.signing_in import next_of
 from hub.console.routes import ROUTES
-from hub.console.signing_in import next_of
 from hub.services.people import persons
 from hub.services.people.door import Door
 from hub.services.people.passwords import BusyError

@@ -8,8 +8,8 @@ from sqlalchemy import update
 from hub.services import log_standing
 from hub.services.administration.participants import change_state, revoke_key
 from hub.services.collect_cosignatures import Policies
-from hub.services.console.attention import Attention, Cause, Severity, in_order
-from hub.services.console.tonight_desk import TonightDesk
+from hub.services.console.nights.attention import Attention, Cause, Severity, in_order
+from hub.services.console.nights.tonight_desk import TonightDesk
 from hub.store import alerts, mailboxes
 from hub.store.reconciliation import links, nights
 from hub.store.reconciliation.nights import FINISHED, MISSED, RUNNING, NightRow

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from hub.services.administration.corrections import correct_ledger
-from hub.services.console import case_desk, filter_desk
-from hub.services.console.case_desk import CaseDesk, CaseView, CaseViewError
-from hub.services.console.case_entries import CaseEntries
-from hub.services.console.case_story import CaseStories, UnknownCaseError
+from hub.services.console import filter_desk
+from hub.services.console.cases import case_desk
+from hub.services.console.cases.case_desk import CaseDesk, CaseView, CaseViewError
+from hub.services.console.cases.case_entries import CaseEntries
+from hub.services.console.cases.case_story import CaseStories, UnknownCaseError
 from hub.services.console.exports import csv_rows
 from hub.services.console.filter_desk import FilterDesk, FilterError
 from hub.services.reconciliation.cases import case_acts
@@ -184,7 +185,7 @@ def test_the_newest_events_are_shown_and_all_of_them_when_asked(
     sold: World, four: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A case that is found again for a year has a page that stays short."""
-    monkeypatch.setattr("hub.services.console.case_story.EVENTS_SHOWN", 1)
+    monkeypatch.setattr("hub.services.console.cases.case_story.EVENTS_SHOWN", 1)
     stories = CaseStories(ground_over(sold.database))
     story = stories.story(four[0])
     assert [one.kind for one in story.events] == ["assign"]

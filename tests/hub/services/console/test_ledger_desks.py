@@ -9,13 +9,13 @@ from hub.bootstrap_console import ground_of
 from hub.config import Settings
 from hub.international_registry.ledger import LedgerWindow
 from hub.international_registry.units import BlockStatus, FirstTransferEvent, Range
-from hub.services.console import holdings_book, holdings_pivot, ledger_desk, serial_desk
 from hub.services.console.ground import Ground
-from hub.services.console.holdings_book import HoldingsBook
-from hub.services.console.ledger_desk import BlockFilter, LedgerDesk
-from hub.services.console.log_desk import LogDesk
-from hub.services.console.serial_desk import Cut, Link, SerialDesk
-from hub.services.console.serial_forms import read_units
+from hub.services.console.ledger import holdings_book, holdings_pivot, ledger_desk, serial_desk
+from hub.services.console.ledger.holdings_book import HoldingsBook
+from hub.services.console.ledger.ledger_desk import BlockFilter, LedgerDesk
+from hub.services.console.ledger.serial_desk import Cut, Link, SerialDesk
+from hub.services.console.ledger.serial_forms import read_units
+from hub.services.console.log.log_desk import LogDesk
 from hub.store import ledger
 from hub.store.console import holdings_sums
 from hub.store.database import Database

@@ -11,11 +11,11 @@ from hub.services.administration import suspensions
 from hub.services.administration.deeds import AdministrationError
 from hub.services.administration.participants import add_key, change_state, revoke_key
 from hub.services.console.ground import Ground
-from hub.services.console.registry_desk import Positions, RegistryDesk
-from hub.services.console.registry_keys import ends_first, read_proofs
-from hub.services.console.registry_list import Wanted
-from hub.services.console.suspension_desk import SuspensionDesk, read_place, write_place
-from hub.services.console.system_desk import SystemDesk
+from hub.services.console.registries.registry_desk import Positions, RegistryDesk
+from hub.services.console.registries.registry_keys import ends_first, read_proofs
+from hub.services.console.registries.registry_list import Wanted
+from hub.services.console.registries.suspension_desk import SuspensionDesk, read_place, write_place
+from hub.services.console.registries.system_desk import SystemDesk
 from hub.services.leadership import Leadership
 from hub.store import mailboxes
 from hub.store.console.registry_states import DeliveryLine

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.services.administration.corrections import correct_ledger
-from hub.services.console import serial_lines
-from hub.services.console.case_story import CaseStories, CaseStory
-from hub.services.console.serial_lines import (
+from hub.services.console.cases import serial_lines
+from hub.services.console.cases.case_story import CaseStories, CaseStory
+from hub.services.console.cases.serial_lines import (
     Around,
     Cell,
     Has,

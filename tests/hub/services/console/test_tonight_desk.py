@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, select, update
 
-from hub.services.console import exchange_now
-from hub.services.console.exchange_now import RunningCounts
-from hub.services.console.heat_map import Cell, Compares, Result, heat_map
 from hub.services.console.live_desk import TOPICS, LiveDesk, topics_of
-from hub.services.console.tonight_desk import TonightDesk, Worry
+from hub.services.console.nights import exchange_now
+from hub.services.console.nights.exchange_now import RunningCounts
+from hub.services.console.nights.heat_map import Cell, Compares, Result, heat_map
+from hub.services.console.nights.tonight_desk import TonightDesk, Worry
 from hub.store import head as heads
 from hub.store import transfers
 from hub.store.console import activity

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.services.console import transfer_desk
 from hub.services.console.finding_desk import FindingDesk
-from hub.services.console.transfer_desk import Asked, AskedError, TransferDesk, asked_of
+from hub.services.console.transfers import transfer_desk
+from hub.services.console.transfers.transfer_desk import Asked, AskedError, TransferDesk, asked_of
 from hub.store.database import Database
 from tests.hub.services.console.test_transfer_story import ground
 from tests.hub.world import World

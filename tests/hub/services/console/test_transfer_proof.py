@@ -15,8 +15,8 @@ from hub.evidence.verification import verify
 from hub.protocol.console_policy import ConsolePolicy
 from hub.services import erase_bodies
 from hub.services.collect_cosignatures import Policies
-from hub.services.console import transfer_proof
-from hub.services.console.transfer_proof import (
+from hub.services.console.transfers import transfer_proof
+from hub.services.console.transfers.transfer_proof import (
     EvidenceError,
     LogKeyUnknownError,
     NotCoveredYetError,

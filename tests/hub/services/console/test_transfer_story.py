@@ -14,8 +14,8 @@ from hub.protocol.delivery_states import DeliveryState
 from hub.protocol.signed_objects import SigningKeys
 from hub.services import erase_bodies, expire_transfers
 from hub.services.console.ground import Ground
-from hub.services.console.logged_messages import DeliveryEvent, MessageDesk, MessageEvent
-from hub.services.console.transfer_story import (
+from hub.services.console.transfers.logged_messages import DeliveryEvent, MessageDesk, MessageEvent
+from hub.services.console.transfers.transfer_story import (
     ActEvent,
     CaseEvent,
     CorrectionEvent,

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from hub.console.translating import N_, translate
 from hub.console.words import word
-from hub.services.console.serial_lines import Cell, Has, SerialLine, Side, Standing
+from hub.services.console.cases.serial_lines import Cell, Has, SerialLine, Side, Standing
 
 LEFT: Final = 88.0
 WIDTH: Final = 960.0

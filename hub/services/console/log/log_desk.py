@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from hub.services import log_standing
 from hub.services.collect_cosignatures import Policies
 from hub.services.console.ground import Ground
-from hub.services.console.log_keys import known_log_keys
+from hub.services.console.log.log_keys import known_log_keys
 from hub.services.log_standing import Standing
 from hub.services.serve_log import LogRequestError, LogServer, keys_of
 from hub.store import head as heads

@@ -8,9 +8,9 @@ from typing import Final
 from sqlalchemy import Connection
 
 from hub.protocol.delivery_states import DeliveryState, state_of
-from hub.services.console import opened_messages
 from hub.services.console.ground import Ground
-from hub.services.console.opened_messages import Opened, Said
+from hub.services.console.transfers import opened_messages
+from hub.services.console.transfers.opened_messages import Opened, Said
 from hub.store import log as log_store
 from hub.store import mailboxes, reference, transfers
 from hub.store.console import transfer_traces

@@ -22,8 +22,8 @@ from hub.services.administration.participants import (
     set_binding,
     set_delivery,
 )
-from hub.services.console.registry_keys import Proof
-from hub.services.console.registry_list import CONNECTED
+from hub.services.console.registries.registry_keys import Proof
+from hub.services.console.registries.registry_list import CONNECTED
 from hub.store.reconciliation.links import MODES
 from hub.store.reference import ParticipantRow
 from keys.algorithms import SUITES

@@ -15,11 +15,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from hub.services.console import attention, exchange_now
-from hub.services.console.attention import Attention, Cause, Clocks, Seen, Severity
-from hub.services.console.exchange_now import ExchangeNow, RunningCounts
 from hub.services.console.ground import Ground
-from hub.services.console.heat_map import (
+from hub.services.console.nights import attention, exchange_now
+from hub.services.console.nights.attention import Attention, Cause, Clocks, Seen, Severity
+from hub.services.console.nights.exchange_now import ExchangeNow, RunningCounts
+from hub.services.console.nights.heat_map import (
     AGREEING,
     UNANSWERED,
     Compares,
@@ -28,7 +28,7 @@ from hub.services.console.heat_map import (
     Row,
     heat_map,
 )
-from hub.services.console.registry_keys import KeyEnd
+from hub.services.console.registries.registry_keys import KeyEnd
 from hub.services.reconciliation.runs.night_dates import due_at, latest_due
 from hub.store import head as heads
 from hub.store import reference

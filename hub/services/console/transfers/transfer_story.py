@@ -20,10 +20,10 @@ from sqlalchemy import Connection
 from hub.checks.facts import TransferRecord
 from hub.protocol.delivery_states import DeliveryState
 from hub.protocol.transfer_states import TransferState
-from hub.services.console import opened_messages
 from hub.services.console.ground import Ground
-from hub.services.console.logged_messages import DeliveryEvent, EntryReader, MessageEvent
-from hub.services.console.opened_messages import Said
+from hub.services.console.transfers import opened_messages
+from hub.services.console.transfers.logged_messages import DeliveryEvent, EntryReader, MessageEvent
+from hub.services.console.transfers.opened_messages import Said
 from hub.services.export_evidence import EvidenceExporter
 from hub.store import acts, reference, transfers
 from hub.store.console import transfer_traces

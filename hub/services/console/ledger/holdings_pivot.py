@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.international_registry.units import BlockStatus
-from hub.services.console.holdings_book import Snapshot
+from hub.services.console.ledger.holdings_book import Snapshot
 from hub.store.console.holdings_sums import SeriesNames
 
 REGISTRY: Final = "registry"

@@ -10,9 +10,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from hub.services.console import serial_lines
+from hub.services.console.cases import serial_lines
+from hub.services.console.cases.serial_lines import Comparison, SerialLine
 from hub.services.console.ground import Ground
-from hub.services.console.serial_lines import Comparison, SerialLine
 from hub.services.reconciliation.cases import explaining
 from hub.services.reconciliation.cases.explaining import (
     CauseFound,

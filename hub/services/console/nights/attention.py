@@ -21,10 +21,10 @@ from sqlalchemy import Connection
 from hub.protocol.signed_objects import open_object
 from hub.services import log_standing
 from hub.services.collect_cosignatures import Policies
-from hub.services.console.exchange_now import Queue
 from hub.services.console.ground import Ground
-from hub.services.console.heat_map import Compares, HeatMap, Result
-from hub.services.console.registry_keys import KeyEnd, ends_first
+from hub.services.console.nights.exchange_now import Queue
+from hub.services.console.nights.heat_map import Compares, HeatMap, Result
+from hub.services.console.registries.registry_keys import KeyEnd, ends_first
 from hub.services.reconciliation.ledger.book_faults import OwnBooks
 from hub.services.reconciliation.runs.night_dates import due_at, latest_due
 from hub.services.serve_log import keys_of

@@ -15,10 +15,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_
 
 from hub.international_registry.units import SERIAL_MAX
-from hub.services.console import exports, holdings_pivot
+from hub.services.console import exports
 from hub.services.console.ground import Ground
-from hub.services.console.holdings_book import HoldingsBook, Snapshot
-from hub.services.console.holdings_pivot import Pivot
+from hub.services.console.ledger import holdings_pivot
+from hub.services.console.ledger.holdings_book import HoldingsBook, Snapshot
+from hub.services.console.ledger.holdings_pivot import Pivot
 from hub.store import head as heads
 from hub.store import holdings
 from hub.store.holdings import HoldingRow, Place

@@ -22,7 +22,7 @@ from hub.evidence.archives import MALFORMED, RefutedError, UnusableError
 from hub.evidence.reports import FAILED, NOT_PROVED, Finding, Report, Step
 from hub.evidence.verification import verify
 from hub.services.console.ground import Ground
-from hub.services.console.log_keys import known_log_keys
+from hub.services.console.log.log_keys import known_log_keys
 from hub.services.export_evidence import (
     EvidenceDamagedError,
     EvidenceError,

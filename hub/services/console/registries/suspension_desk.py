@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from hub.services.administration.deeds import AdministrationError
 from hub.services.administration.suspensions import LEVELS, parse_range
 from hub.services.console.ground import Ground
-from hub.services.console.registry_list import CONNECTED
+from hub.services.console.registries.registry_list import CONNECTED
 from hub.store import reference
 from hub.store.console import registry_states, stopped
 from hub.store.console.registry_states import ActLine

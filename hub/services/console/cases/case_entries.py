@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from hub.international_registry.units import Range
 from hub.services.administration.deeds import Deed
 from hub.services.administration.suspensions import parse_range
-from hub.services.console.case_story import OtherCase
+from hub.services.console.cases.case_story import OtherCase
 from hub.services.console.ground import Ground
 from hub.services.reconciliation.cases import explaining
 from hub.services.reconciliation.cases.explaining import UnknownCaseError

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.console.translating import N_
-from hub.services.console.logged_messages import DeliveryEvent, MessageEvent
-from hub.services.console.transfer_story import ActEvent, Event, Story
+from hub.services.console.transfers.logged_messages import DeliveryEvent, MessageEvent
+from hub.services.console.transfers.transfer_story import ActEvent, Event, Story
 
 LANES: Final = (90, 320, 550)
 WIDTH: Final = 640

@@ -1,6 +1,7 @@
 """What asks for attention, in words: what it is, and what to do about it.
 
-The causes come from ``hub.services.console.attention``; several pages show them in the same words.
+The causes come from ``hub.services.console.nights.attention``; several pages show them in the same
+words.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from hub.console.translating import N_, translate
-from hub.services.console.attention import Attention, Cause, Severity
+from hub.services.console.nights.attention import Attention, Cause, Severity
 
 KINDS: Final[Mapping[Severity, tuple[str, str]]] = {
     Severity.DANGER: ("danger", N_("act now")),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from hub.services.console.registry_keys import KeyEnd
+from hub.services.console.registries.registry_keys import KeyEnd
 
 CONNECTED: Final = ("party_registry", "mechanism_registry")
 """The kinds of participants that connect; the others are central."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from hub.protocol.envelopes import stored_messages
-from hub.services.console.registry_list import CONNECTED
+from hub.services.console.registries.registry_list import CONNECTED
 from hub.store import head as heads
 from hub.store.console import registry_states
 from hub.store.console.registry_states import ActLine, DeliveryLine, Said

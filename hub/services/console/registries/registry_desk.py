@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 from hub.international_registry.accounts import ACCOUNT_TYPES
 from hub.services.administration.administration import Administration
 from hub.services.administration.deeds import AdministrationError
-from hub.services.console import onboarding
 from hub.services.console.ground import Ground
-from hub.services.console.onboarding import Onboarding
-from hub.services.console.registry_keys import KeyShown, ends_first, shown_keys
-from hub.services.console.registry_list import (
+from hub.services.console.registries import onboarding
+from hub.services.console.registries.onboarding import Onboarding
+from hub.services.console.registries.registry_keys import KeyShown, ends_first, shown_keys
+from hub.services.console.registries.registry_list import (
     CONNECTED,
     RegistryLine,
     RegistryList,

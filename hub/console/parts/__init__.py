@@ -1,0 +1,1 @@
+"""What pages of one family share: its words, its drawings, its forms."""

@@ -1,0 +1,1 @@
+"""Acts as people prepare, sign, approve and read them back; people and their keys."""

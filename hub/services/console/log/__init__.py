@@ -1,0 +1,1 @@
+"""The transparency log: checkpoints, witnesses, entries, and the keys it is known by."""

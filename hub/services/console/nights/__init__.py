@@ -1,0 +1,1 @@
+"""Tonight: how each registry stands, what the exchange does now, what asks for attention."""

@@ -1,0 +1,1 @@
+"""Registries: where each stands, its keys, what is suspended; the hub itself."""

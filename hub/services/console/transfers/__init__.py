@@ -1,0 +1,1 @@
+"""Transfers: found, told from the first message to the last, and proved."""
