@@ -24,6 +24,10 @@ TEXTS: Final[Mapping[Cause, tuple[str, str]]] = {
         N_("The log is halted: no message is taken"),
         N_("Restore the lost tail, or accept the loss; the log's page says what was seen."),
     ),
+    Cause.NOBODY_LEADS: (
+        N_("No hub leads on this database: nothing is pushed, and no night is run"),
+        N_("Start a hub (`itmo-hub serve`), or look at the logs of the one that runs."),
+    ),
     Cause.CHECKPOINT_LATE: (
         N_("{count} entries of the log have no checkpoint yet"),
         N_("See that a hub runs on this database and can read its log key."),

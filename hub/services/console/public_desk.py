@@ -19,7 +19,7 @@ Holdings, accounts, cases, findings, frozen units, queues and people are not tol
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from threading import Lock
 from typing import Any, Final
 
@@ -99,6 +99,7 @@ class PublicDesk:
         self._ground = ground
         self._lock = Lock()
         self._kept: PublicFacts | None = None
+        self._units: tuple[date, tuple[UnitSum, ...]] | None = None
 
     def facts(self, tonight: TonightDesk, ledger: LedgerDesk, log: LogDesk) -> PublicFacts:
         """Return what is public, some seconds old at most; the other desks count it."""
@@ -107,6 +108,19 @@ class PublicDesk:
             if self._kept is None or not timedelta() <= now - self._kept.at < KEPT_FOR:
                 self._kept = self._made(tonight, ledger, log, now)
             return self._kept
+
+    def _units_of_day(self, ledger: LedgerDesk, now: datetime) -> tuple[UnitSum, ...] | None:
+        """Return units by status as they were counted first today (UTC).
+
+        The log tells the world when who sent what sort of message to whom: two totals, one before a
+        message and one after it, would tell how many units it was about.
+        """
+        if self._units is None or self._units[0] != now.date():
+            made = _units(ledger)
+            if made is None:
+                return None
+            self._units = now.date(), made
+        return self._units[1]
 
     def _made(
         self, tonight: TonightDesk, ledger: LedgerDesk, log: LogDesk, now: datetime
@@ -126,7 +140,7 @@ class PublicDesk:
             ),
             entries=page.size,
             transfers_completed=tonight.states().get(COMPLETED, 0),
-            units=_units(ledger),
+            units=self._units_of_day(ledger, now),
             checkpoints=page.checkpoints[:CHECKPOINTS_SHOWN],
             checkpoint=None if page.newest is None else log.checkpoint(),
             log_keys=page.vkeys,

@@ -69,6 +69,7 @@ class Cause(StrEnum):
     """Why somebody should look."""
 
     LOG_HALTED = "log_halted"
+    NOBODY_LEADS = "nobody_leads"
     CHECKPOINT_LATE = "checkpoint_late"
     QUORUM_MISSING = "quorum_missing"
     NIGHT_NOT_BEGUN = "night_not_begun"

@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from hub.services.console.ground import Ground
+from hub.services.console.leading import LeaderWatch
 from hub.services.console.nights import attention, exchange_now
 from hub.services.console.nights.attention import Attention, Cause, Clocks, Seen, Severity
 from hub.services.console.nights.exchange_now import ExchangeNow, RunningCounts
@@ -154,6 +155,7 @@ class TonightDesk:
         self._ground = ground
         self._counts = RunningCounts()
         self._clocks = Clocks()
+        self._leader = LeaderWatch()
         self._lock = Lock()
         self._frozen: tuple[int, FrozenUnits] | None = None
         self._key_ends: tuple[int, datetime, Mapping[str, KeyEnd]] | None = None
@@ -178,6 +180,7 @@ class TonightDesk:
             causes = attention.in_order(
                 [
                     *self._of_registries(connection, participants, exchange, now),
+                    *self._of_leader(connection, now),
                     *attention.of_hub(connection, self._ground, now),
                     *attention.of_nights(connection, rows, self._ground, now),
                     *attention.of_comparisons(connection, compared, map_, now),
@@ -248,6 +251,12 @@ class TonightDesk:
             if self._frozen is None or self._frozen[0] != version:
                 self._frozen = version, standing.frozen_units(connection)
             return self._frozen[1]
+
+    def _of_leader(self, connection: Connection, now: datetime) -> list[Attention]:
+        since = self._leader.missing_since(connection, self._ground.database, now)
+        if since is None:
+            return []
+        return [Attention(Cause.NOBODY_LEADS, Severity.DANGER, "", "/system", at=since)]
 
     def _of_registries(
         self,

@@ -7,18 +7,15 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
-
-from sqlalchemy import Connection
 
 from hub.checks import rulebook
 from hub.protocol.envelopes import PROTOCOL
 from hub.protocol.reconciliation_policy import ReconciliationPolicy
 from hub.services import log_standing
 from hub.services.console.ground import Ground
-from hub.services.leadership import ADVISORY_KEY, leader_file
+from hub.services.console.leading import is_led
 from hub.store import alerts, log_checkpoints, schema
 from hub.store import head as heads
 from hub.store.alerts import Alert
@@ -27,7 +24,6 @@ from message_schemas import code_lists
 
 _LARGEST_SHOWN: Final = 8
 _ALERTS_SHOWN: Final = 50
-_LOCKS: Final = Path("/proc/locks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ class SystemDesk:
                 checkpoint_size=None if newest is None else newest.size,
                 halted=log_standing.read(connection).halted,
                 alerts=tuple(alerts.newest(connection, _ALERTS_SHOWN)),
-                leads=self._leads(connection),
+                leads=is_led(connection, database),
                 database="SQLite" if database.is_sqlite else "PostgreSQL",
                 database_version=system_facts.version_of(connection, database),
                 sizes=tuple(system_facts.size_of(connection, database)),
@@ -94,13 +90,6 @@ class SystemDesk:
                 retention_days=ground.retention_days,
                 proposal_days=ground.proposal_lapse.total_seconds() / 86_400,
             )
-
-    def _leads(self, connection: Connection) -> bool | None:
-        """Tell whether some hub process leads on this database; None if nobody can tell."""
-        database = self._ground.database
-        if not database.is_sqlite:
-            return system_facts.is_lock_held(connection, ADVISORY_KEY)
-        return _is_locked(leader_file(database))
 
 
 def _versions() -> Mapping[str, str]:
@@ -115,20 +104,6 @@ def _versions() -> Mapping[str, str]:
         "rulebook": rulebook.CURRENT,
         "code_lists": code_lists.CURRENT,
     }
-
-
-def _is_locked(path: Path) -> bool | None:
-    """Tell whether a process of this machine locks a file, without trying to lock it."""
-    try:
-        found = path.stat()
-        locks = _LOCKS.read_text(encoding="ascii")
-    except FileNotFoundError:
-        return None if not _LOCKS.exists() else False
-    except OSError:
-        return None
-    # 1: FLOCK  ADVISORY  WRITE 4242 fd:00:123456 0 EOF; the device is in hexadecimal
-    device = f"{found.st_dev >> 8 & 0xFFF:02x}:{found.st_dev & 0xFF:02x}:{found.st_ino}"
-    return any(device in line.split() for line in locks.splitlines() if "FLOCK" in line)
 
 
 def _members(values: Any) -> Mapping[str, Any]:
