@@ -206,6 +206,34 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "ended": N_("ended"),
         "revoked": N_("revoked"),
     },
+    "attribute": {
+        "has them": N_("has them"),
+        "status": N_("status"),
+        "first transferred": N_("first transferred"),
+        "metric": N_("metric"),
+        "mitigation type": N_("mitigation type"),
+        "authorization id": N_("authorization"),
+        "authorization version": N_("version of the authorization"),
+        "sector": N_("sector"),
+        "activity type": N_("activity type"),
+        "non ghg metric": N_("non-GHG metric"),
+        "gwp values": N_("GWP values"),
+        "underlying registry": N_("registry of the underlying unit"),
+        "underlying first": N_("first underlying unit"),
+        "underlying last": N_("last underlying unit"),
+        "state": N_("state"),
+        "quantity": N_("quantity"),
+    },
+    "attribute_value": {
+        "nothing": N_("nothing"),
+        "once": N_("once"),
+        "none": N_("none"),
+        "held": N_("held"),
+        "used": N_("used"),
+        "cancelled": N_("cancelled"),
+        "yes": N_("yes"),
+        "no": N_("no"),
+    },
     "right": {
         "signed in": N_("be signed in"),
         "look": N_("look"),
@@ -223,4 +251,4 @@ def word(value: str | None, family: str, empty: str = "–") -> str:
     if value is None:
         return empty
     known = WORDS[family].get(str(value))
-    return str(value).replace("_", " ") if known is None else translate(known)
+    return str(value) if known is None else translate(known)

@@ -202,6 +202,9 @@ def _keep(stage: Stage) -> int:
                 ("token", str(api.token_file)),
             ]
         )
+    evidence = world.folder / "evidence"
+    screen.facts([("anchor", str(evidence / "anchor.json"))])
+    screen.facts([("verifier", str(evidence / "verify_evidence.py"))])
     screen.say("Try, in another terminal:")
     for command in (
         f"itmo-hub registry transfer list --config {world.desks['THA01'].config}",

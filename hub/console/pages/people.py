@@ -158,13 +158,23 @@ _DEEDS: Final[
 }
 
 
+def _role_of_key(deed: Deed) -> list[str]:
+    """Return for which acts a key that is registered counts: a deed names no usual role."""
+    if not deed.kind.startswith("administrator."):
+        return []
+    role = str(deed.parameters.get("role", Role.ADMINISTRATOR))
+    text = translate(N_("The key counts for the acts of this role: {role}."))
+    return [text.format(role=word(role, "role"))]
+
+
 def _change(what: str) -> Callable[[web.Request], Awaitable[web.Response]]:
     make, effects = _DEEDS[what]
 
     async def change(request: web.Request) -> web.Response:
         form, name = await read_form(request), request.match_info["name"]
         deed = await make(request, form, name)
-        return await acting.confirm(request, deed, _reason(form), back=_path(name), effects=effects)
+        told = [*effects, *_role_of_key(deed)]
+        return await acting.confirm(request, deed, _reason(form), back=_path(name), effects=told)
 
     return change
 
