@@ -11,6 +11,6 @@ The map, from the pure core to the shells around it:
 ``console``                 The pages for people, a process of its own: templates, routes, the door.
 
 The import rule: imports point one way, down this list to the core. Only ``bootstrap``,
-``bootstrap_console`` and ``cli`` may import everything, and nobody imports them. ``make check`` enforces it (see ``pyproject.toml``,
-import-linter contracts).
+``bootstrap_console`` and ``cli`` may import everything, and nobody imports them. ``make check``
+enforces it (see ``pyproject.toml``, import-linter contracts).
 """
