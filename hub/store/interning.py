@@ -34,6 +34,19 @@ def _content(value: Attributes) -> str:
     return _ENCODER.encode(asdict(value)).decode()
 
 
+def series_id_of(connection: Connection, wanted: Series) -> int | None:
+    """Return the number of a series; None if the ledger never saw it."""
+    found: int | None = connection.execute(
+        select(series.c.series_id).where(
+            series.c.cooperative_approach == wanted.cooperative_approach,
+            series.c.originating_registry == wanted.originating_registry,
+            series.c.first_transferring_party == wanted.first_transferring_party,
+            series.c.vintage == wanted.vintage,
+        )
+    ).scalar_one_or_none()
+    return found
+
+
 class Interning:
     """The two directories, cached in memory."""
 
@@ -51,14 +64,7 @@ class Interning:
         """Return a series' number, or None if the ledger never saw it."""
         known = self._series_ids.get(value)
         if known is None:
-            known = connection.execute(
-                select(series.c.series_id).where(
-                    series.c.cooperative_approach == value.cooperative_approach,
-                    series.c.originating_registry == value.originating_registry,
-                    series.c.first_transferring_party == value.first_transferring_party,
-                    series.c.vintage == value.vintage,
-                )
-            ).scalar_one_or_none()
+            known = series_id_of(connection, value)
             if known is not None:
                 self._remember_series(known, value)
         return known

@@ -6,6 +6,7 @@ All of it is small. The services keep it in memory and load it again when the he
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -176,33 +177,38 @@ def revoke_key(connection: Connection, key_id: str, at: datetime) -> None:
     )
 
 
+_ACCOUNTS: Final = select(
+    account.c.account_id,
+    account.c.registry,
+    account.c.type,
+    account.c.party,
+    account.c.entity,
+    account.c.cooperative_approach,
+    account.c.metric,
+    account.c.status,
+)
+
+
 def accounts(connection: Connection) -> list[Account]:
     """Return the accounts of the international registry, by registry and id."""
-    rows = connection.execute(
-        select(
-            account.c.account_id,
-            account.c.registry,
-            account.c.type,
-            account.c.party,
-            account.c.entity,
-            account.c.cooperative_approach,
-            account.c.metric,
-            account.c.status,
-        ).order_by(account.c.registry, account.c.account_id)
-    )
-    return [
-        Account(
-            account_id=row[0],
-            registry=row[1],
-            type=row[2],
-            party=row[3],
-            entity=row[4],
-            cooperative_approach=row[5],
-            metric=row[6],
-            status=row[7],
+    ordered = _ACCOUNTS.order_by(account.c.registry, account.c.account_id)
+    return [Account(**row) for row in connection.execute(ordered).mappings()]
+
+
+def accounts_of(
+    connection: Connection, registry: str, party: str, after: str, limit: int
+) -> list[Account]:
+    """Return a Party's accounts at a registry behind the id ``after``, by id."""
+    found = (
+        _ACCOUNTS.where(
+            account.c.registry == registry,
+            account.c.party == party,
+            account.c.account_id > after,
         )
-        for row in rows
-    ]
+        .order_by(account.c.account_id)
+        .limit(limit)
+    )
+    return [Account(**row) for row in connection.execute(found).mappings()]
 
 
 def add_account(connection: Connection, row: Account, opened_at: datetime) -> None:

@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 
 from hub.console import acting
-from hub.console.flash import is_own_path, see_other
+from hub.console.flash import is_own_path
 from hub.console.forms import FormError, Query, read_form
 from hub.console.parts import case_forms
+from hub.console.parts.saved_searches import saved_or_first
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.security import headers_for, person_of
@@ -23,7 +24,6 @@ from hub.console.translating import N_, translate
 from hub.services.console import exports
 from hub.services.console.cases import case_desk
 from hub.services.console.cases.case_desk import CaseDesk, CaseView, CaseViewError
-from hub.services.console.filter_desk import FilterDesk
 from hub.services.people.roles import Right
 from hub.services.reconciliation.cases.case_acts import CASES_MAX
 
@@ -66,11 +66,9 @@ COLUMNS: Final = (
 async def show(request: web.Request) -> web.Response:
     """Show a page of the list; without a query, what the person has chosen to see at first."""
     console, person = console_of(request), person_of(request)
-    saved = await console.run(console.desk(FilterDesk).of, person.person_id, PAGE)
-    if not request.query_string:
-        first = next((one for one in saved if one.is_default and one.query), None)
-        if first is not None:
-            return see_other(request, first.address)
+    saved, elsewhere = await saved_or_first(request, PAGE)
+    if elsewhere is not None:
+        return elsewhere
     view, desk = view_of(Query(request)), console.desk(CaseDesk)
     after = Query(request).optional_text("after", 60)
     try:

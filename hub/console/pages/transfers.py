@@ -13,13 +13,13 @@ from aiohttp import web
 from hub.console.flash import see_other
 from hub.console.forms import Query
 from hub.console.parts import transfer_words
+from hub.console.parts.saved_searches import saved_or_first
 from hub.console.parts.transfer_picture import picture_of
 from hub.console.rendering import render
 from hub.console.routing import Route
 from hub.console.security import headers_for, person_of
 from hub.console.surroundings import console_of
 from hub.services.console import exports
-from hub.services.console.filter_desk import FilterDesk
 from hub.services.console.finding_desk import FindingDesk
 from hub.services.console.transfers import transfer_desk
 from hub.services.console.transfers.logged_messages import MessageDesk
@@ -40,12 +40,10 @@ _PARTS: Final = ("envelope", "receipt")
 
 async def show_list(request: web.Request) -> web.Response:
     """Show a page of the list; without a query, what the person has chosen to see at first."""
-    console, person = console_of(request), person_of(request)
-    saved = await console.run(console.desk(FilterDesk).of, person.person_id, PAGE)
-    if not request.query_string:
-        first = next((one for one in saved if one.is_default and one.query), None)
-        if first is not None:
-            return see_other(request, first.address)
+    console = console_of(request)
+    saved, elsewhere = await saved_or_first(request, PAGE)
+    if elsewhere is not None:
+        return elsewhere
     desk = console.desk(TransferDesk)
     typed = _typed(request)
     asked, page, error = Asked(typed), TransferPage((), None, None), None

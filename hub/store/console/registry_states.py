@@ -10,7 +10,6 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, func, select
 
-from hub.international_registry.accounts import Account
 from hub.store.parts import in_parts
 from hub.store.reconciliation.tables import case
 from hub.store.tables import (
@@ -276,41 +275,6 @@ def open_case_counts(connection: Connection, registry: str | None = None) -> dic
     if registry is not None:
         statement = statement.where(case.c.registry == registry)
     return {row[0]: row[1] for row in connection.execute(statement)}
-
-
-def accounts_of(
-    connection: Connection, registry: str, party: str, after: str, limit: int
-) -> list[Account]:
-    """Return a Party's accounts at a registry behind the id ``after``, by id."""
-    rows = connection.execute(
-        select(
-            account.c.account_id,
-            account.c.registry,
-            account.c.type,
-            account.c.party,
-            account.c.entity,
-            account.c.cooperative_approach,
-            account.c.metric,
-            account.c.status,
-        )
-        .where(
-            account.c.registry == registry,
-            account.c.party == party,
-            account.c.account_id > after,
-        )
-        .order_by(account.c.account_id)
-        .limit(limit)
-    )
-    names = ("account_id", "registry", "type", "party", "entity")
-    return [
-        Account(
-            **dict(zip(names, row[:5], strict=True)),
-            cooperative_approach=row[5],
-            metric=row[6],
-            status=row[7],
-        )
-        for row in rows
-    ]
 
 
 def account_party(connection: Connection, registry: str, account_id: str) -> str | None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, func, literal, select, tuple_
 from hub.international_registry.units import Series
 from hub.store.parts import in_parts
 from hub.store.reconciliation.tables import case, case_range
-from hub.store.tables import log_entry, posting, series, transfer, unit_attributes, unit_block
+from hub.store.tables import log_entry, posting, transfer, unit_attributes, unit_block
 
 POSTINGS_LOOKED_AT_MAX: Final = 50_000
 CASES_MAX: Final = 50
@@ -83,19 +83,6 @@ class CaseOver:
     first_serial: int
     last_serial: int
     is_frozen: bool
-
-
-def series_id_of(connection: Connection, wanted: Series) -> int | None:
-    """Return the number of a series; None if the ledger never saw it."""
-    found: int | None = connection.execute(
-        select(series.c.series_id).where(
-            series.c.cooperative_approach == wanted.cooperative_approach,
-            series.c.originating_registry == wanted.originating_registry,
-            series.c.first_transferring_party == wanted.first_transferring_party,
-            series.c.vintage == wanted.vintage,
-        )
-    ).scalar_one_or_none()
-    return found
 
 
 _BLOCK_NAMES: Final = tuple(one.name for one in fields(BlockRow) if one.name != "content")

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from hub.international_registry.units import Range
+from hub.store.interning import series_id_of
 from hub.store.reconciliation.tables import case_range
 from hub.store.reference import SuspensionRow
 from hub.store.tables import series, suspension, unit_block
@@ -123,14 +124,7 @@ class Holding:
 
 def holders(connection: Connection, asked: Range) -> Sequence[Holding]:
     """Return who has units of a range, by registry; a block at the edge counts with its part."""
-    series_id = connection.execute(
-        select(series.c.series_id).where(
-            series.c.cooperative_approach == asked.series.cooperative_approach,
-            series.c.originating_registry == asked.series.originating_registry,
-            series.c.first_transferring_party == asked.series.first_transferring_party,
-            series.c.vintage == asked.series.vintage,
-        )
-    ).scalar_one_or_none()
+    series_id = series_id_of(connection, asked.series)
     if series_id is None:
         return []
     edge = (

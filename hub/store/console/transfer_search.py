@@ -35,7 +35,8 @@ from hub.checks.facts import TransferRecord
 from hub.international_registry.units import Range
 from hub.protocol.transfer_states import TransferState
 from hub.store.instants import Instant
-from hub.store.tables import account, participant, posting, record, series, transfer, unit_block
+from hub.store.interning import series_id_of
+from hub.store.tables import account, participant, posting, record, transfer, unit_block
 from hub.store.transfers import record_of
 
 LOOKED_AT_MAX: Final = 20_000
@@ -337,14 +338,7 @@ def ids_of_serials(connection: Connection, asked: Range) -> FoundIds:
 
     Moves that begin in the range, and those nearest below it that reach into it.
     """
-    series_id = connection.execute(
-        select(series.c.series_id).where(
-            series.c.cooperative_approach == asked.series.cooperative_approach,
-            series.c.originating_registry == asked.series.originating_registry,
-            series.c.first_transferring_party == asked.series.first_transferring_party,
-            series.c.vintage == asked.series.vintage,
-        )
-    ).scalar()
+    series_id = series_id_of(connection, asked.series)
     if series_id is None:
         return FoundIds(frozenset(), is_cut=False)
     parts = (

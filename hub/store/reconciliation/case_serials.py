@@ -15,7 +15,6 @@ from hub.store.reconciliation.cases import NOTHING_THERE, RangeRow
 from hub.store.reconciliation.tables import case as case_table
 from hub.store.reconciliation.tables import case_range, finding
 from hub.store.tables import posting, unit_block
-from hub.store.tables import series as series_table
 from reconciliation.owned import Series
 
 POSTINGS_LOOKED_AT_MAX: Final = 2_000
@@ -300,15 +299,6 @@ _BLOCKS: Final = (
     )
     .order_by(unit_block.c.first_serial)
 )
-
-
-def series_id_of(connection: Connection, series: Series) -> int | None:
-    """Return the number of a series in the ledger, None where the ledger never saw it."""
-    found = select(series_table.c.series_id).where(
-        *(series_table.c[name] == getattr(series, name) for name in _SERIES)
-    )
-    number: int | None = connection.execute(found).scalar_one_or_none()
-    return number
 
 
 def blocks_over(

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from hub.international_registry.units import Range
+from hub.international_registry.units import Series as LedgerSeries
 from hub.services.administration.deeds import Deed
 from hub.services.administration.suspensions import parse_range
 from hub.services.console.cases.case_story import OtherCase
@@ -19,6 +20,7 @@ from hub.services.console.ground import Ground
 from hub.services.reconciliation.cases import explaining
 from hub.services.reconciliation.cases.explaining import UnknownCaseError
 from hub.store import reference
+from hub.store.interning import series_id_of
 from hub.store.reconciliation import case_serials, cases
 from hub.store.reconciliation.case_serials import BlockRow, OverRow
 from hub.store.reconciliation.cases import CaseRow, RangeRow
@@ -114,7 +116,7 @@ class CaseEntries:
             row = cases.load(connection, [case_id]).get(case_id)
             if row is None:
                 raise UnknownCaseError(f"there is no case {case_id[:40]}")
-            series_id = case_serials.series_id_of(connection, series)
+            series_id = series_id_of(connection, LedgerSeries(*series))
             blocks: list[BlockRow] = []
             if series_id is not None:
                 place = (series_id, asked.first, asked.last, PARTS_SHOWN + 1)
@@ -146,7 +148,7 @@ def _guess(connection: Connection, row: CaseRow, found: RangeRow) -> tuple[str |
     over = case_serials.over(connection, *place, but=row.case_id, limit=_OTHERS_MAX)
     if row.kind != FindingKind.MISSING_AT_LEDGER.value:
         return row.registry, _other_registry(over, row.registry)
-    series_id = case_serials.series_id_of(connection, found.series)
+    series_id = series_id_of(connection, LedgerSeries(*found.series))
     blocks: list[BlockRow] = []
     if series_id is not None:
         blocks = case_serials.blocks_over(connection, series_id, *place[1:], 1)

@@ -27,6 +27,8 @@ from sqlalchemy import Connection
 
 from hub.international_registry.serial_spans import SerialSpans
 from hub.international_registry.units import SERIAL_MAX, BlockStatus
+from hub.international_registry.units import Series as LedgerSeries
+from hub.store.interning import series_id_of
 from hub.store.reconciliation import case_serials, sessions
 from hub.store.reconciliation.case_serials import BlockRow, MovedRow, OverRow, PassingRow
 from hub.store.reconciliation.cases import CaseRow, RangeRow
@@ -200,7 +202,7 @@ def line_of(
         others = case_serials.over(
             connection, series, places[0][0], places[-1][1], but=row.case_id, limit=OTHERS_MAX
         )
-        series_id = case_serials.series_id_of(connection, series)
+        series_id = series_id_of(connection, LedgerSeries(*series))
         moved: list[MovedRow] | None = []
         if series_id is not None and comparison.as_of is not None:
             moved = case_serials.moved_since(

@@ -22,6 +22,7 @@ from hub.services.console.ground import Ground
 from hub.store import head as heads
 from hub.store.console import serial_life
 from hub.store.console.serial_life import BlockRow, CaseOver, PostingRow
+from hub.store.interning import series_id_of
 from hub.transparency_log import entries
 from message_schemas import timestamps
 
@@ -139,7 +140,7 @@ class SerialDesk:
         begin = max(asked.first, from_serial or 0)
         with self._database.reading() as connection:
             index = heads.read(connection).log_index
-            series_id = serial_life.series_id_of(connection, asked.series)
+            series_id = series_id_of(connection, asked.series)
             cases = serial_life.cases_over(connection, asked.series, asked.first, asked.last)
             if series_id is None:
                 return Life(asked, index, is_known=False, cases=tuple(cases))

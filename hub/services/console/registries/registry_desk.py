@@ -315,7 +315,7 @@ class RegistryDesk:
 
     def _accounts(self, connection: Connection, party: str, after: str, limit: int) -> AccountPage:
         registry = self._ground.identity.international_registry
-        found = registry_states.accounts_of(connection, registry, party, after, limit + 1)
+        found = reference.accounts_of(connection, registry, party, after, limit + 1)
         shown = found[:limit]
         return AccountPage(
             party,
