@@ -97,6 +97,7 @@ def environment() -> Environment:
         "number": number,
         "units": units,
         "short": short,
+        "ticked": ticked,
         "word": word,
         "json_script": json_script,
         "translated": translate,
@@ -124,11 +125,15 @@ def _for_each_reader(found: Callable[..., Any]) -> Callable[..., Any]:
 # --- filters -------------------------------------------------------------------------------------
 
 
-def instant(value: datetime | None, empty: str = "–") -> Markup:
-    """Show an instant in UTC; a script adds the reader's own time, shown on hover."""
+def instant(value: datetime | str | None, empty: str = "–") -> Markup:
+    """Show an instant in UTC; a script adds the reader's own time, shown on hover.
+
+    A text is an instant in the protocol's form.
+    """
     if value is None:
         return escape(empty)
-    at = value.astimezone(UTC)
+    given = datetime.fromisoformat(value) if isinstance(value, str) else value
+    at = given.astimezone(UTC)
     return Markup('<time datetime="{}" class="instant">{}</time>').format(
         at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), f"{at:%Y-%m-%d %H:%M:%S} UTC"
     )
@@ -173,6 +178,18 @@ def _decimal(value: int | float, language: str) -> str:
 def units(value: str) -> Markup:
     """Show serials; they may break anywhere, and keep their direction in any script."""
     return Markup('<code class="serial" dir="ltr">{}</code>').format(value)
+
+
+def ticked(value: str) -> Markup:
+    """Show a sentence of ours, with what stands between backticks as code."""
+    parts = value.split("`")
+    if len(parts) % 2 == 0:  # one is left over: nothing is marked
+        return escape(value)
+    shown = (
+        Markup("<code>{}</code>").format(one) if at % 2 else escape(one)
+        for at, one in enumerate(parts)
+    )
+    return Markup("").join(shown)
 
 
 def short(value: str, characters: int = 60) -> Markup:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from hub.console.rendering import instant, ticked
 from hub.console.security import csrf_of, visit_cookie
 from tests.hub.console.console_world import ConsoleWorld
 
@@ -161,3 +162,16 @@ async def test_what_is_nearly_a_number_is_refused(console: ConsoleWorld) -> None
     """Two signs before it make no number, and no defect."""
     page = await console.get("/acts?before=--5", "auditor")
     assert page.status == 400
+
+
+def test_code_in_a_sentence_is_told_apart_and_nothing_in_it_is_markup() -> None:
+    """Backticks of ours become code; a lone one, and any markup, stay text."""
+    assert ticked("run `a <b>` now & then") == "run <code>a &lt;b&gt;</code> now &amp; then"
+    assert ticked("a lone ` stays <i>") == "a lone ` stays &lt;i&gt;"
+
+
+def test_an_instant_in_the_protocol_s_form_is_shown_like_any_other() -> None:
+    """With its machine-readable form beside it."""
+    shown = instant("2026-11-23T03:08:00.200Z")
+    assert "2026-11-23 03:08:00 UTC" in shown
+    assert 'datetime="2026-11-23T03:08:00.200Z"' in shown
