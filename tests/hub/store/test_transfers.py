@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from hub.checks.facts import TransferRecord
 from hub.protocol.transfer_states import TransferState
@@ -169,16 +169,19 @@ def test_records_of_a_span_are_read_by_their_index(shared_database: Database) ->
     with rolled_back(shared_database) as connection:
         rows = [ended(f"THA01-{number}", number, mode="move") for number in range(1, 2_001)]
         transfers.add(connection, [*rows, ended("THA01-R", 5)])
-        if connection.dialect.name == "sqlite":
-            explain = "EXPLAIN QUERY PLAN"
-        else:
+        explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        if explain == "EXPLAIN":
             connection.execute(text("ANALYZE transfer"))
-            explain = "EXPLAIN"
-        plan = connection.execute(
-            text(
-                f"{explain} SELECT transfer_id FROM transfer WHERE mode = 'notify_and_record' "
-                "AND (initiator = 'THA01' OR acquirer = 'THA01') "
-                "AND closed_log_index > 3 AND closed_log_index <= 9"
-            )
-        )
+        asked: list[tuple[str, Any]] = []
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def _note(_c: Any, _u: Any, statement: str, given: Any, _x: Any, _m: Any) -> None:
+            asked.append((statement, given))
+
+        assert [row.transfer_id for row in transfers.records_ended(connection, "THA01", 3, 9)] == [
+            "THA01-R"
+        ]
+        event.remove(connection, "before_cursor_execute", _note)
+        ((statement, given),) = asked
+        plan = connection.exec_driver_sql(f"{explain} {statement}", given)
         assert "ix_transfer_recorded" in " ".join(str(row) for row in plan)

@@ -62,11 +62,10 @@ def test_every_kind_of_act_is_signed_by_some_role_and_by_no_looking_one(kind: st
 
 def test_a_deed_of_before_roles_is_of_an_administrator_and_keeps_its_text(world: World) -> None:
     """The role administrator stands nowhere, so what was signed before is made the same today."""
-    deed = add_administrator("alice", key_of("alice"))
+    key = key_of("alice")
+    deed = add_administrator("alice", key)
     assert set(deed.parameters) == {"participant", "keys"}
-    assert add_administrator("alice", key_of("alice"), "administrator").canonical() == (
-        deed.canonical()
-    )
+    assert add_administrator("alice", key, "administrator").canonical() == deed.canonical()
     spelled = Deed(deed.kind, deed.subject, {**deed.parameters, "role": "administrator"})
     assert_refused(
         world,
