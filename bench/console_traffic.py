@@ -52,7 +52,6 @@ _BLOCK_COLUMNS: Final = (
     *("block_id", "series_id", "first_serial", "last_serial", "attributes_id"),
     *("registry", "account", "status", "first_transfer", "reserved_by"),
 )
-_ENDINGS: Final = {"completed": "accepted", "rejected": "declined", "cancelled": "withdrawn"}
 
 
 @dataclass(slots=True)

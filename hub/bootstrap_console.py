@@ -18,10 +18,7 @@ from hub.services.console.ground import Ground
 from hub.services.console.log.log_keys import named_log_keys
 from hub.services.people.door import Door
 from hub.services.people.sessions import Sessions
-from hub.services.start_errors import StartError
 from hub.store.database import Database
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def ground_of(settings: Settings, database: Database) -> Ground:
@@ -46,24 +43,12 @@ def build(settings: Settings) -> Console:
 
     Raises StartError, SchemaError, DatabaseUnavailableError and the like.
     """
-    require_safe_address(settings)
     named_log_keys(settings.console.log_keys)
     database = bootstrap.open_database(settings)
     ground = ground_of(settings, database)
     console = Console(ground, Sessions(database, settings.console), Assets())
     console.desk(Door)  # a secret that cannot be used is found now, not when somebody signs in
     return console
-
-
-def require_safe_address(settings: Settings) -> None:
-    """Raise StartError if passwords would travel where others can read them."""
-    console = settings.console
-    if not console.url.startswith("https://") and console.host not in LOOPBACK:
-        raise StartError(
-            f"console.host is {console.host} and console.url {console.url}: without TLS the "
-            "console listens on loopback only. Put a proxy with TLS before it and set console.url "
-            "to its https address, or listen on 127.0.0.1"
-        )
 
 
 @contextlib.asynccontextmanager

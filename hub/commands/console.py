@@ -5,6 +5,7 @@ import signal
 import sys
 from dataclasses import replace
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 import uvloop
@@ -14,6 +15,7 @@ from hub.commands.options import ConfigFile, DatabaseUrl
 from hub.commands.output import refusals
 from hub.commands.serving import configure_logs
 from hub.config import Settings, load
+from hub.protocol.console_policy import ConsolePolicy
 
 
 def console(
@@ -27,24 +29,26 @@ def console(
 ) -> None:
     """Serve the console's pages, beside the hub, on the same database. Its address is printed."""
     with refusals():
-        settings = with_options(load(config, database_url=database), host, port, url)
+        policy = with_options(load(config, database_url=database).console, host, port, url)
+        settings = load(config, database_url=database, console=policy)  # judged like the rest
         configure_logs(settings.log_level)
         uvloop.run(_serve(settings))
 
 
 def with_options(
-    settings: Settings, host: str | None, port: int | None, url: str | None
-) -> Settings:
-    """Return the settings with what was given at the command line."""
-    policy = settings.console
+    policy: ConsolePolicy, host: str | None, port: int | None, url: str | None
+) -> ConsolePolicy:
+    """Return what is decided about the console, with what was given at the command line.
+
+    Another port is in the address too, unless a proxy stands before the console.
+    """
     if host is not None:
         policy = replace(policy, host=host)
     if port is not None:
-        named = policy.url.partition("://")
-        policy = replace(policy, port=port, url=f"{named[0]}://{named[2].partition(':')[0]}:{port}")
-    if url is not None:
-        policy = replace(policy, url=url)
-    return settings.model_copy(update={"console": policy})
+        own = policy.url.startswith("http://")
+        named = urlsplit(policy.url)._replace(netloc=f"{urlsplit(policy.url).hostname}:{port}")
+        policy = replace(policy, port=port, url=named.geturl() if own else policy.url)
+    return policy if url is None else replace(policy, url=url)
 
 
 async def _serve(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import re
 import shlex
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +18,10 @@ from docs.generate_protocol_tables import PARTS, rendered
 from hub.cli import app
 from hub.config import Settings
 from hub.http.openapi import document
+from hub.protocol.console_policy import ConsolePolicy
 from hub.protocol.limits import Limits
 from hub.protocol.signed_objects import Binding
+from hub.services.people.roles import Right, Role, may
 from reconciliation.link_keys import key_of_year
 from reconciliation.owned import OWNED
 from tests.docs.documents import FOLDER, NAMES, anchors_of, blocks_of, links_of, text_of
@@ -89,6 +92,8 @@ def test_the_settings_of_the_documents_are_read(tmp_path: Path) -> None:
     (nights,) = blocks_of("reconciliation.md", "toml")
     policy = Settings(**tomllib.loads(nights.text)).reconciliation
     assert (policy.at, policy.mail is not None, len(policy.webhooks)) == ("01:30", True, 1)
+    (console,) = blocks_of("console.md", "toml")
+    assert Settings(**tomllib.loads(console.text)).console.trusted_proxies == ("127.0.0.1",)
     party, change, link, by_api, log, witness, mechanism = blocks_of("joining.md", "toml")
     whole = RegistryConfig(**tomllib.loads(party.text + log.text + witness.text))
     assert whole.participant == "THA01"
@@ -100,6 +105,24 @@ def test_the_settings_of_the_documents_are_read(tmp_path: Path) -> None:
     assert RegistryConfig(**{**document, **tomllib.loads(by_api.text)}).reconciliation_by_api
     for one in (mechanism, blocks_of("mechanism-registry.md", "toml")[0]):
         assert MechanismSettings(**tomllib.loads(one.text)).participant == "XMR01"
+
+
+def test_the_table_of_the_console_names_every_setting() -> None:
+    """What an operator decides about the console is explained, each part once."""
+    table = text_of("console.md").partition("| setting | what it does |")[2].partition("\n\n")[0]
+    named = re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in table.splitlines()[2:]))
+    assert sorted(named) == sorted(one.name for one in fields(ConsolePolicy))
+
+
+def test_the_table_of_roles_is_what_roles_may_do() -> None:
+    """Each row is a right, each column a role; a yes stands where the role has it."""
+    table = text_of("console.md").partition("## Who may do what\n\n")[2].partition("\n\n")[0]
+    head, _, *rows = ([cell.strip() for cell in row.split("|")[2:-1]] for row in table.splitlines())
+    rights = [right for right in Right if right is not Right.SIGNED_IN]
+    for right, row in zip(rights, rows, strict=True):
+        assert {role: cell == "yes" for role, cell in zip(head, row, strict=True)} == {
+            role.value: may(role, right) for role in Role
+        }, right
 
 
 def test_the_example_of_answering_the_hub_answers_it() -> None:

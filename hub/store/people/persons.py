@@ -115,13 +115,6 @@ def set_role(connection: Connection, person_id: str, role: str, at: datetime) ->
     _set(connection, person_id, role=role, changed_at=at)
 
 
-def set_display_name(
-    connection: Connection, person_id: str, display_name: str, at: datetime
-) -> None:
-    """Write how a person is called on pages."""
-    _set(connection, person_id, display_name=display_name, changed_at=at)
-
-
 def set_state(connection: Connection, person_id: str, state: str, at: datetime) -> None:
     """Let a person in, or not; a link that was made before counts no more."""
     _set(
